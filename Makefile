@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# make            build/libautotrace.so and build/autotrace
+# make V=1        shows the commands
+# make SAN=...    address,undefined or thread: the same under build/san-.../
+# make CC=clang BUILD=build/clang
+#
+# Adding a source is adding a file: everything below goes by wildcard.
+
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+comma := ,
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+SAN ?=
+BUILD ?= build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
+DEPS := build/deps
+CJSON := $(DEPS)/cjson
+PREFIX ?= /usr/local
+DESTDIR ?=
+FUZZ_SECONDS ?= 60
+
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-8s %s\n' '$(1)' '$(2)')
+
+# ---- flags -------------------------------------------------------------------------------------
+
+# No fortify and no stack protector: their checks are symbols that musl has not. TLS is
+# initial-exec because a general-dynamic access may allocate, and we are inside other people's calls.
+CPPFLAGS := -I. -isystem $(CJSON) -D_GNU_SOURCE -U_FORTIFY_SOURCE
+CFLAGS ?= -O2 -g
+ALL_CFLAGS := -std=gnu11 $(CFLAGS) -Wall -Wextra $(if $(WERROR),-Werror) \
+	-fvisibility=hidden -fPIC -fno-stack-protector -fno-plt -ftls-model=initial-exec \
+	-ffunction-sections -fdata-sections \
+	$(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+ALL_LDFLAGS := $(LDFLAGS) $(if $(SAN),-fsanitize=$(SAN)) -Wl,--as-needed -Wl,--gc-sections
+SO_LDFLAGS := -shared -Wl,-soname,libautotrace.so -Wl,--exclude-libs,ALL -Wl,-z,text -Wl,-z,relro \
+	-Wl,-z,now -Wl,-z,noexecstack $(if $(SAN),,-Wl,-z,defs) -Wl,--hash-style=gnu
+
+# The oldest symbol version of each machine's glibc: what a stub promises in libc's name.
+FLOOR := $(if $(findstring aarch64,$(shell $(CC) -dumpmachine)),GLIBC_2.17,GLIBC_2.2.5)
+
+# ---- sources -----------------------------------------------------------------------------------
+
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+
+LOW_SRC := $(wildcard propagator/*.c export/*.c export/encode/*.c export/transport/*.c)
+ROOM_SRC := $(LOW_SRC) $(wildcard preload/conn/*.c preload/live/*.c preload/proto/*.c)
+SO_SRC := $(ROOM_SRC) $(wildcard preload/*.c preload/hook/*.c)
+TOOL_SRC := $(wildcard tools/*.c)
+UNIT_SRC := tests/main.c $(wildcard tests/unit/*_test.c)
+FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
+MAN_SRC := $(wildcard tools/man/*.scd)
+
+SO := $(BUILD)/libautotrace.so
+TOOL := $(BUILD)/autotrace
+UNIT := $(BUILD)/tests/unit
+REPLAYS := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/tests/replay_%,$(FUZZ_SRC))
+FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/tests/fuzz_%,$(FUZZ_SRC))
+MAN := $(patsubst tools/man/%.scd,$(BUILD)/man/%,$(MAN_SRC))
+
+# The rooms as an archive: the command and the tests link what they use of them and no more.
+ROOMS := $(BUILD)/rooms.a
+CJSON_O := $(BUILD)/obj/cjson/cJSON.o
+SO_CJSON_O := $(BUILD)/obj/cjson/cJSON-arena.o
+STUB := $(BUILD)/stub/libdl.so.2
+
+# ---- what is built -----------------------------------------------------------------------------
+
+.PHONY: all
+all: $(SO) $(TOOL) $(MAN) ## the library, the command, the manual (default)
+
+$(SO): $(call objects,$(SO_SRC)) $(SO_CJSON_O) $(STUB) $(BUILD)/autotrace.map
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) $(SO_LDFLAGS) -Wl,--version-script=$(BUILD)/autotrace.map -o $@ \
+		$(filter %.o,$^) $(STUB)
+
+$(TOOL): $(call objects,$(TOOL_SRC)) $(ROOMS) $(CJSON_O)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lm
+
+$(ROOMS): $(call objects,$(ROOM_SRC))
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+# Exported: the names of the hook table and no others.
+$(BUILD)/autotrace.map: preload/hook/hooks.def
+	$(call say,GEN,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q){ echo '{ global:'; $(CC) -E -P -x c -D'ATR_HOOK(name,need)=name;' $<; \
+		echo 'local: *; };'; } > $@
+
+# Stands for libdl while we link. glibc moved these functions into libc.so.6 under version
+# GLIBC_2.34; a reference to libdl.so.2 at the oldest version is met by every glibc since, and
+# musl answers for the name itself.
+$(STUB):
+	$(call say,STUB,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)echo '$(FLOOR) { global: dlsym; dlopen; dlclose; dlerror; dladdr; local: *; };' > $(@D)/dl.map
+	$(Q)printf 'void %s(void) {}\n' dlsym dlopen dlclose dlerror dladdr | \
+		$(CC) -shared -fPIC -nostdlib -x c - -Wl,-soname,libdl.so.2 \
+		-Wl,--version-script=$(@D)/dl.map -o $@
+
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(CJSON)/cJSON.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(CJSON_O): $(CJSON)/cJSON.c $(BUILD)/flags
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -U_FORTIFY_SOURCE -DCJSON_HIDE_SYMBOLS $(ALL_CFLAGS) -w -c -o $@ $<
+
+# In the library cJSON allocates from the exporter's arena, never from the program's malloc.
+$(SO_CJSON_O): $(CJSON)/cJSON.c export/encode/arena.h $(BUILD)/flags
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -DCJSON_HIDE_SYMBOLS -include stdlib.h -include export/encode/arena.h \
+		-Dmalloc=atr_arena_malloc -Drealloc=atr_arena_realloc -Dfree=atr_arena_free \
+		$(ALL_CFLAGS) -w -c -o $@ $<
+
+$(BUILD)/man/%: tools/man/%.scd
+	$(call say,MAN,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)scdoc < $< > $@
+
+# Rewritten only when the compiler or a flag changed, and then everything is compiled again.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(CPPFLAGS) $(ALL_CFLAGS)' | cmp -s - $@ || \
+		echo '$(CC) $(CPPFLAGS) $(ALL_CFLAGS)' > $@
+
+.PHONY: FORCE
+FORCE:
+
+-include $(patsubst %.o,%.d,$(call objects,$(SO_SRC) $(TOOL_SRC) $(UNIT_SRC) $(FUZZ_SRC)))
+
+# ---- dependencies ------------------------------------------------------------------------------
+
+.PHONY: deps
+deps: ## installs by apt and npm what the build, the demo and the tests need
+	$(Q).ci/deps $(DEPS)
+
+$(CJSON)/cJSON.c:
+	$(call say,FETCH,$(CJSON))
+	$(Q).ci/debian-source cjson $(CJSON)
+
+# ---- tests -------------------------------------------------------------------------------------
+
+$(UNIT): $(call objects,$(UNIT_SRC) $(filter-out tools/autotrace.c,$(TOOL_SRC))) $(ROOMS) $(CJSON_O)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka -lpthread -lm
+
+.PHONY: unit
+unit: $(UNIT)
+
+# A fuzz target that compares with another library says which: LIBS_<target>.
+LIBS_http1 := -lhttp_parser
+
+.PHONY: replays fuzzers
+replays: $(REPLAYS)
+$(REPLAYS): $(BUILD)/tests/replay_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/obj/tests/fuzz/replay.o \
+		$(ROOMS) $(CJSON_O)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_$*) -lm
+
+fuzzers: $(FUZZERS)
+$(FUZZERS): $(BUILD)/tests/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(ROOMS) $(CJSON_O)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS_$*) -lm
+
+.PHONY: check check-unit check-fuzz check-structure check-integration
+check: deps all ## every test; the last line is the count
+	$(Q)tests/run.sh $(BUILD) unit fuzz structure integration
+check-unit: ## unit tests: plain, under ASan and UBSan, under TSan
+	$(Q)tests/run.sh $(BUILD) unit
+check-fuzz: ## the fuzzers' corpora once more, under ASan and UBSan
+	$(Q)tests/run.sh $(BUILD) fuzz
+check-structure: all ## includes, exported names, glibc floor, musl, compiler warnings
+	$(Q)tests/run.sh $(BUILD) structure
+check-integration: all ## real programs; ONLY=pattern picks some
+	$(Q)tests/run.sh $(BUILD) integration
+
+.PHONY: fuzz
+fuzz: ## libFuzzer on every parser, FUZZ_SECONDS (60) each
+	$(Q)$(MAKE) CC=clang SAN=fuzzer-no-link,address,undefined fuzzers
+	$(Q)tests/fuzz/run.sh build/san-fuzzer-no-link-address-undefined/tests $(FUZZ_SECONDS)
+
+.PHONY: demo bench
+demo: deps all ## one trace across several real programs
+	$(Q)AUTOTRACE_BUILD=$(abspath $(BUILD)) tests/demo/run.sh
+bench: deps all ## what it costs, beside the plain program
+	$(Q)AUTOTRACE_BUILD=$(abspath $(BUILD)) tests/bench/run.sh
+
+# ---- the rest ----------------------------------------------------------------------------------
+
+LIBDIR := $(DESTDIR)$(PREFIX)/lib
+BINDIR := $(DESTDIR)$(PREFIX)/bin
+MANDIR := $(DESTDIR)$(PREFIX)/share/man
+BASHDIR := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+
+.PHONY: install
+install: all ## into DESTDIR and PREFIX (/usr/local), stripped; what was stripped goes to lib/debug
+	$(Q)install -d $(LIBDIR)/debug $(BINDIR) $(MANDIR)
+	$(Q)install -m 755 $(SO) $(LIBDIR)/libautotrace.so
+	$(Q)install -m 755 $(TOOL) $(BINDIR)/autotrace
+	$(Q)objcopy --only-keep-debug $(SO) $(LIBDIR)/debug/libautotrace.so.debug
+	$(Q)strip --strip-unneeded $(LIBDIR)/libautotrace.so $(BINDIR)/autotrace
+	$(Q)objcopy --add-gnu-debuglink=$(LIBDIR)/debug/libautotrace.so.debug $(LIBDIR)/libautotrace.so
+	$(Q)for page in $(MAN); do \
+		install -D -m 644 $$page $(MANDIR)/man$${page##*.}/$${page##*/} || exit 1; done
+	$(Q)for file in $(wildcard tools/completion/autotrace.bash); do \
+		install -D -m 644 $$file $(BASHDIR)/autotrace || exit 1; done
+	$(Q)size -A $(LIBDIR)/libautotrace.so | awk '/^Total/ { print "libautotrace.so: " $$2 " bytes loaded" }'
+
+.PHONY: format
+format: ## clang-format over every source
+	$(Q)find propagator export preload tools tests -name '*.[ch]' -exec clang-format -i {} +
+
+.PHONY: clean
+clean: ## removes what was built, keeps what was fetched
+	$(Q)find build -mindepth 1 -maxdepth 1 ! -name deps -exec rm -rf {} + 2>/dev/null || true
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' Makefile
