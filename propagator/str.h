@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ATR_PROPAGATOR_STR_H
+#define ATR_PROPAGATOR_STR_H
+
+/*
+ * str: borrowed bytes, a pointer and a length. Never owned, never freed, and
+ * not ended by a NUL. A string that is absent has a NULL pointer; one that is
+ * empty has a length of 0.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+struct atr_str {
+	const char *at;
+	size_t len;
+};
+
+/* A header or variable: its name and its value. */
+struct atr_pair {
+	struct atr_str name;
+	struct atr_str value;
+};
+
+#define ATR_STR(literal) ((struct atr_str){ (literal), sizeof(literal) - 1 })
+
+static inline struct atr_str atr_str(const char *text)
+{
+	return (struct atr_str){ text, text ? strlen(text) : 0 };
+}
+
+static inline bool atr_str_equal(struct atr_str a, struct atr_str b)
+{
+	return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
+}
+
+/* ASCII letters compare without case; every other byte as it is. */
+static inline bool atr_str_equal_nocase(struct atr_str a, struct atr_str b)
+{
+	if (a.len != b.len)
+		return false;
+	for (size_t i = 0; i < a.len; i++) {
+		unsigned char x = (unsigned char)a.at[i], y = (unsigned char)b.at[i];
+
+		if (x == y)
+			continue;
+		if ((x | 0x20) != (y | 0x20) || (x | 0x20) < 'a' || (x | 0x20) > 'z')
+			return false;
+	}
+	return true;
+}
+
+/* Without the spaces and tabs around it. */
+static inline struct atr_str atr_str_trim(struct atr_str s)
+{
+	while (s.len && (s.at[0] == ' ' || s.at[0] == '\t'))
+		s.at++, s.len--;
+	while (s.len && (s.at[s.len - 1] == ' ' || s.at[s.len - 1] == '\t'))
+		s.len--;
+	return s;
+}
+
+#endif
