@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ATR_EXPORT_DIAG_H
+#define ATR_EXPORT_DIAG_H
+
+/*
+ * diag: what we say about ourselves. Counters always; lines only when
+ * AUTOTRACE_LOG asks for them (`stderr`, or a file's path to append to).
+ */
+#include "export/io.h"
+#include "propagator/str.h"
+
+#include <stdint.h>
+
+enum atr_count {
+#define ATR_COUNT(id, name) ATR_COUNT_##id,
+#include "export/diag.def"
+#undef ATR_COUNT
+	ATR_NR_COUNTS
+};
+
+/* Any thread, also in a signal handler. */
+void atr_count(enum atr_count what);
+void atr_count_add(enum atr_count what, uint64_t n);
+uint64_t atr_count_read(enum atr_count what);
+const char *atr_count_name(enum atr_count what);
+void atr_count_reset(void); /* a forked child */
+
+/*
+ * Where lines go; `where` absent or empty: nowhere, and nothing is opened. The
+ * file is opened at the first line, and again for a forked child.
+ */
+void atr_log_setup(struct atr_str where, const struct atr_io *io);
+bool atr_log_is_on(void);
+
+/*
+ * One line, "autotrace[pid]: ..." and a newline, in one write. printf's forms %s
+ * %d %u %zu %llu %x and %.*s only. errno is kept. Any thread, not a signal handler.
+ */
+void atr_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* "NAME=value: why; otherwise" — a warning about a variable. */
+void atr_log_bad_env(const char *name, struct atr_str value, const char *why,
+		     const char *instead);
+
+/* Writes all counters that are not zero as lines (AUTOTRACE_STATS=true, at exit). */
+void atr_log_counts(void);
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "export/encode/encode.h"
+
+/* The length of a well-formed UTF-8 sequence at the start; 0 when there is none (RFC 3629). */
+static size_t sequence(const unsigned char *at, size_t len)
+{
+	unsigned char c = at[0];
+	size_t n = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 :
+			   c >= 0xf0 && c < 0xf5 ? 4 : 0;
+
+	if (!n || n > len)
+		return 0;
+	for (size_t i = 1; i < n; i++)
+		if ((at[i] & 0xc0) != 0x80)
+			return 0;
+	if ((c == 0xe0 && at[1] < 0xa0) || (c == 0xed && at[1] > 0x9f) ||
+	    (c == 0xf0 && at[1] < 0x90) || (c == 0xf4 && at[1] > 0x8f))
+		return 0;
+	return n;
+}
+
+size_t atr_text_clean(const char *text, size_t len, size_t characters_max, struct atr_buf *out)
+{
+	const unsigned char *at = (const unsigned char *)text;
+	size_t done = 0, characters = 0, begin = out->len;
+
+	while (done < len && characters++ < characters_max) {
+		size_t n = sequence(at + done, len - done);
+
+		if (n)
+			atr_buf_put(out, at + done, n);
+		else
+			atr_buf_put(out, "\xef\xbf\xbd", 3); /* U+FFFD */
+		done += n ? n : 1;
+	}
+	return out->len - begin;
+}
+
+bool atr_text_is_plain(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)text[i] >= 0x80)
+			return false;
+	return true;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ATR_EXPORT_ENCODE_ENCODE_H
+#define ATR_EXPORT_ENCODE_ENCODE_H
+
+/*
+ * encode: finished spans -> bytes of a request. An encoder knows nothing of
+ * protocols and nothing of sockets. The exporter thread only.
+ */
+#include "export/encode/buf.h"
+#include "export/options.h"
+#include "export/span.h"
+
+struct atr_batch {
+	const struct atr_span *const *spans;
+	size_t nr_spans;
+	const struct atr_resource_attr *resource;
+	size_t nr_resource;
+	const struct atr_options *limits;
+};
+
+struct atr_encoder {
+	const char *name;
+	const char *content_type;
+	/* Appends one whole request; false when memory failed (out is then of no use). */
+	bool (*encode)(const struct atr_batch *batch, struct atr_buf *out);
+	/* What a 2xx body said: spans rejected, and the message (borrowed from body). */
+	void (*response)(struct atr_str body, uint64_t *rejected, struct atr_str *message);
+};
+
+/*
+ * Appends text as valid UTF-8 of at most so many characters; what is no UTF-8 is
+ * replaced, a byte by a U+FFFD. Returns the bytes appended. _is_plain: it is
+ * ASCII, and can be taken as it is.
+ */
+size_t atr_text_clean(const char *text, size_t len, size_t characters_max, struct atr_buf *out);
+bool atr_text_is_plain(const char *text, size_t len);
+
+extern const struct atr_encoder atr_encoder_otlp_pb;
+extern const struct atr_encoder atr_encoder_otlp_json;
+
+#endif

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "export/attr.h"
+#include "export/encode/arena.h"
+#include "export/encode/encode.h"
+#include "export/version.h"
+
+#include "cJSON.h"
+
+/* OTLP's JSON: ids in hex, 64-bit numbers as decimal strings, enums as numbers. */
+
+static void hex(const uint8_t *bytes, size_t len, char *out)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < len; i++) {
+		*out++ = digits[bytes[i] >> 4];
+		*out++ = digits[bytes[i] & 15];
+	}
+	*out = 0;
+}
+
+static void put_id(cJSON *to, const char *key, const uint8_t *id, size_t len)
+{
+	char text[2 * ATR_TRACE_ID_LEN + 1];
+
+	hex(id, len, text);
+	cJSON_AddStringToObject(to, key, text);
+}
+
+static void put_number(cJSON *to, const char *key, int64_t value)
+{
+	char text[24], *at = text + sizeof(text);
+	uint64_t n = value < 0 ? -(uint64_t)value : (uint64_t)value;
+
+	*--at = 0;
+	do
+		*--at = (char)('0' + n % 10);
+	while (n /= 10);
+	if (value < 0)
+		*--at = '-';
+	cJSON_AddStringToObject(to, key, at);
+}
+
+/* Text as a string of its own, ended by a NUL, clean and within the limit; "" when memory failed. */
+static const char *text_of(const char *at, size_t len, size_t limit)
+{
+	struct atr_buf b = { 0 };
+	char *out;
+
+	/* a NUL would end it early: cJSON's strings have none */
+	atr_text_clean(at, strnlen(at, len), limit, &b);
+	out = b.failed ? NULL : atr_arena_malloc(b.len + 1);
+	if (out) {
+		memcpy(out, b.at, b.len);
+		out[b.len] = 0;
+	}
+	atr_buf_release(&b);
+	return out ? out : "";
+}
+
+static const char *plain_text(struct atr_str s)
+{
+	return text_of(s.at, s.len, SIZE_MAX);
+}
+
+/* {"key": ..., "value": {...}} appended to an array; returns the value to be filled. */
+static cJSON *add_pair(cJSON *array, struct atr_str key)
+{
+	cJSON *pair = cJSON_CreateObject();
+
+	cJSON_AddStringToObject(pair, "key", plain_text(key));
+	cJSON_AddItemToArray(array, pair);
+	return cJSON_AddObjectToObject(pair, "value");
+}
+
+static void put_attribute(cJSON *array, const struct atr_item *item, size_t limit)
+{
+	cJSON *value = add_pair(array, atr_attr_name(item->id));
+	const char *bytes = atr_item_bytes(item);
+	int64_t word = 0;
+	double real;
+
+	if (item->type != ATR_TYPE_STR)
+		memcpy(&word, bytes, 8);
+	switch (item->type) {
+	case ATR_TYPE_INT: put_number(value, "intValue", word); break;
+	case ATR_TYPE_BOOL: cJSON_AddBoolToObject(value, "boolValue", word != 0); break;
+	case ATR_TYPE_DOUBLE:
+		memcpy(&real, bytes, 8);
+		cJSON_AddNumberToObject(value, "doubleValue", real);
+		break;
+	default:
+		cJSON_AddStringToObject(value, "stringValue", text_of(bytes, item->len, limit));
+	}
+}
+
+static uint32_t put_items(cJSON *to, const struct atr_span *span, const struct atr_options *limits)
+{
+	const struct atr_item *item = NULL;
+	cJSON *attributes = cJSON_CreateArray();
+	uint32_t nr = 0, dropped = span->dropped_attributes;
+
+	while ((item = atr_span_next(span, item))) {
+		struct atr_str text = { atr_item_bytes(item), item->len };
+
+		if (item->part != ATR_OF_SPAN || item->type == ATR_TYPE_EVENT)
+			continue;
+		if (item->id == ATR_NAME)
+			cJSON_AddStringToObject(to, "name", plain_text(text));
+		else if (item->id == ATR_TRACESTATE)
+			cJSON_AddStringToObject(to, "traceState", plain_text(text));
+		else if (item->id > ATR_EVENT && nr++ < limits->attribute_count_limit)
+			put_attribute(attributes, item, limits->attribute_value_length_limit);
+		else if (item->id > ATR_EVENT)
+			dropped++;
+	}
+	cJSON_AddItemToObject(to, "attributes", attributes);
+	return dropped;
+}
+
+static uint32_t put_events(cJSON *to, const struct atr_span *span, const struct atr_options *limits)
+{
+	const struct atr_item *item = NULL;
+	cJSON *events = NULL, *attributes = NULL;
+	uint32_t nr = 0, dropped = span->dropped_events;
+	uint64_t time_ns;
+
+	while ((item = atr_span_next(span, item))) {
+		if (item->type == ATR_TYPE_EVENT) {
+			cJSON *event;
+
+			attributes = NULL;
+			if (nr++ >= limits->event_count_limit) {
+				dropped++;
+				continue;
+			}
+			if (!events)
+				events = cJSON_AddArrayToObject(to, "events");
+			event = cJSON_CreateObject();
+			memcpy(&time_ns, atr_item_bytes(item), 8);
+			put_number(event, "timeUnixNano", (int64_t)time_ns);
+			cJSON_AddStringToObject(event, "name",
+						text_of(atr_item_bytes(item) + 8, item->len - 8,
+							SIZE_MAX));
+			attributes = cJSON_AddArrayToObject(event, "attributes");
+			cJSON_AddItemToArray(events, event);
+		} else if (item->part == ATR_OF_EVENT && attributes) {
+			put_attribute(attributes, item, limits->attribute_value_length_limit);
+		}
+	}
+	return dropped;
+}
+
+static void put_status(cJSON *to, const struct atr_span *span)
+{
+	const struct atr_item *message = atr_span_find(span, ATR_STATUS_MESSAGE);
+	cJSON *status = cJSON_AddObjectToObject(to, "status");
+
+	if (span->status == ATR_STATUS_UNSET)
+		return;
+	if (message)
+		cJSON_AddStringToObject(status, "message",
+					plain_text((struct atr_str){ atr_item_bytes(message),
+								     message->len }));
+	cJSON_AddNumberToObject(status, "code", span->status);
+}
+
+static cJSON *span_of(const struct atr_span *span, const struct atr_options *limits)
+{
+	static const uint8_t none[ATR_SPAN_ID_LEN];
+	cJSON *to = cJSON_CreateObject();
+	uint32_t dropped;
+
+	put_id(to, "traceId", span->trace_id, sizeof(span->trace_id));
+	put_id(to, "spanId", span->span_id, sizeof(span->span_id));
+	if (memcmp(span->parent_id, none, sizeof(none)) != 0)
+		put_id(to, "parentSpanId", span->parent_id, sizeof(span->parent_id));
+	cJSON_AddNumberToObject(to, "flags",
+				span->flags | 0x100 | (span->parent_remote ? 0x200 : 0));
+	cJSON_AddNumberToObject(to, "kind", span->kind);
+	put_number(to, "startTimeUnixNano", (int64_t)span->start_ns);
+	put_number(to, "endTimeUnixNano", (int64_t)span->end_ns);
+	dropped = put_items(to, span, limits);
+	if (dropped)
+		cJSON_AddNumberToObject(to, "droppedAttributesCount", dropped);
+	dropped = put_events(to, span, limits);
+	if (dropped)
+		cJSON_AddNumberToObject(to, "droppedEventsCount", dropped);
+	put_status(to, span);
+	return to;
+}
+
+static void put_resource(cJSON *to, const struct atr_batch *batch)
+{
+	cJSON *attributes = cJSON_AddArrayToObject(cJSON_AddObjectToObject(to, "resource"),
+						   "attributes");
+
+	for (size_t i = 0; i < batch->nr_resource; i++) {
+		cJSON *value = add_pair(attributes, batch->resource[i].key);
+
+		if (batch->resource[i].is_number)
+			put_number(value, "intValue", batch->resource[i].number);
+		else
+			cJSON_AddStringToObject(value, "stringValue",
+						plain_text(batch->resource[i].value));
+	}
+}
+
+static bool encode(const struct atr_batch *batch, struct atr_buf *out)
+{
+	cJSON *all = cJSON_CreateObject();
+	cJSON *resource_spans = cJSON_CreateObject(), *scope_spans = cJSON_CreateObject();
+	cJSON *scope, *spans;
+	char *text;
+
+	cJSON_AddItemToArray(cJSON_AddArrayToObject(all, "resourceSpans"), resource_spans);
+	put_resource(resource_spans, batch);
+	cJSON_AddItemToArray(cJSON_AddArrayToObject(resource_spans, "scopeSpans"), scope_spans);
+	scope = cJSON_AddObjectToObject(scope_spans, "scope");
+	cJSON_AddStringToObject(scope, "name", "libautotrace");
+	cJSON_AddStringToObject(scope, "version", ATR_VERSION);
+	spans = cJSON_AddArrayToObject(scope_spans, "spans");
+	for (size_t i = 0; i < batch->nr_spans; i++)
+		cJSON_AddItemToArray(spans, span_of(batch->spans[i], batch->limits));
+	cJSON_AddStringToObject(scope_spans, "schemaUrl", ATR_SCHEMA_URL);
+	text = cJSON_PrintUnformatted(all);
+	if (text)
+		atr_buf_put(out, text, strlen(text));
+	atr_arena_empty();
+	return text && !out->failed;
+}
+
+/* {"partialSuccess": {"rejectedSpans": "1", "errorMessage": "..."}} */
+static void response(struct atr_str body, uint64_t *rejected, struct atr_str *message)
+{
+	static char kept[256];
+	cJSON *all = cJSON_ParseWithLength(body.at, body.len);
+	const cJSON *part = cJSON_GetObjectItemCaseSensitive(all, "partialSuccess");
+	const cJSON *number = cJSON_GetObjectItemCaseSensitive(part, "rejectedSpans");
+	const cJSON *text = cJSON_GetObjectItemCaseSensitive(part, "errorMessage");
+
+	if (cJSON_IsNumber(number) && number->valuedouble > 0)
+		*rejected = (uint64_t)number->valuedouble;
+	for (const char *c = cJSON_IsString(number) ? number->valuestring : ""; *c >= '0' && *c <= '9';
+	     c++)
+		*rejected = *rejected * 10 + (uint64_t)(*c - '0');
+	if (cJSON_IsString(text)) {
+		size_t len = strnlen(text->valuestring, sizeof(kept));
+
+		memcpy(kept, text->valuestring, len);
+		*message = (struct atr_str){ kept, len };
+	}
+	atr_arena_empty();
+}
+
+const struct atr_encoder atr_encoder_otlp_json = {
+	"otlp/json", "application/json", encode, response,
+};

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "export/env.h"
+
+#include "export/diag.h"
+
+#include <limits.h>
+#include <sys/mman.h>
+
+#define VARIABLES_MAX 256
+#define SMALL 4096
+#define LARGE (256 * 1024)
+
+static struct atr_pair variables[VARIABLES_MAX];
+static size_t nr_variables;
+static bool is_cut;
+
+static bool begins_with(const char *text, const char *prefix)
+{
+	while (*prefix && *text == *prefix)
+		text++, prefix++;
+	return !*prefix;
+}
+
+static bool is_ours(const char *variable)
+{
+	switch (variable[0]) { /* most variables are none of these */
+	case 'O': return begins_with(variable, "OTEL_");
+	case 'A':
+		return begins_with(variable, "AUTOTRACE_") || begins_with(variable, "AWS_LAMBDA_");
+	case 'T': return begins_with(variable, "TRACEPARENT=") ||
+			 begins_with(variable, "TRACESTATE=");
+	case 'B': return begins_with(variable, "BAGGAGE=");
+	default: return false;
+	}
+}
+
+void atr_env_capture(char *const *now)
+{
+	static char small[SMALL];
+	char *room = small;
+	size_t need = 0, used = 0;
+
+	nr_variables = 0;
+	is_cut = false;
+	for (char *const *v = now; v && *v; v++)
+		if (is_ours(*v))
+			need += strlen(*v) + 1;
+	if (need > LARGE) {
+		is_cut = true;
+		need = LARGE;
+	}
+	if (need > sizeof(small)) {
+		room = mmap(NULL, need, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (room == MAP_FAILED) {
+			is_cut = true;
+			return;
+		}
+	}
+	for (char *const *v = now; v && *v; v++) {
+		const char *equals = is_ours(*v) ? strchr(*v, '=') : NULL;
+		size_t len;
+
+		if (!equals)
+			continue;
+		len = strlen(*v) + 1;
+		if (used + len > need || nr_variables == VARIABLES_MAX) {
+			is_cut = true;
+			continue;
+		}
+		memcpy(room + used, *v, len);
+		variables[nr_variables].name = (struct atr_str){ room + used, (size_t)(equals - *v) };
+		variables[nr_variables].value = atr_str(room + used + (equals - *v) + 1);
+		nr_variables++;
+		used += len;
+	}
+}
+
+bool atr_env_is_cut(void)
+{
+	return is_cut;
+}
+
+struct atr_str atr_env_get(const char *name)
+{
+	for (size_t i = 0; i < nr_variables; i++)
+		if (atr_str_equal(variables[i].name, atr_str(name)))
+			return variables[i].value.len ? variables[i].value : (struct atr_str){ 0 };
+	return (struct atr_str){ 0 };
+}
+
+size_t atr_env_count(void)
+{
+	return nr_variables;
+}
+
+struct atr_pair atr_env_at(size_t i)
+{
+	return variables[i];
+}
+
+bool atr_env_bool(const char *name, bool otherwise)
+{
+	struct atr_str value = atr_env_get(name);
+
+	if (!value.at)
+		return otherwise;
+	if (atr_str_equal_nocase(value, ATR_STR("true")))
+		return true;
+	if (!atr_str_equal_nocase(value, ATR_STR("false")))
+		atr_log_bad_env(name, value, "neither true nor false", "false is used");
+	return false;
+}
+
+/* A decimal number of digits alone; false when it is none or too large. */
+static bool number_of(struct atr_str text, uint32_t *out)
+{
+	uint64_t n = 0;
+
+	text = atr_str_trim(text);
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.at[i] < '0' || text.at[i] > '9')
+			return false;
+		n = n * 10 + (uint64_t)(text.at[i] - '0');
+		if (n > INT32_MAX)
+			return false;
+	}
+	*out = (uint32_t)n;
+	return text.len != 0;
+}
+
+uint32_t atr_env_uint(const char *name, uint32_t otherwise, uint32_t least, uint32_t most)
+{
+	struct atr_str value = atr_env_get(name);
+	uint32_t n;
+
+	if (!value.at)
+		return otherwise;
+	if (number_of(value, &n) && n >= least && n <= most)
+		return n;
+	atr_log_bad_env(name, value, "not a number in its range", "the default is used");
+	return otherwise;
+}
+
+uint32_t atr_env_ms(const char *name, uint32_t otherwise)
+{
+	return atr_env_uint(name, otherwise, 0, INT32_MAX);
+}

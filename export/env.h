@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ATR_EXPORT_ENV_H
+#define ATR_EXPORT_ENV_H
+
+/*
+ * env: the variables that are ours, copied once at start.
+ *
+ * Programs overwrite their environment for process titles, clear it, and change
+ * it from other threads; so every OTEL_*, AUTOTRACE_* and context variable is
+ * copied in the constructor and read from the copy ever after.
+ */
+#include "propagator/str.h"
+
+#include <stdint.h>
+
+/*
+ * The constructor, once, before any other thread can run. Copies what is ours
+ * (names starting with OTEL_, AUTOTRACE_, AWS_LAMBDA_, and TRACEPARENT,
+ * TRACESTATE, BAGGAGE, NO_COLOR is not ours). No allocation, no system call
+ * unless the variables are larger than a few KiB together (then one mmap). What
+ * is beyond 256 KiB is left out and told by atr_env_is_cut.
+ */
+void atr_env_capture(char *const *environ_now);
+bool atr_env_is_cut(void);
+
+/* Any thread after capture. An empty value counts as unset: absent. Ended by a NUL in memory. */
+struct atr_str atr_env_get(const char *name);
+
+/* All that were captured, for printing and for warnings about names not known. */
+size_t atr_env_count(void);
+struct atr_pair atr_env_at(size_t i);
+
+/*
+ * By the specification's type rules (reference 1.1). A wrong value is one
+ * warning (diag) naming the variable, the value and what is done instead; the
+ * default is then returned.
+ */
+bool atr_env_bool(const char *name, bool otherwise);
+uint32_t atr_env_uint(const char *name, uint32_t otherwise, uint32_t least, uint32_t most);
+uint32_t atr_env_ms(const char *name, uint32_t otherwise); /* duration or timeout, milliseconds */
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ATR_EXPORT_EXPORTER_H
+#define ATR_EXPORT_EXPORTER_H
+
+/*
+ * exporter: the thread that drains the ring: batch, encode, send, retry, flush
+ * at exit, survive fork.
+ *
+ * The thread starts with the first span offered, blocks every signal, is named
+ * `autotrace`, and sleeps on a futex until a batch is full or its delay is over;
+ * with an empty ring it sleeps without a deadline. Its memory is mapped by
+ * itself; the program's malloc is not used.
+ */
+#include "export/io.h"
+#include "export/span.h"
+
+/* What describes this process and is not in a variable. Strings must outlive the exporter. */
+struct atr_process {
+	struct atr_str executable_path; /* target of /proc/self/exe; absent when not known */
+	struct atr_str command;		/* argv[0]; absent when not known */
+};
+
+/*
+ * The constructor, once. Keeps the pointers. Reads no variable yet and maps
+ * nothing: that is done at the first span (options.h).
+ */
+void atr_exporter_setup(const struct atr_io *io, const struct atr_process *process);
+
+/* Any thread, not a signal handler. Copies the record into the ring; errno is kept. */
+void atr_exporter_offer(const struct atr_span *span);
+
+/*
+ * Before the process ends, any thread: has what is in the ring sent, and waits
+ * for that at most `timeout_ms`; at once when there is nothing to send. What was
+ * not sent is counted. May be called again; no span offered later is promised
+ * a way out. Leaves no thread of ours running a half-sent request beyond it.
+ */
+void atr_exporter_flush(uint32_t timeout_ms);
+
+/* The default of AUTOTRACE_EXIT_FLUSH_MS, read from the environment copy once. */
+uint32_t atr_exporter_exit_flush_ms(void);
+
+/*
+ * A forked child, in its only thread, before anything is offered: empties the
+ * ring (what is in it is the parent's to send), forgets the thread and the
+ * connection (closing the child's copies of our descriptors when they are still
+ * ours). Safe where only async-signal-safe functions are. errno is kept.
+ */
+void atr_exporter_forked(void);
+
+/*
+ * Whether this descriptor is one of ours; the program is about to close or
+ * replace it. Any thread, no system call. _lost: the program did; we never
+ * touch that number again and open a new one when next needed.
+ */
+bool atr_exporter_owns(int fd);
+void atr_exporter_lost(int fd);
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ATR_EXPORT_OPTIONS_H
+#define ATR_EXPORT_OPTIONS_H
+
+/*
+ * options: the exporter's variables, read with the specification's rules
+ * (OTEL_TRACES_EXPORTER, OTEL_EXPORTER_OTLP_*, OTEL_BSP_*, limits, resource).
+ */
+#include "export/exporter.h"
+
+enum atr_encoding { ATR_ENCODING_OTLP_PROTOBUF, ATR_ENCODING_OTLP_JSON };
+enum atr_way { ATR_WAY_HTTP, ATR_WAY_FILE, ATR_WAY_STDOUT };
+
+#define ATR_EXPORTERS_MAX 4
+#define ATR_OTLP_HEADERS_MAX 32
+
+struct atr_exporter_options {
+	enum atr_encoding encoding;
+	enum atr_way way;
+	/* http: where to; unix_path is set for unix:/path.sock[:/http/path] endpoints */
+	struct atr_str host, path, unix_path;
+	uint16_t port;
+	struct atr_pair headers[ATR_OTLP_HEADERS_MAX];
+	unsigned nr_headers;
+	uint32_t timeout_ms; /* 0: no limit */
+	struct atr_str file; /* file: where to append */
+};
+
+struct atr_options {
+	struct atr_exporter_options exporter[ATR_EXPORTERS_MAX];
+	unsigned nr_exporters; /* 0: `none` */
+	uint32_t schedule_delay_ms, export_timeout_ms;
+	uint32_t max_queue_size, max_export_batch_size;
+	uint32_t attribute_value_length_limit; /* UINT32_MAX: none */
+	uint32_t attribute_count_limit, event_count_limit, event_attribute_count_limit;
+};
+
+/*
+ * The exporter thread's start, once. Text lives in the environment's copy or in
+ * memory mapped here. What is wrong is warned about and its default used.
+ */
+void atr_options_read(struct atr_options *out);
+
+/* The next member of a comma-separated list, trimmed; empty ones are passed over. */
+bool atr_list_next(struct atr_str *list, struct atr_str *member);
+/* Percent-decoded, in memory kept for it; absent when that is used up. The exporter thread. */
+struct atr_str atr_percent_decoded(struct atr_str in);
+
+/* One attribute of the resource; values are strings, but for process.pid (int). */
+struct atr_resource_attr {
+	struct atr_str key, value;
+	int64_t number;
+	bool is_number;
+};
+#define ATR_RESOURCE_MAX 128
+
+/*
+ * The exporter thread. service.name (OTEL_SERVICE_NAME, then
+ * OTEL_RESOURCE_ATTRIBUTES, then unknown_service:<executable>), process.*,
+ * host.*, os.type, telemetry.*, service.instance.id (new for each process), and
+ * OTEL_RESOURCE_ATTRIBUTES (weaker than OTEL_SERVICE_NAME, stronger than what
+ * was detected). Returns their number. Called again in a forked child.
+ */
+size_t atr_resource_read(const struct atr_process *process, const struct atr_io *io,
+			 struct atr_resource_attr out[static ATR_RESOURCE_MAX]);
+
+#endif

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "export/diag.h"
+#include "export/env.h"
+#include "export/options.h"
+#include "export/version.h"
+#include "propagator/ids.h"
+
+#include <fcntl.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+/* Text of the resource that is in no variable. */
+static char room[2048];
+static size_t room_len;
+
+static struct atr_str keep(const char *at, size_t len)
+{
+	struct atr_str out = { room + room_len, len };
+
+	if (len > sizeof(room) - room_len)
+		return (struct atr_str){ 0 };
+	memcpy(room + room_len, at, len);
+	room_len += len;
+	return out;
+}
+
+struct list {
+	struct atr_resource_attr *at;
+	size_t nr;
+};
+
+static struct atr_resource_attr *find(struct list *l, struct atr_str key)
+{
+	for (size_t i = 0; i < l->nr; i++)
+		if (atr_str_equal(l->at[i].key, key))
+			return &l->at[i];
+	if (l->nr == ATR_RESOURCE_MAX)
+		return NULL;
+	l->at[l->nr].key = key;
+	return &l->at[l->nr++];
+}
+
+static void put(struct list *l, struct atr_str key, struct atr_str value)
+{
+	struct atr_resource_attr *attr = value.len ? find(l, key) : NULL;
+
+	if (!attr)
+		return;
+	attr->value = value;
+	attr->is_number = false;
+}
+
+static struct atr_str base_name(struct atr_str path)
+{
+	const char *slash = path.len ? memrchr(path.at, '/', path.len) : NULL;
+
+	if (!slash)
+		return path;
+	return (struct atr_str){ slash + 1, path.len - (size_t)(slash + 1 - path.at) };
+}
+
+static struct atr_str default_name(struct atr_str executable)
+{
+	static const char unknown[] = "unknown_service";
+	char name[300];
+	size_t len = sizeof(unknown) - 1;
+
+	memcpy(name, unknown, len);
+	if (executable.len && executable.len < 255) {
+		name[len++] = ':';
+		memcpy(name + len, executable.at, executable.len);
+		len += executable.len;
+	}
+	return keep(name, len);
+}
+
+/* A UUID of version 4, as text. */
+static struct atr_str new_uuid(void)
+{
+	static const char digits[] = "0123456789abcdef";
+	struct atr_ids ids = { { 0 } };
+	uint8_t bytes[16];
+	char text[36];
+	size_t at = 0;
+
+	atr_ids_trace(&ids, bytes);
+	bytes[6] = (bytes[6] & 0x0f) | 0x40;
+	bytes[8] = (bytes[8] & 0x3f) | 0x80;
+	for (int i = 0; i < 16; i++) {
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			text[at++] = '-';
+		text[at++] = digits[bytes[i] >> 4];
+		text[at++] = digits[bytes[i] & 15];
+	}
+	return keep(text, at);
+}
+
+static struct atr_str machine_id(const struct atr_io *io)
+{
+	char id[33];
+	int fd = io->open("/etc/machine-id", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd >= 0 ? io->read(fd, id, sizeof(id)) : -1;
+
+	if (fd >= 0)
+		io->close(fd);
+	return n >= 32 ? keep(id, 32) : (struct atr_str){ 0 };
+}
+
+static struct atr_str architecture(const char *machine)
+{
+	if (!strcmp(machine, "x86_64"))
+		return ATR_STR("amd64");
+	if (!strcmp(machine, "aarch64"))
+		return ATR_STR("arm64");
+	return keep(machine, strlen(machine));
+}
+
+static void detect(struct list *l, const struct atr_process *process, const struct atr_io *io)
+{
+	struct atr_str executable = base_name(process->executable_path);
+	struct atr_resource_attr *pid = find(l, ATR_STR("process.pid"));
+	struct utsname host;
+
+	put(l, ATR_STR("service.name"), default_name(executable));
+	put(l, ATR_STR("service.instance.id"), new_uuid());
+	pid->is_number = true;
+	pid->number = getpid();
+	put(l, ATR_STR("process.executable.name"), executable);
+	put(l, ATR_STR("process.executable.path"), process->executable_path);
+	put(l, ATR_STR("process.command"), process->command);
+	if (uname(&host) == 0) {
+		put(l, ATR_STR("host.name"), keep(host.nodename, strlen(host.nodename)));
+		put(l, ATR_STR("host.arch"), architecture(host.machine));
+	}
+	put(l, ATR_STR("host.id"), machine_id(io));
+	put(l, ATR_STR("os.type"), ATR_STR("linux"));
+}
+
+/* Any error, and the whole value is discarded: that is the specification's rule. */
+static bool is_well_formed(struct atr_str list)
+{
+	struct atr_str member;
+
+	while (atr_list_next(&list, &member)) {
+		const char *equals = memchr(member.at, '=', member.len);
+
+		if (!equals || equals == member.at ||
+		    memchr(equals + 1, '=', member.len - (size_t)(equals + 1 - member.at)))
+			return false;
+	}
+	return true;
+}
+
+static void put_given(struct list *l)
+{
+	struct atr_str list = atr_env_get("OTEL_RESOURCE_ATTRIBUTES"), member;
+
+	if (!is_well_formed(list)) {
+		atr_log_bad_env("OTEL_RESOURCE_ATTRIBUTES", list, "not a list of key=value",
+				"the whole of it is discarded");
+		return;
+	}
+	while (atr_list_next(&list, &member)) {
+		const char *equals = memchr(member.at, '=', member.len);
+		struct atr_str key = { member.at, (size_t)(equals - member.at) };
+		struct atr_str value = { equals + 1, member.len - key.len - 1 };
+
+		put(l, atr_percent_decoded(atr_str_trim(key)),
+		    atr_percent_decoded(atr_str_trim(value)));
+	}
+}
+
+size_t atr_resource_read(const struct atr_process *process, const struct atr_io *io,
+			 struct atr_resource_attr out[static ATR_RESOURCE_MAX])
+{
+	struct list l = { out, 0 };
+
+	memset(out, 0, sizeof(*out) * ATR_RESOURCE_MAX);
+	room_len = 0;
+	detect(&l, process, io);
+	put_given(&l);
+	put(&l, ATR_STR("service.name"), atr_env_get("OTEL_SERVICE_NAME"));
+	put(&l, ATR_STR("telemetry.sdk.name"), ATR_STR("autotrace"));
+	put(&l, ATR_STR("telemetry.sdk.language"), ATR_STR("c"));
+	put(&l, ATR_STR("telemetry.sdk.version"), ATR_STR(ATR_VERSION));
+	return l.nr;
+}

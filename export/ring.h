@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ATR_EXPORT_RING_H
+#define ATR_EXPORT_RING_H
+
+/*
+ * ring: carries finished spans from application threads to the exporter.
+ *
+ * Many writers, one reader, slots of one fixed size:
+ *
+ *	claim -> fill in place -> publish  ~~~>  peek -> read in place -> release
+ *
+ * Nobody waits. A writer that finds no free slot loses its span and the loss
+ * is counted, because a program must not run slower for being watched.
+ * All but create, destroy, reset and trim are safe in a signal handler.
+ *
+ * The turns that say whose a slot is lie apart from the slots, so that the
+ * pages of slots that are free can be given back to the kernel.
+ */
+#include <stdint.h>
+
+struct atr_ring;
+
+/*
+ * Maps a ring of `slots` slots (rounded up to a power of two, at least 2), each
+ * of `slot_len` bytes (rounded up to 8). Returns NULL with errno set when memory
+ * cannot be had. The caller owns it and destroys it once no thread can reach it.
+ */
+struct atr_ring *atr_ring_create(uint32_t slots, uint32_t slot_len);
+void atr_ring_destroy(struct atr_ring *ring);
+
+/*
+ * Any thread. Returns `slot_len` bytes to fill, aligned to 8, or NULL when the
+ * ring is full. Every claim must reach publish: the reader stops short of a
+ * slot that is claimed and not yet published.
+ */
+void *atr_ring_claim(struct atr_ring *ring);
+void atr_ring_publish(struct atr_ring *ring, void *slot);
+
+/* The reader alone. The oldest published slot that is not yet peeked at, or NULL. */
+const void *atr_ring_peek(struct atr_ring *ring);
+/* The reader alone. Frees the oldest slot. */
+void atr_ring_release(struct atr_ring *ring);
+
+/* Any thread; about right while others write. */
+uint32_t atr_ring_count(const struct atr_ring *ring);
+uint64_t atr_ring_lost(const struct atr_ring *ring);
+
+/* The reader alone. Gives the pages of free slots back when enough were used. */
+void atr_ring_trim(struct atr_ring *ring);
+
+/* A forked child, alone: empties it and forgets what was lost. */
+void atr_ring_reset(struct atr_ring *ring);
+
+#endif

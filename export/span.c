@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "export/span.h"
+
+#include "export/attr.h"
+
+#define LATE_ROOM 384
+
+static size_t padded(size_t len)
+{
+	return (len + 7) & ~(size_t)7;
+}
+
+struct atr_span *atr_span_begin(void *buf)
+{
+	struct atr_span *span = buf;
+
+	memset(span, 0, sizeof(*span));
+	span->version = ATR_SPAN_VERSION;
+	span->len = sizeof(*span);
+	return span;
+}
+
+/* Room for an item's bytes below `limit`; NULL when there is none. */
+static char *add(struct atr_span *span, size_t limit, uint16_t id, uint8_t type, uint8_t part,
+		 size_t len)
+{
+	struct atr_item *item = (struct atr_item *)((char *)span + span->len);
+
+	if (span->len + sizeof(*item) + padded(len) > limit)
+		return NULL;
+	item->id = id;
+	item->type = type;
+	item->part = part;
+	item->len = (uint32_t)len;
+	span->len += (uint32_t)(sizeof(*item) + padded(len));
+	return (char *)(item + 1);
+}
+
+static void drop(struct atr_span *span)
+{
+	if (span->dropped_attributes < UINT16_MAX)
+		span->dropped_attributes++;
+}
+
+/* Cuts text so that it does not end within a character of UTF-8. */
+static size_t cut(struct atr_str text, size_t len)
+{
+	if (text.len <= len)
+		return text.len;
+	while (len && ((unsigned char)text.at[len] & 0xc0) == 0x80)
+		len--;
+	return len;
+}
+
+static void put_str(struct atr_span *span, size_t limit, uint16_t id, uint8_t part,
+		    struct atr_str text)
+{
+	size_t room = limit - span->len, len;
+	char *at;
+
+	if (!text.at)
+		return;
+	if (span->len + sizeof(struct atr_item) + 8 > limit) {
+		drop(span);
+		return;
+	}
+	room = (room - sizeof(struct atr_item)) & ~(size_t)7;
+	len = cut(text, room < ATR_SPAN_STR_MAX ? room : ATR_SPAN_STR_MAX);
+	if (len < text.len)
+		span->cut_strings++;
+	at = add(span, limit, id, ATR_TYPE_STR, part, len);
+	if (at && len)
+		memcpy(at, text.at, len);
+}
+
+static void put_word(struct atr_span *span, size_t limit, uint16_t id, uint8_t type, uint8_t part,
+		     const void *word)
+{
+	char *at = add(span, limit, id, type, part, 8);
+
+	if (at)
+		memcpy(at, word, 8);
+	else
+		drop(span);
+}
+
+void atr_span_put_str(struct atr_span *span, uint16_t id, struct atr_str text)
+{
+	put_str(span, ATR_SPAN_MAX - LATE_ROOM, id, ATR_OF_SPAN, text);
+}
+
+void atr_span_put_int(struct atr_span *span, uint16_t id, int64_t value)
+{
+	put_word(span, ATR_SPAN_MAX - LATE_ROOM, id, ATR_TYPE_INT, ATR_OF_SPAN, &value);
+}
+
+void atr_span_put_double(struct atr_span *span, uint16_t id, double value)
+{
+	put_word(span, ATR_SPAN_MAX - LATE_ROOM, id, ATR_TYPE_DOUBLE, ATR_OF_SPAN, &value);
+}
+
+void atr_span_put_bool(struct atr_span *span, uint16_t id, bool value)
+{
+	int64_t word = value;
+
+	put_word(span, ATR_SPAN_MAX, id, ATR_TYPE_BOOL, ATR_OF_SPAN, &word);
+}
+
+void atr_span_late_str(struct atr_span *span, uint16_t id, struct atr_str text)
+{
+	put_str(span, ATR_SPAN_MAX, id, ATR_OF_SPAN, text);
+}
+
+void atr_span_late_int(struct atr_span *span, uint16_t id, int64_t value)
+{
+	put_word(span, ATR_SPAN_MAX, id, ATR_TYPE_INT, ATR_OF_SPAN, &value);
+}
+
+void atr_span_event(struct atr_span *span, uint64_t time_ns, struct atr_str name)
+{
+	size_t len = cut(name, 128);
+	char *at = add(span, ATR_SPAN_MAX - LATE_ROOM / 2, ATR_EVENT, ATR_TYPE_EVENT, ATR_OF_SPAN,
+		       8 + len);
+
+	if (!at) {
+		span->dropped_events++;
+		return;
+	}
+	memcpy(at, &time_ns, 8);
+	memcpy(at + 8, name.at, len);
+}
+
+void atr_span_event_str(struct atr_span *span, uint16_t id, struct atr_str text)
+{
+	put_str(span, ATR_SPAN_MAX - LATE_ROOM / 2, id, ATR_OF_EVENT, text);
+}
+
+void atr_span_event_int(struct atr_span *span, uint16_t id, int64_t value)
+{
+	put_word(span, ATR_SPAN_MAX - LATE_ROOM / 2, id, ATR_TYPE_INT, ATR_OF_EVENT, &value);
+}
+
+const struct atr_item *atr_span_next(const struct atr_span *span, const struct atr_item *item)
+{
+	const char *end = (const char *)span + span->len;
+	const char *at = item ? atr_item_bytes(item) + padded(item->len) : (const char *)(span + 1);
+
+	return at + sizeof(*item) <= end ? (const struct atr_item *)at : NULL;
+}
+
+bool atr_span_is_whole(const struct atr_span *span, size_t len)
+{
+	const struct atr_item *item = NULL;
+	size_t at = sizeof(*span);
+
+	if (len < sizeof(*span) || span->version != ATR_SPAN_VERSION || span->len < sizeof(*span) ||
+	    span->len > len || span->len % 8)
+		return false;
+	while (at < span->len) {
+		item = (const struct atr_item *)((const char *)span + at);
+		if (span->len - at < sizeof(*item) ||
+		    span->len - at - sizeof(*item) < padded(item->len))
+			return false;
+		at += sizeof(*item) + padded(item->len);
+	}
+	return true;
+}
+
+const struct atr_item *atr_span_find(const struct atr_span *span, uint16_t id)
+{
+	const struct atr_item *item = NULL;
+
+	while ((item = atr_span_next(span, item)))
+		if (item->id == id && item->part == ATR_OF_SPAN)
+			return item;
+	return NULL;
+}

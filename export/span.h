@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ATR_EXPORT_SPAN_H
+#define ATR_EXPORT_SPAN_H
+
+/*
+ * span: what happened. A finished span as one flat record without a pointer:
+ *
+ *	struct atr_span | item | item | ...
+ *
+ * An item is 8 bytes of header and its bytes, padded to a multiple of 8:
+ *
+ *	u16 id | u8 type | u8 part | u32 len | bytes...
+ *
+ * Items with part ATR_OF_SPAN are the span's own. An ATR_TYPE_EVENT item opens
+ * an event (bytes: u64 unix nanoseconds, then its name); the items with part
+ * ATR_OF_EVENT that follow it are that event's attributes.
+ *
+ * A record is built in place by one thread, copied once into the ring, and read
+ * by the exporter thread. Nothing here allocates, locks or calls the kernel.
+ */
+#include "propagator/context.h"
+
+#define ATR_SPAN_VERSION 1
+#define ATR_SPAN_MAX 2048 /* bytes of a whole record */
+
+enum atr_kind { /* as OTLP numbers them */
+	ATR_KIND_INTERNAL = 1,
+	ATR_KIND_SERVER = 2,
+	ATR_KIND_CLIENT = 3,
+};
+
+enum atr_status { ATR_STATUS_UNSET = 0, ATR_STATUS_OK = 1, ATR_STATUS_ERROR = 2 };
+
+enum atr_type {
+	ATR_TYPE_STR = 1, /* bytes, UTF-8 expected; made valid by the encoder */
+	ATR_TYPE_INT,	  /* int64_t */
+	ATR_TYPE_DOUBLE,
+	ATR_TYPE_BOOL,	/* one byte */
+	ATR_TYPE_EVENT, /* u64 time, name */
+	ATR_TYPE_STRS,	/* string array: u32 len and bytes, one after the other, unpadded */
+};
+
+enum atr_part { ATR_OF_SPAN = 0, ATR_OF_EVENT = 1 };
+
+struct atr_span {
+	uint32_t len;	 /* bytes of the record, header included, a multiple of 8 */
+	uint16_t version;
+	uint8_t kind;	 /* enum atr_kind */
+	uint8_t status;	 /* enum atr_status */
+	uint8_t trace_id[ATR_TRACE_ID_LEN];
+	uint8_t span_id[ATR_SPAN_ID_LEN];
+	uint8_t parent_id[ATR_SPAN_ID_LEN]; /* all zero: a root */
+	uint64_t start_ns;		    /* unix time */
+	uint64_t end_ns;		    /* unix time, never before start_ns */
+	uint8_t flags;			    /* W3C trace flags */
+	uint8_t parent_remote;		    /* the parent is in another process */
+	uint16_t dropped_attributes;	    /* found no room here */
+	uint16_t dropped_events;
+	uint16_t cut_strings;		    /* strings shortened to fit */
+};
+
+struct atr_item {
+	uint16_t id; /* enum atr_attr */
+	uint8_t type;
+	uint8_t part;
+	uint32_t len;
+	/* bytes follow */
+};
+
+/* Starts a record in `buf`, of ATR_SPAN_MAX bytes, aligned to 8. All fields but len and version are 0. */
+struct atr_span *atr_span_begin(void *buf);
+
+/*
+ * The thread that builds the record. What does not fit whole is cut (strings)
+ * or dropped (the rest), and counted in the record. An absent string writes
+ * nothing. Text longer than ATR_SPAN_STR_MAX is cut to it. The last 384 bytes
+ * of a record are kept for `_late` items: what is known only at the end
+ * (status code, error.type) must not lose its place to a long URL.
+ */
+#define ATR_SPAN_STR_MAX 1024
+void atr_span_put_str(struct atr_span *span, uint16_t id, struct atr_str text);
+void atr_span_put_int(struct atr_span *span, uint16_t id, int64_t value);
+void atr_span_put_double(struct atr_span *span, uint16_t id, double value);
+void atr_span_put_bool(struct atr_span *span, uint16_t id, bool value);
+void atr_span_late_str(struct atr_span *span, uint16_t id, struct atr_str text);
+void atr_span_late_int(struct atr_span *span, uint16_t id, int64_t value);
+
+/* An event, then its attributes. Counts as late. */
+void atr_span_event(struct atr_span *span, uint64_t time_ns, struct atr_str name);
+void atr_span_event_str(struct atr_span *span, uint16_t id, struct atr_str text);
+void atr_span_event_int(struct atr_span *span, uint16_t id, int64_t value);
+
+/*
+ * Reading: the first item for NULL, then the next; NULL after the last. Safe on
+ * any record that atr_span_is_whole accepts.
+ */
+const struct atr_item *atr_span_next(const struct atr_span *span, const struct atr_item *item);
+static inline const char *atr_item_bytes(const struct atr_item *item)
+{
+	return (const char *)(item + 1);
+}
+
+/* Whether `len` bytes at span are a whole record of this version. */
+bool atr_span_is_whole(const struct atr_span *span, size_t len);
+
+/* The first item of the span's own with this id, or NULL. */
+const struct atr_item *atr_span_find(const struct atr_span *span, uint16_t id);
+
+#endif

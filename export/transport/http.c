@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "export/transport/transport.h"
+
+#include "export/version.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+/* OTLP/HTTP's client: one POST at a time on one connection (RFC 9112). */
+
+#define HIGH_FD 400 /* above what programs and their loops usually reach */
+
+struct attempt {
+	const struct atr_io *io;
+	const struct atr_exporter_options *to;
+	struct atr_link *link;
+	uint64_t deadline_ms;
+	_Atomic uint64_t *stop_ms;
+};
+
+uint64_t atr_now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* Milliseconds left; 0 when the time is over. */
+static int left_ms(const struct attempt *a)
+{
+	uint64_t now = atr_now_ms(), stop = atomic_load(a->stop_ms), until = a->deadline_ms;
+
+	if (stop && stop < until)
+		until = stop;
+	return now >= until ? 0 : until - now > 60000 ? 60000 : (int)(until - now);
+}
+
+/* In steps, so that a stop that is set meanwhile is noticed. */
+static bool wait_for(const struct attempt *a, short what)
+{
+	struct pollfd p = { .fd = a->link->fd, .events = what };
+
+	for (;;) {
+		int left = left_ms(a), n;
+
+		if (!left)
+			return false;
+		n = a->io->poll(&p, 1, left < 50 ? left : 50);
+		if (n > 0)
+			return true;
+		if (n < 0 && errno != EINTR)
+			return false;
+	}
+}
+
+/* fstat by its number: the function is an inline one before glibc 2.33, and a symbol after it. */
+static bool describe(int fd, struct stat *st)
+{
+	return syscall(SYS_fstat, fd, st) == 0;
+}
+
+static bool is_ours(const struct atr_link *link)
+{
+	struct stat st;
+
+	return link->fd >= 0 && describe(link->fd, &st) && st.st_dev == link->device &&
+	       st.st_ino == link->inode;
+}
+
+void atr_link_close(const struct atr_io *io, struct atr_link *link)
+{
+	int fd = link->fd;
+
+	if (fd < 0)
+		return;
+	if (is_ours(link)) {
+		link->fd = -1;
+		io->close(fd);
+	}
+	link->fd = -1;
+}
+
+/* Up, out of the way of programs that count on low numbers. */
+static int move_high(const struct atr_io *io, int fd)
+{
+	int high = io->fcntl(fd, F_DUPFD_CLOEXEC, (long)HIGH_FD);
+
+	if (high < 0)
+		high = io->fcntl(fd, F_DUPFD_CLOEXEC, 3L);
+	if (high < 0)
+		return fd;
+	io->close(fd);
+	return high;
+}
+
+static bool connect_to(struct attempt *a, const struct sockaddr *address, socklen_t len)
+{
+	struct stat st;
+	int fd = a->io->socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int error = 0, on = 1;
+	socklen_t error_len = sizeof(error);
+
+	if (fd < 0)
+		return false;
+	fd = move_high(a->io, fd);
+	if (!describe(fd, &st)) {
+		a->io->close(fd);
+		return false;
+	}
+	a->link->device = st.st_dev;
+	a->link->inode = st.st_ino;
+	a->link->fd = fd;
+	if (address->sa_family != AF_UNIX)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (a->io->connect(fd, address, len) == 0)
+		return true;
+	if (errno == EINPROGRESS && wait_for(a, POLLOUT) &&
+	    a->io->getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &error_len) == 0 && !error)
+		return true;
+	atr_link_close(a->io, a->link);
+	return false;
+}
+
+static bool connect_v4(struct attempt *a, struct in_addr host)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(a->to->port) };
+
+	in.sin_addr = host;
+	return connect_to(a, (struct sockaddr *)&in, sizeof(in));
+}
+
+static bool connect_v6(struct attempt *a, struct in6_addr host)
+{
+	struct sockaddr_in6 in = { .sin6_family = AF_INET6, .sin6_port = htons(a->to->port) };
+
+	in.sin6_addr = host;
+	return connect_to(a, (struct sockaddr *)&in, sizeof(in));
+}
+
+static bool connect_unix(struct attempt *a)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+
+	if (a->to->unix_path.len >= sizeof(un.sun_path))
+		return false;
+	memcpy(un.sun_path, a->to->unix_path.at, a->to->unix_path.len);
+	return connect_to(a, (struct sockaddr *)&un, sizeof(un));
+}
+
+/* A name that is neither an address nor localhost needs the resolver, and its allocations. */
+static bool connect_name(struct attempt *a)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list;
+	char port[8];
+	bool connected = false;
+
+	snprintf(port, sizeof(port), "%u", a->to->port);
+	if (a->io->getaddrinfo(a->to->host.at, port, &hints, &list) != 0)
+		return false;
+	for (struct addrinfo *one = list; one && !connected; one = one->ai_next)
+		connected = connect_to(a, one->ai_addr, one->ai_addrlen);
+	a->io->freeaddrinfo(list);
+	return connected;
+}
+
+static bool connect_any(struct attempt *a)
+{
+	struct in_addr v4;
+	struct in6_addr v6;
+
+	if (a->to->unix_path.len)
+		return connect_unix(a);
+	if (!a->to->host.len)
+		return false;
+	if (inet_pton(AF_INET, a->to->host.at, &v4) == 1)
+		return connect_v4(a, v4);
+	if (inet_pton(AF_INET6, a->to->host.at, &v6) == 1)
+		return connect_v6(a, v6);
+	if (!atr_str_equal_nocase(a->to->host, ATR_STR("localhost")))
+		return connect_name(a);
+	v4.s_addr = htonl(INADDR_LOOPBACK);
+	return connect_v4(a, v4) || connect_v6(a, in6addr_loopback);
+}
+
+static bool send_all(struct attempt *a, struct atr_str bytes)
+{
+	while (bytes.len) {
+		ssize_t n = a->io->send(a->link->fd, bytes.at, bytes.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n > 0) {
+			bytes.at += n;
+			bytes.len -= (size_t)n;
+		} else if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+			if (!wait_for(a, POLLOUT))
+				return false;
+		} else {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* The next bytes of the answer into [*len, cap); 0 at its end, -1 on failure or out of time. */
+static ssize_t receive(struct attempt *a, char *buf, size_t *len, size_t cap)
+{
+	for (;;) {
+		ssize_t n = a->io->recv(a->link->fd, buf + *len, cap - *len, MSG_DONTWAIT);
+
+		if (n > 0)
+			*len += (size_t)n;
+		if (n >= 0)
+			return n;
+		if (errno != EAGAIN && errno != EINTR)
+			return -1;
+		if (!wait_for(a, POLLIN))
+			return -1;
+	}
+}
+
+/* A header field of the head, trimmed; absent when it is not there. */
+static struct atr_str field(struct atr_str head, struct atr_str name)
+{
+	while (head.len) {
+		const char *lf = memchr(head.at, '\n', head.len);
+		struct atr_str line = { head.at, lf ? (size_t)(lf - head.at) : head.len };
+		const char *colon = line.len ? memchr(line.at, ':', line.len) : NULL;
+
+		head.at += line.len + (lf ? 1 : 0);
+		head.len -= line.len + (lf ? 1 : 0);
+		if (line.len && line.at[line.len - 1] == '\r')
+			line.len--;
+		if (colon && atr_str_equal_nocase(
+				     (struct atr_str){ line.at, (size_t)(colon - line.at) }, name))
+			return atr_str_trim((struct atr_str){
+				colon + 1, line.len - (size_t)(colon + 1 - line.at) });
+	}
+	return (struct atr_str){ 0 };
+}
+
+static bool number(struct atr_str text, uint64_t *out)
+{
+	*out = 0;
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.at[i] < '0' || text.at[i] > '9' || i > 9)
+			return false;
+		*out = *out * 10 + (uint64_t)(text.at[i] - '0');
+	}
+	return text.len != 0;
+}
+
+static uint32_t retry_after(struct atr_str value)
+{
+	char date[40];
+	struct tm tm = { 0 };
+	uint64_t seconds;
+
+	if (number(value, &seconds))
+		return seconds > 86400 ? 86400000u : (uint32_t)seconds * 1000u;
+	if (!value.len || value.len >= sizeof(date))
+		return 0;
+	memcpy(date, value.at, value.len);
+	date[value.len] = 0;
+	if (strptime(date, "%a, %d %b %Y %H:%M:%S GMT", &tm)) {
+		time_t then = timegm(&tm), now = time(NULL);
+
+		if (then > now)
+			return then - now > 86400 ? 86400000u : (uint32_t)(then - now) * 1000u;
+	}
+	return 0;
+}
+
+/* Takes the chunked coding off, in place; the length of what is left, -1 when it is not whole yet. */
+static ssize_t dechunk(char *body, size_t len)
+{
+	size_t in = 0, out = 0;
+
+	for (;;) {
+		char *end = memchr(body + in, '\n', len - in);
+		unsigned long size;
+
+		if (!end)
+			return -1;
+		size = strtoul(body + in, NULL, 16);
+		in = (size_t)(end + 1 - body);
+		if (!size)
+			return (ssize_t)out;
+		if (size > len || len - in < size + 2)
+			return -1;
+		memmove(body + out, body + in, size);
+		out += size;
+		in += size + 2;
+	}
+}
+
+static enum atr_outcome outcome_of(int status)
+{
+	if (status >= 200 && status < 300)
+		return ATR_SENT;
+	if (status == 429 || status == 502 || status == 503 || status == 504)
+		return ATR_RETRY;
+	return ATR_REFUSED;
+}
+
+/* Reads the answer. An end before its first byte is a connection that was dead already. */
+static enum atr_outcome read_answer(struct attempt *a, struct atr_answer *answer, bool *was_dead)
+{
+	char *buf = answer->body;
+	size_t len = 0, head_len;
+	char *blank;
+	struct atr_str head;
+	uint64_t length = 0;
+	bool is_chunked, has_length;
+	ssize_t n;
+
+	do {
+		n = receive(a, buf, &len, ATR_ANSWER_MAX);
+		if (n <= 0 || len == ATR_ANSWER_MAX) {
+			*was_dead = n == 0 && !len;
+			return ATR_UNREACHED;
+		}
+		blank = memmem(buf, len, "\r\n\r\n", 4);
+	} while (!blank);
+	head_len = (size_t)(blank + 4 - buf);
+	head = (struct atr_str){ buf, head_len };
+	if (head_len < 16 || memcmp(buf, "HTTP/1.", 7) != 0)
+		return ATR_REFUSED;
+	answer->status = (buf[9] - '0') * 100 + (buf[10] - '0') * 10 + (buf[11] - '0');
+	answer->retry_after_ms = retry_after(field(head, ATR_STR("retry-after")));
+	has_length = number(field(head, ATR_STR("content-length")), &length);
+	is_chunked = atr_str_equal_nocase(field(head, ATR_STR("transfer-encoding")),
+					  ATR_STR("chunked"));
+	bool closes = atr_str_equal_nocase(field(head, ATR_STR("connection")), ATR_STR("close"));
+
+	len -= head_len;
+	memmove(buf, buf + head_len, len);
+	if (answer->status == 204) {
+		has_length = true;
+		length = 0;
+	}
+	for (;;) {
+		ssize_t whole = is_chunked ? dechunk(buf, len) : -1;
+
+		if (whole >= 0) {
+			len = (size_t)whole;
+			break;
+		}
+		if (!is_chunked && has_length && len >= length)
+			break;
+		if (len == ATR_ANSWER_MAX || receive(a, buf, &len, ATR_ANSWER_MAX) <= 0) {
+			/* its status is known, which is what matters */
+			closes = true;
+			break;
+		}
+	}
+	answer->body_len = len;
+	if (closes)
+		atr_link_close(a->io, a->link);
+	return outcome_of(answer->status);
+}
+
+static size_t write_head(const struct atr_exporter_options *to, const char *content_type,
+			 size_t body_len, char *out, size_t cap)
+{
+	bool v6 = to->host.len && memchr(to->host.at, ':', to->host.len);
+	int n = snprintf(out, cap,
+			 "POST %.*s HTTP/1.1\r\nHost: %s%.*s%s:%u\r\n"
+			 "User-Agent: OTel-OTLP-Exporter-C/" ATR_VERSION "\r\n"
+			 "Content-Type: %s\r\nContent-Length: %zu\r\n",
+			 (int)to->path.len, to->path.at, v6 ? "[" : "", (int)to->host.len,
+			 to->host.at, v6 ? "]" : "", to->unix_path.len ? 80u : to->port,
+			 content_type, body_len);
+
+	for (unsigned i = 0; i < to->nr_headers && n > 0 && (size_t)n < cap; i++)
+		n += snprintf(out + n, cap - (size_t)n, "%.*s: %.*s\r\n",
+			      (int)to->headers[i].name.len, to->headers[i].name.at,
+			      (int)to->headers[i].value.len, to->headers[i].value.at);
+	if (n < 0 || (size_t)n + 2 >= cap)
+		return 0;
+	memcpy(out + n, "\r\n", 2);
+	return (size_t)n + 2;
+}
+
+static enum atr_outcome try_once(struct attempt *a, struct atr_str head, struct atr_str body,
+				 struct atr_answer *answer, bool *was_dead)
+{
+	enum atr_outcome outcome = ATR_UNREACHED;
+
+	*was_dead = false;
+	if (!is_ours(a->link)) {
+		a->link->fd = -1;
+		if (!connect_any(a))
+			return ATR_UNREACHED;
+	}
+	if (send_all(a, head) && send_all(a, body))
+		outcome = read_answer(a, answer, was_dead);
+	else
+		*was_dead = left_ms(a) > 0;
+	if (outcome == ATR_UNREACHED)
+		atr_link_close(a->io, a->link);
+	return outcome;
+}
+
+enum atr_outcome atr_http_post(const struct atr_io *io, const struct atr_exporter_options *to,
+			       struct atr_link *link, const char *content_type, struct atr_str body,
+			       uint64_t deadline_ms, _Atomic uint64_t *stop_ms,
+			       struct atr_answer *answer)
+{
+	struct attempt a = { io, to, link, deadline_ms, stop_ms };
+	char head[8192];
+	bool was_kept = link->fd >= 0, was_dead;
+	size_t head_len = write_head(to, content_type, body.len, head, sizeof(head));
+	enum atr_outcome outcome;
+
+	answer->status = 0;
+	answer->retry_after_ms = 0;
+	answer->body_len = 0;
+	if (!head_len)
+		return ATR_REFUSED;
+	outcome = try_once(&a, (struct atr_str){ head, head_len }, body, answer, &was_dead);
+	if (outcome == ATR_UNREACHED && was_kept && was_dead)
+		outcome = try_once(&a, (struct atr_str){ head, head_len }, body, answer, &was_dead);
+	return outcome;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ATR_EXPORT_TRANSPORT_TRANSPORT_H
+#define ATR_EXPORT_TRANSPORT_TRANSPORT_H
+
+/*
+ * transport: bytes of a request -> a backend, and what became of them. Knows
+ * nothing of spans. The exporter thread only.
+ */
+#include "export/options.h"
+
+enum atr_outcome {
+	ATR_SENT,	/* accepted, maybe in part: see the answer */
+	ATR_RETRY,	/* not now: another try may succeed */
+	ATR_REFUSED,	/* never: the same bytes will be refused again */
+	ATR_UNREACHED,	/* nobody there: another try may succeed */
+};
+
+#define ATR_ANSWER_MAX 65536
+
+struct atr_answer {
+	int status;		 /* HTTP's, 0: none */
+	uint32_t retry_after_ms; /* 0: not said */
+	size_t body_len;
+	char body[ATR_ANSWER_MAX];
+};
+
+/* A connection that is kept; all zero but fd = -1 to begin with. */
+struct atr_link {
+	_Atomic int fd;
+	uint64_t device, inode; /* whose it is: a program may have put another one there */
+};
+
+/* Monotonic milliseconds, for deadlines. */
+uint64_t atr_now_ms(void);
+
+/*
+ * Sends one request and reads its answer, until `deadline_ms` or as long as
+ * *stop_ms (when it is not 0) allows: set by another thread when the process
+ * ends. A kept connection that turns out dead is opened anew once.
+ */
+enum atr_outcome atr_http_post(const struct atr_io *io, const struct atr_exporter_options *to,
+			       struct atr_link *link, const char *content_type, struct atr_str body,
+			       uint64_t deadline_ms, _Atomic uint64_t *stop_ms,
+			       struct atr_answer *answer);
+/* Closes it if it is still ours. */
+void atr_link_close(const struct atr_io *io, struct atr_link *link);
+
+/* Appends one line to a file, or writes it to standard output; whole or not at all where that can be. */
+enum atr_outcome atr_file_append(const struct atr_io *io, const struct atr_exporter_options *to,
+				 struct atr_str line);
+
+#endif
