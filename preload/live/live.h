@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ATR_PRELOAD_LIVE_LIVE_H
+#define ATR_PRELOAD_LIVE_LIVE_H
+
+/*
+ * live: spans that are still open. Opened and closed by whoever holds the
+ * connection (or the call) they describe; read by any thread that looks for a
+ * parent. A span is built in place here and copied once, into the ring.
+ */
+#include "export/span.h"
+#include "preload/live/thread.h"
+
+#define ATR_CARRY_INLINE 192
+
+struct atr_live {
+	struct atr_pooled pooled;
+	_Atomic uint32_t phase; /* a server's: see work.c */
+	_Atomic uint32_t adopted; /* spans that a guess made its children */
+	uint16_t loop_slot;	/* of the loop that read it, + 1 */
+	bool recording;		/* sampled and spans are made: the record is to be filled */
+	uint8_t kind;
+	uint8_t trace_id[ATR_TRACE_ID_LEN], span_id[ATR_SPAN_ID_LEN];
+	uint8_t flags;
+	bool parent_is_remote;
+	uint8_t parent_id[ATR_SPAN_ID_LEN];
+	uint16_t tracestate_len, baggage_len; /* the bytes of both, one after the other */
+	atr_ref carry_block;		      /* where they are when they do not fit here */
+	uint64_t start_ns;		      /* monotonic */
+	char carry[ATR_CARRY_INLINE];
+	uint64_t record[ATR_SPAN_MAX / 8];
+};
+
+/* A context with its text copied, so that it lives as long as this does. */
+struct atr_context_copy {
+	struct atr_context context;
+	char *carry; /* what tracestate and baggage borrow: `own` or a block */
+	atr_ref block;
+	char own[ATR_CARRY_INLINE];
+};
+
+/* Any thread, before its first span. Maps the room for them once; false: not this time, or never. */
+bool atr_live_setup(void);
+
+/*
+ * The thread that holds what the span describes. Opens a span as a child of
+ * `parent` (NULL: a new trace) and decides its sampling. Returns 0 when too many
+ * are open. Where spans are not made at all (OTEL_SDK_DISABLED), what is opened
+ * has its parent's ids, so that the context is only carried on. Name and attributes are put into atr_live_span(ref), which is NULL
+ * when nothing is to be recorded. start_ns is monotonic.
+ */
+atr_ref atr_live_open(struct atr_thread *self, enum atr_kind kind, const struct atr_context *parent,
+		      uint64_t start_ns);
+struct atr_span *atr_live_span(atr_ref ref);
+
+/* The span has ended: to the ring, and the slot is free. Stale and 0 are ignored. */
+void atr_live_close(atr_ref ref, uint64_t end_ns);
+/* It did not happen. */
+void atr_live_drop(atr_ref ref);
+
+/* Any thread. The span's context; false when it has ended. To be released. */
+bool atr_live_context(atr_ref ref, struct atr_context_copy *out);
+void atr_context_copy_release(struct atr_context_copy *copy);
+/* Copies a context and its text; false when there was no memory for the text. */
+bool atr_context_copy_of(const struct atr_context *context, struct atr_context_copy *out);
+
+static inline struct atr_live *atr_live_get(atr_ref ref)
+{
+	extern struct atr_pool atr_live_pool;
+
+	return atr_pool_get(&atr_live_pool, ref);
+}
+
+/* Blocks of ATR_BLOCK_LEN bytes for what is rarely large: split heads, long context. 0: none left. */
+#define ATR_BLOCK_LEN (66 * 1024)
+atr_ref atr_block_take(void);
+char *atr_block_bytes(atr_ref ref);
+void atr_block_give(atr_ref ref);
+
+/* A forked child, alone. */
+void atr_live_forked(void);
+
+#endif

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "preload/live/thread.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef MADV_WIPEONFORK
+#define MADV_WIPEONFORK 18 /* Linux 4.14 */
+#endif
+
+__thread struct atr_thread atr_self;
+
+static _Atomic uint32_t off = ATR_PROCESS_OFF;
+_Atomic uint32_t *atr_process_state = &off;
+
+static void (*on_forked)(struct atr_thread *self);
+static pid_t process_id;  /* of the process that last made itself clean */
+
+static pid_t pid_now(void)
+{
+	return (pid_t)syscall(SYS_getpid); /* glibc before 2.25 cached it, also over a vfork */
+}
+
+void atr_thread_setup(void (*forked)(struct atr_thread *self))
+{
+	long page_len = sysconf(_SC_PAGESIZE);
+	void *page = mmap(NULL, (size_t)page_len, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (page == MAP_FAILED)
+		return;
+	/* where the kernel cannot (before 4.14), the fork hook is what tells: atr_thread_forked */
+	madvise(page, (size_t)page_len, MADV_WIPEONFORK);
+	on_forked = forked;
+	process_id = pid_now();
+	atr_process_state = page;
+	atomic_store_explicit(atr_process_state, ATR_PROCESS_ON, memory_order_release);
+}
+
+void atr_thread_off(void)
+{
+	atomic_store_explicit(&off, ATR_PROCESS_OFF, memory_order_relaxed);
+	atr_process_state = &off;
+}
+
+void atr_thread_vforks(void)
+{
+	atr_self.after_vfork = true;
+}
+
+bool atr_in_shared_child(void)
+{
+	return atr_self.after_vfork && pid_now() != process_id;
+}
+
+void atr_thread_forked(void)
+{
+	if (atr_process_state != &off)
+		atomic_store_explicit(atr_process_state, ATR_PROCESS_OFF, memory_order_relaxed);
+}
+
+/* The page reads 0 in a forked child until it is made clean here. */
+struct atr_thread *atr_enter_slow(struct atr_thread *self)
+{
+	int saved = errno;
+	pid_t pid;
+
+	if (self->inside || atr_process_state == &off)
+		return NULL;
+	pid = pid_now();
+	if (self->after_vfork) {
+		if (pid != process_id)
+			return NULL; /* the child: all it has is its parent's */
+		self->after_vfork = false;
+	}
+	if (pid != process_id) {
+		process_id = pid;
+		self->inside = true;
+		on_forked(self);
+		self->inside = false;
+	}
+	atomic_store_explicit(atr_process_state, ATR_PROCESS_ON, memory_order_release);
+	self->inside = true;
+	errno = saved;
+	return self;
+}
+
+uint64_t atr_clock_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/*
+ * The difference between the two clocks is measured again when it is older than
+ * ten seconds, so that a clock that was set shows in new spans, and never
+ * within one span's two ends by more than what it was set by.
+ */
+uint64_t atr_clock_unix(uint64_t monotonic_ns)
+{
+	static _Atomic uint64_t offset_ns, measured_ns;
+	uint64_t offset = atomic_load_explicit(&offset_ns, memory_order_relaxed);
+	uint64_t measured = atomic_load_explicit(&measured_ns, memory_order_relaxed);
+
+	if (!offset || (int64_t)(monotonic_ns - measured) > 10000000000) {
+		struct timespec t;
+
+		clock_gettime(CLOCK_REALTIME, &t);
+		offset = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec - atr_clock_ns();
+		atomic_store_explicit(&offset_ns, offset, memory_order_relaxed);
+		atomic_store_explicit(&measured_ns, monotonic_ns, memory_order_relaxed);
+	}
+	return monotonic_ns + offset;
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ATR_PRELOAD_LIVE_THREAD_H
+#define ATR_PRELOAD_LIVE_THREAD_H
+
+/*
+ * thread: what we keep for the thread that runs: whether it is inside our own
+ * code, and the work it is doing. Small, because it is carved out of every
+ * thread's stack, and of the initial-exec model: one instruction to reach.
+ */
+#include "preload/live/pool.h"
+#include "propagator/ids.h"
+
+#define ATR_OUTER_MAX 3
+
+struct atr_thread {
+	bool inside;	   /* in our own code: hooks pass through */
+	bool is_loop;	   /* has waited on a set that holds server connections */
+	bool after_vfork;  /* called vfork: may be the child, in our memory */
+	uint8_t nr_outer;
+	uint16_t loop_slot;	       /* a loop's number + 1, see work.c */
+	atr_ref work;		       /* what it is doing; may be stale */
+	atr_ref outer[ATR_OUTER_MAX];  /* what it did before that, and will again */
+	struct atr_ids ids;
+};
+
+extern __thread struct atr_thread atr_self __attribute__((tls_model("initial-exec"),
+							    visibility("hidden")));
+
+/*
+ * Whether hooks do anything at all: set at the end of the constructor, and
+ * cleared where we stand down. A word in a page that the kernel wipes in a
+ * forked child, so that a child is noticed however it was made.
+ */
+enum { ATR_PROCESS_OFF = 0, ATR_PROCESS_ON = 1 };
+extern _Atomic uint32_t *atr_process_state;
+
+/*
+ * Any thread: begins our own code, NULL when it is not to run: inside it
+ * already, switched off, or in a child that shares our memory. A child of fork
+ * is made clean first. Every non-NULL enter is followed by leave.
+ */
+struct atr_thread *atr_enter_slow(struct atr_thread *self);
+
+static inline struct atr_thread *atr_enter(void)
+{
+	struct atr_thread *self = &atr_self;
+
+	if (__builtin_expect(self->inside | self->after_vfork |
+				     (atomic_load_explicit(atr_process_state,
+							   memory_order_relaxed) != ATR_PROCESS_ON),
+			     0))
+		return atr_enter_slow(self);
+	self->inside = true;
+	/* a signal handler on this thread must see it before what follows */
+	atomic_signal_fence(memory_order_seq_cst);
+	return self;
+}
+
+static inline void atr_leave(struct atr_thread *self)
+{
+	if (self) {
+		atomic_signal_fence(memory_order_seq_cst);
+		self->inside = false;
+	}
+}
+
+/* The constructor: everything above is ready; `forked` is called in a forked child. */
+void atr_thread_setup(void (*forked)(struct atr_thread *self));
+
+/* Stands down for good: hooks pass through from now on. */
+void atr_thread_off(void);
+
+/* The child of a fork that a hook saw: makes the next enter find it. */
+void atr_thread_forked(void);
+
+/* Whether this is a vfork child (or a clone) that runs in our memory. A system call at most. */
+bool atr_in_shared_child(void);
+
+/* The thread is about to call vfork, or a call that makes a child in our memory. */
+void atr_thread_vforks(void);
+
+/* Clocks: monotonic nanoseconds, and the unix time of such an instant. */
+uint64_t atr_clock_ns(void);
+uint64_t atr_clock_unix(uint64_t monotonic_ns);
+
+#endif

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "preload/live/work.h"
+
+#include "propagator/propagator.h"
+
+/*
+ * The phase of a piece of work, one word, so that every change is one atomic
+ * operation whose old and new value tell whether it became parked or ceased to
+ * be: the calls under way in the lower half, and flags above.
+ */
+#define CALLS_MASK 0x0000ffffu
+#define WHOLE 0x00010000u     /* the request was read to its end */
+#define ANSWERING 0x00020000u /* the response has begun */
+#define ENDED 0x00040000u
+
+/*
+ * A set of work, of which only the number of members and, when it is one, the
+ * member matters: a count in the upper bits and the sum of the slots' indices
+ * (+ 1) in the lower.
+ */
+#define ONE (UINT64_C(1) << 40)
+#define SUM_MASK (ONE - 1)
+
+static _Atomic uint64_t in_flight;
+
+#define LOOPS_MAX 512
+static struct {
+	_Alignas(64) _Atomic uint64_t parked;
+} loops[LOOPS_MAX];
+static _Atomic uint32_t nr_loops;
+
+/* Rule 5's; its text is the environment copy's, or after a fork in started_carry. */
+static struct atr_context started_with;
+static char started_carry[ATR_CARRY_MAX];
+static bool has_started_with;
+static uint32_t adopt_max;
+static _Atomic uint32_t adopted;
+
+static bool is_parked(uint32_t phase)
+{
+	return (phase & ~CALLS_MASK) == WHOLE && !(phase & CALLS_MASK);
+}
+
+/* The phase was changed: counts it in or out of its loop's parked ones. */
+static void moved(const struct atr_live *live, atr_ref ref, uint32_t before, uint32_t after)
+{
+	_Atomic uint64_t *parked;
+
+	if (!live->loop_slot || is_parked(before) == is_parked(after))
+		return;
+	parked = &loops[live->loop_slot - 1].parked;
+	if (is_parked(after))
+		atomic_fetch_add_explicit(parked, ONE + (uint32_t)ref, memory_order_relaxed);
+	else
+		atomic_fetch_sub_explicit(parked, ONE + (uint32_t)ref, memory_order_relaxed);
+}
+
+static void set_phase(atr_ref ref, uint32_t bits)
+{
+	struct atr_live *live = atr_live_get(ref);
+	uint32_t before;
+
+	if (!live)
+		return;
+	before = atomic_fetch_or_explicit(&live->phase, bits, memory_order_relaxed);
+	moved(live, ref, before, before | bits);
+}
+
+/* The reference that an index + 1 of a sum stands for; 0 when it is not open. */
+static atr_ref ref_of(uint64_t sum)
+{
+	extern struct atr_pool atr_live_pool;
+	uint32_t index = (uint32_t)(sum & SUM_MASK);
+	struct atr_live *live;
+	uint32_t gen;
+
+	if (!index || index > atr_live_pool.cap)
+		return 0;
+	live = atr_pool_at(&atr_live_pool, index - 1);
+	gen = atomic_load_explicit(&live->pooled.gen, memory_order_acquire);
+	return gen & 1 ? (uint64_t)gen << 32 | index : 0;
+}
+
+static atr_ref only_one(uint64_t set)
+{
+	return set >> 40 == 1 ? ref_of(set) : 0;
+}
+
+/* A guess is made for it once more, unless it is too old or was taken too often. */
+static atr_ref adopt(atr_ref ref)
+{
+	struct atr_live *live = atr_live_get(ref);
+
+	if (!live || atr_clock_ns() - live->start_ns > ATR_ADOPT_AGE_NS)
+		return 0;
+	if (atomic_fetch_add_explicit(&live->adopted, 1, memory_order_relaxed) >= ATR_ADOPT_MAX)
+		return 0;
+	return ref;
+}
+
+void atr_work_setup(const struct atr_context *context)
+{
+	has_started_with = context && atr_context_is_valid(context);
+	adopt_max = ATR_ADOPT_ENV_MAX;
+	if (context)
+		started_with = *context;
+}
+
+void atr_work_setup_in(atr_ref span)
+{
+	struct atr_live *live = atr_live_get(span);
+
+	if (!live)
+		return;
+	memcpy(started_with.trace_id, live->trace_id, sizeof(live->trace_id));
+	memcpy(started_with.span_id, live->span_id, sizeof(live->span_id));
+	started_with.flags = live->flags;
+	started_with.remote = false;
+	has_started_with = true;
+}
+
+static void push_outer(struct atr_thread *self, atr_ref work)
+{
+	if (!atr_live_get(self->work) || self->work == work || self->is_loop)
+		return;
+	if (self->nr_outer == ATR_OUTER_MAX) {
+		memmove(self->outer, self->outer + 1, sizeof(self->outer) - sizeof(self->outer[0]));
+		self->nr_outer--;
+	}
+	self->outer[self->nr_outer++] = self->work;
+}
+
+void atr_work_read(struct atr_thread *self, atr_ref work, bool whole)
+{
+	struct atr_live *live = atr_live_get(work);
+
+	if (!live)
+		return;
+	push_outer(self, work);
+	self->work = work;
+	live->loop_slot = self->is_loop ? self->loop_slot : 0;
+	atomic_fetch_add_explicit(&in_flight, ONE + (uint32_t)work, memory_order_relaxed);
+	if (whole)
+		set_phase(work, WHOLE);
+}
+
+void atr_work_whole(struct atr_thread *self, atr_ref work)
+{
+	set_phase(work, WHOLE);
+	atr_work_resume(self, work);
+}
+
+void atr_work_answering(struct atr_thread *self, atr_ref work)
+{
+	set_phase(work, ANSWERING);
+	atr_work_resume(self, work);
+}
+
+void atr_work_ended(struct atr_thread *self, atr_ref work)
+{
+	if (!atr_live_get(work))
+		return;
+	set_phase(work, ENDED);
+	atomic_fetch_sub_explicit(&in_flight, ONE + (uint32_t)work, memory_order_relaxed);
+	if (self->work != work)
+		return;
+	self->work = 0;
+	while (self->nr_outer && !self->work) {
+		atr_ref outer = self->outer[--self->nr_outer];
+
+		if (outer != work && atr_live_get(outer))
+			self->work = outer;
+	}
+}
+
+void atr_work_begins_call(atr_ref work)
+{
+	struct atr_live *live = atr_live_get(work);
+	uint32_t before;
+
+	if (!live)
+		return;
+	before = atomic_fetch_add_explicit(&live->phase, 1, memory_order_relaxed);
+	moved(live, work, before, before + 1);
+}
+
+void atr_work_ends_call(atr_ref work)
+{
+	struct atr_live *live = atr_live_get(work);
+	uint32_t before;
+
+	if (!live)
+		return;
+	before = atomic_fetch_sub_explicit(&live->phase, 1, memory_order_relaxed);
+	moved(live, work, before, before - 1);
+}
+
+/*
+ * Only a loop changes its work by touching a descriptor. Another thread either
+ * has work of its own, which stays, or serves many (a client's selector
+ * thread), and then what it read last says little about what it does next.
+ */
+void atr_work_resume(struct atr_thread *self, atr_ref work)
+{
+	if (self->is_loop && atr_live_get(work))
+		self->work = work;
+}
+
+void atr_work_idle(struct atr_thread *self, bool loop)
+{
+	if (loop && !self->is_loop) {
+		uint32_t n = atomic_fetch_add_explicit(&nr_loops, 1, memory_order_relaxed);
+
+		self->is_loop = true;
+		self->loop_slot = n < LOOPS_MAX ? (uint16_t)(n + 1) : 0;
+	}
+	self->work = 0;
+	self->nr_outer = 0;
+}
+
+/* On a loop: is what it does for `work` sure to be for that, or who is the only candidate? */
+static atr_ref on_loop(struct atr_thread *self, struct atr_live *doing)
+{
+	uint64_t parked;
+	uint32_t others;
+
+	if (!self->loop_slot)
+		return 0;
+	parked = atomic_load_explicit(&loops[self->loop_slot - 1].parked, memory_order_relaxed);
+	if (!doing)
+		return adopt(only_one(parked));
+	others = (uint32_t)(parked >> 40);
+	if (doing->loop_slot == self->loop_slot &&
+	    is_parked(atomic_load_explicit(&doing->phase, memory_order_relaxed)))
+		others--;
+	return others ? 0 : self->work;
+}
+
+atr_ref atr_work_current(struct atr_thread *self, atr_ref bound)
+{
+	struct atr_live *doing = atr_live_get(self->work);
+	atr_ref found;
+
+	if (doing && !self->is_loop)
+		return self->work;
+	if (atr_live_get(bound))
+		return bound;
+	if (self->is_loop) {
+		found = on_loop(self, doing);
+		if (found)
+			return found;
+	}
+	return adopt(only_one(atomic_load_explicit(&in_flight, memory_order_relaxed)));
+}
+
+bool atr_work_started_with(struct atr_context_copy *out)
+{
+	if (!has_started_with ||
+	    atomic_fetch_add_explicit(&adopted, 1, memory_order_relaxed) >= adopt_max)
+		return false;
+	atr_context_copy_of(&started_with, out);
+	return true;
+}
+
+bool atr_work_context(atr_ref work, struct atr_context_copy *out)
+{
+	return atr_live_context(work, out) || atr_work_started_with(out);
+}
+
+static bool came_with(const struct atr_live *live, const struct atr_context *context)
+{
+	return live && live->kind == ATR_KIND_SERVER && live->parent_is_remote &&
+	       !memcmp(live->trace_id, context->trace_id, sizeof(live->trace_id)) &&
+	       !memcmp(live->parent_id, context->span_id, sizeof(live->parent_id));
+}
+
+atr_ref atr_work_came_with(const struct atr_context *context, atr_ref likely)
+{
+	extern struct atr_pool atr_live_pool;
+	uint32_t fresh = atomic_load_explicit(&atr_live_pool.fresh, memory_order_relaxed);
+	atr_ref found = 0;
+
+	if (came_with(atr_live_get(likely), context))
+		return likely;
+	for (uint32_t i = 1; i <= fresh; i++) {
+		atr_ref ref = ref_of(i);
+
+		if (!came_with(atr_live_get(ref), context))
+			continue;
+		if (found)
+			return 0;
+		found = ref;
+	}
+	return found;
+}
+
+/*
+ * A loop's threads are its helpers, made once and used for many requests; those
+ * of a thread that serves one request are made for that.
+ */
+atr_ref atr_work_hand_over(struct atr_thread *maker)
+{
+	return maker->is_loop || !atr_live_get(maker->work) ? 0 : maker->work;
+}
+
+void atr_work_take_over(struct atr_thread *self, atr_ref work)
+{
+	self->work = work;
+}
+
+/* Copies text to where it stays; the context then borrows it from there. */
+static struct atr_str keep_text(struct atr_str text, char *at)
+{
+	if (text.len)
+		memmove(at, text.at, text.len);
+	return (struct atr_str){ text.len ? at : NULL, text.len };
+}
+
+void atr_work_forked(struct atr_thread *self)
+{
+	atr_ref work = atr_work_current(self, 0);
+	struct atr_context_copy copy;
+
+	if (atr_live_context(work, &copy)) {
+		started_with = copy.context;
+		started_with.tracestate = keep_text(copy.context.tracestate, started_carry);
+		started_with.baggage = keep_text(copy.context.baggage,
+						 started_carry + copy.context.tracestate.len);
+		started_with.remote = true;
+		has_started_with = true;
+		adopt_max = ATR_ADOPT_MAX;
+		atomic_store_explicit(&adopted, 0, memory_order_relaxed);
+	}
+	atomic_store_explicit(&in_flight, 0, memory_order_relaxed);
+	for (uint32_t i = 0; i < LOOPS_MAX && i < nr_loops; i++)
+		atomic_store_explicit(&loops[i].parked, 0, memory_order_relaxed);
+	atomic_store_explicit(&nr_loops, 0, memory_order_relaxed);
+	self->work = 0;
+	self->nr_outer = 0;
+	self->is_loop = false;
+	self->loop_slot = 0;
+}

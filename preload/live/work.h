@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ATR_PRELOAD_LIVE_WORK_H
+#define ATR_PRELOAD_LIVE_WORK_H
+
+/*
+ * work: who is the parent. Work is a server request that was read and is not
+ * answered yet: an open span of kind SERVER. The rules, in their order:
+ *
+ *  1. The work the thread is doing: the request it last read and has not
+ *     answered. Work nests.
+ *  2. The work bound to the descriptor: a connection opened in it, a response
+ *     read on a connection whose request was made in it, an eventfd or pipe
+ *     written in it.
+ *  3. (Lambda's invocation: not in this version.)
+ *  4. The only request in flight in the process.
+ *  5. The context the process was started with.
+ *  6. None: a new trace.
+ *
+ * A thread that runs an event loop reads the request of one piece of work and
+ * may then act for another, after a timer say, without our seeing it. So on a
+ * loop rule 1 holds only while no other piece of its work is *parked*: read to
+ * its end, not yet being answered, and with no request of its own under way
+ * that would explain why nothing happens to it. The only parked one is a
+ * candidate like the only one in flight. Otherwise there is no telling, and
+ * the span is a root: that is better than a wrong parent.
+ */
+#include "preload/live/live.h"
+
+/* A guess (rules 4 and the loop's) is not made for work that is older, or has as many children. */
+#define ATR_ADOPT_AGE_NS (600 * UINT64_C(1000000000))
+#define ATR_ADOPT_MAX 1000
+/* Children of the context that the process was started with: long runs of one command are real. */
+#define ATR_ADOPT_ENV_MAX 10000
+
+/* The constructor: the context the process was started with, or NULL. Its text is borrowed for good. */
+void atr_work_setup(const struct atr_context *started_with);
+/* And what it does is done in this span of its own: same text, the span's ids. */
+void atr_work_setup_in(atr_ref span);
+
+/* The thread has read a request's head; `whole`: and all of its body. */
+void atr_work_read(struct atr_thread *self, atr_ref work, bool whole);
+/* The rest of its body was read. */
+void atr_work_whole(struct atr_thread *self, atr_ref work);
+/* Its response has begun. */
+void atr_work_answering(struct atr_thread *self, atr_ref work);
+/* The response has been written, or never will be; before the span is closed. */
+void atr_work_ended(struct atr_thread *self, atr_ref work);
+
+/* A request of its own (a connect, an exchange) is under way, or no more. 0 and stale are ignored. */
+void atr_work_begins_call(atr_ref work);
+void atr_work_ends_call(atr_ref work);
+
+/* The thread is (again) doing what this descriptor was used for. */
+void atr_work_resume(struct atr_thread *self, atr_ref work);
+
+/*
+ * The thread goes to wait for new work: it does none now. _loop: on a set that
+ * holds several of its connections, so it runs an event loop.
+ */
+void atr_work_idle(struct atr_thread *self, bool loop);
+
+/* The work that what the thread now does belongs to, by the rules up to 4; 0: none is known. */
+atr_ref atr_work_current(struct atr_thread *self, atr_ref bound_to_descriptor);
+
+/*
+ * The context that a new client span, or a child process, has as its parent:
+ * of `work`, else rule 5's. False: none. To be released.
+ */
+bool atr_work_context(atr_ref work, struct atr_context_copy *out);
+/* Rule 5 alone: the parent of a server request that came without a context. */
+bool atr_work_started_with(struct atr_context_copy *out);
+
+/*
+ * The one piece of work whose request came with this context as its parent: a
+ * request that goes out with that very context is its request passed on, as
+ * proxies do. 0: none, or several and none of them is \`likely\`.
+ */
+atr_ref atr_work_came_with(const struct atr_context *context, atr_ref likely);
+
+/* A thread made by one that does `work` begins with it; to be handed over by the maker. */
+atr_ref atr_work_hand_over(struct atr_thread *maker);
+void atr_work_take_over(struct atr_thread *self, atr_ref work);
+
+/* A forked child: the work of the thread that forked becomes what it was started with. */
+void atr_work_forked(struct atr_thread *self);
+
+#endif
