@@ -1,0 +1,717 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "preload/conn/state.h"
+
+#include "export/diag.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/*
+ * Who may touch a connection: `held` is 0, or HELD while a thread does. That
+ * thread never waits while it holds, so another one tries for a moment and
+ * then sets GIVE_UP, which the holder (or the next one) carries out. The thread
+ * that closes the last descriptor sets CLOSED; whoever has HELD then, itself or
+ * the holder, takes the connection apart. A signal handler that interrupts the
+ * holder fares like another thread.
+ */
+#define HELD 1u
+#define GIVE_UP 2u
+#define CLOSED 4u
+#define TRIES 2000
+
+static struct atr_pool conns;
+struct atr_conn_calls atr_calls;
+
+void atr_conn_setup(const struct atr_conn_calls *calls)
+{
+	atr_calls = *calls;
+}
+
+/* Maps what is needed when the first connection comes; false: not this time, or never. */
+static bool ready(void)
+{
+	static _Atomic int state; /* 0 not yet, 1 somebody is at it, 2 done, 3 failed */
+	int now = 0;
+
+	if (atomic_load_explicit(&state, memory_order_acquire) == 2)
+		return true;
+	if (!atomic_compare_exchange_strong(&state, &now, 1))
+		return now == 2;
+	now = atr_pool_map(&conns, sizeof(struct atr_conn), ATR_CONNS_MAX) && atr_live_setup() &&
+			      atr_fds_setup() ?
+		      2 :
+		      3;
+	atomic_store_explicit(&state, now, memory_order_release);
+	return now == 2;
+}
+
+static struct atr_conn *conn_of(uint64_t word)
+{
+	struct atr_conn *conn;
+	uint32_t index = (uint32_t)word - 1;
+
+	if (!atr_fd_is_conn(word) || index >= conns.cap)
+		return NULL;
+	conn = atr_pool_at(&conns, index);
+	if ((atomic_load_explicit(&conn->pooled.gen, memory_order_acquire) & 0xffffff) !=
+	    (word >> 32 & 0xffffff))
+		return NULL;
+	return conn;
+}
+
+static atr_ref ref_of(const struct atr_conn *conn)
+{
+	uint32_t index = (uint32_t)(((const char *)conn - conns.base) / conns.item_len);
+
+	return (uint64_t)atomic_load_explicit(&conn->pooled.gen, memory_order_relaxed) << 32 |
+	       (index + 1);
+}
+
+static void take_apart(struct atr_thread *self, struct atr_conn *conn)
+{
+	atr_ref ref = ref_of(conn);
+
+	atr_exchanges_end(self, conn);
+	atr_stream_drop_held(&conn->in);
+	atr_stream_drop_held(&conn->out);
+	atr_sending_release(conn);
+	atomic_store_explicit(&conn->held, 0, memory_order_release);
+	atr_pool_give(&conns, ref);
+}
+
+/* Its spans end as they stand, and it is left alone for good. */
+static void give_up(struct atr_thread *self, struct atr_conn *conn)
+{
+	if (conn->given_up)
+		return;
+	conn->given_up = true;
+	atr_exchanges_end(self, conn);
+	atr_stream_drop_held(&conn->in);
+	atr_stream_drop_held(&conn->out);
+}
+
+static bool try_hold(struct atr_conn *conn)
+{
+	uint32_t now = 0;
+
+	for (int i = 0; i < TRIES; i++) {
+		now = atomic_load_explicit(&conn->held, memory_order_relaxed);
+		if (!(now & (HELD | CLOSED)) &&
+		    atomic_compare_exchange_weak_explicit(&conn->held, &now, now | HELD,
+							  memory_order_acquire,
+							  memory_order_relaxed))
+			return true;
+		if (now & CLOSED)
+			return false;
+		__asm__ __volatile__("" ::: "memory");
+	}
+	atomic_fetch_or_explicit(&conn->held, GIVE_UP, memory_order_relaxed);
+	atr_count(ATR_COUNT_CONNS_CONTENDED);
+	return false;
+}
+
+static void let_go(struct atr_thread *self, struct atr_conn *conn)
+{
+	uint32_t now = HELD;
+
+	if (atomic_compare_exchange_strong_explicit(&conn->held, &now, 0, memory_order_release,
+						    memory_order_relaxed))
+		return;
+	if (now & CLOSED) {
+		take_apart(self, conn);
+		return;
+	}
+	give_up(self, conn);
+	atomic_fetch_and_explicit(&conn->held, ~(HELD | GIVE_UP), memory_order_release);
+}
+
+/* Enters and holds; NULL: not to be touched. Ended by leave_conn. */
+static struct atr_conn *enter_conn(uint64_t word, struct atr_thread **self)
+{
+	struct atr_conn *conn;
+
+	*self = NULL;
+	if (!atr_fd_is_conn(word))
+		return NULL;
+	conn = conn_of(word);
+	if (!conn)
+		return NULL;
+	*self = atr_enter();
+	if (!*self) {
+		/* bytes go by unseen: what we knew of it is worth nothing now */
+		atomic_fetch_or_explicit(&conn->held, GIVE_UP, memory_order_relaxed);
+		return NULL;
+	}
+	if (!conn_of(word) || !try_hold(conn)) {
+		atr_leave(*self);
+		return NULL;
+	}
+	if (conn_of(word) == conn)
+		return conn;
+	let_go(*self, conn);
+	atr_leave(*self);
+	return NULL;
+}
+
+static void leave_conn(struct atr_thread *self, struct atr_conn *conn)
+{
+	let_go(self, conn);
+	atr_leave(self);
+}
+
+static void release_word(struct atr_thread *self, uint64_t word)
+{
+	struct atr_conn *conn = conn_of(word);
+	uint32_t before;
+
+	if (!conn || atomic_fetch_sub_explicit(&conn->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	before = atomic_fetch_or_explicit(&conn->held, HELD | CLOSED, memory_order_acq_rel);
+	if (!(before & HELD))
+		take_apart(self, conn);
+}
+
+/* Makes `fd` a connection; NULL when it cannot be tracked. It is not held: nobody knows it yet. */
+static struct atr_conn *open_conn(enum atr_side side, const struct sockaddr *peer, socklen_t len)
+{
+	struct atr_conn *conn;
+	atr_ref ref;
+
+	if (!ready())
+		return NULL;
+	ref = atr_pool_take(&conns);
+	if (!ref) {
+		atr_count(ATR_COUNT_CONNS_NO_SLOT);
+		return NULL;
+	}
+	conn = atr_pool_at(&conns, (uint32_t)ref - 1);
+	memset((char *)conn + sizeof(conn->pooled), 0,
+	       offsetof(struct atr_conn, peer) - sizeof(conn->pooled));
+	conn->side = (uint8_t)side;
+	conn->is_fresh = true;
+	atomic_store_explicit(&conn->refs, 1, memory_order_relaxed);
+	if (peer && len <= sizeof(conn->peer)) {
+		memcpy(&conn->peer, peer, len);
+		conn->peer_len = len;
+	}
+	atr_count(ATR_COUNT_CONNS_TRACKED);
+	return conn;
+}
+
+static void publish(struct atr_thread *self, int fd, struct atr_conn *conn)
+{
+	atr_ref ref = ref_of(conn);
+	uint64_t word = atr_fd_word(ATR_FD_CONN, (uint32_t)(ref >> 32), (uint32_t)ref);
+	uint64_t before;
+
+	if ((unsigned)fd >= ATR_FD_MAX) {
+		atr_pool_give(&conns, ref);
+		return;
+	}
+	conn->fd = fd;
+	before = atr_fd_set(fd, word);
+	release_word(self, before); /* a close that went by us */
+}
+
+static bool is_stream(int fd)
+{
+	int type = 0;
+	socklen_t len = sizeof(type);
+
+	return atr_calls.getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_STREAM;
+}
+
+static bool is_family(const struct sockaddr *address, socklen_t len)
+{
+	if (!address || len < sizeof(sa_family_t))
+		return false;
+	return address->sa_family == AF_INET || address->sa_family == AF_INET6 ||
+	       address->sa_family == AF_UNIX;
+}
+
+uint64_t atr_conn_connecting(const struct sockaddr *address, socklen_t len)
+{
+	return is_family(address, len) ? atr_clock_ns() : 0;
+}
+
+void atr_conn_connected(int fd, const struct sockaddr *address, socklen_t len, uint64_t start_ns,
+			int result)
+{
+	int error = result ? errno : 0, saved = errno;
+	uint64_t word = atr_fd(fd);
+	struct atr_thread *self;
+	struct atr_conn *conn;
+
+	if (atr_fd_is_conn(word)) {
+		/* asked again how it goes: EALREADY, EISCONN, 0, or the error it ended with */
+		if (error != EALREADY && error != EINTR && error != EINPROGRESS)
+			atr_conn_connect_ended(fd, error == EISCONN ? 0 : error);
+		errno = saved;
+		return;
+	}
+	self = atr_enter();
+	if (!self)
+		return;
+	if (is_stream(fd)) {
+		conn = open_conn(ATR_SIDE_CLIENT, address, len);
+		if (conn) {
+			conn->connect_ns = start_ns;
+			conn->opened_in = atr_work_current(self, 0);
+			conn->connecting = true;
+			atr_names_of(address, len, &conn->lookup);
+			conn->counts_as_call = true;
+			atr_work_begins_call(conn->opened_in);
+			publish(self, fd, conn);
+		}
+	}
+	atr_leave(self);
+	if (error != EINPROGRESS && error != EINTR)
+		atr_conn_connect_ended(fd, error);
+	errno = saved;
+}
+
+void atr_conn_connect_ended(int fd, int error)
+{
+	int saved = errno;
+	struct atr_thread *self;
+	struct atr_conn *conn = enter_conn(atr_fd(fd), &self);
+
+	if (!conn)
+		return;
+	if (conn->connecting) {
+		conn->connecting = false;
+		conn->connected_ns = atr_clock_ns();
+		atr_work_resume(self, conn->opened_in);
+		if (error) {
+			conn->error = error;
+			if (conn->counts_as_call)
+				atr_work_ends_call(conn->opened_in);
+			conn->counts_as_call = false;
+		}
+		atr_connect_ended(self, conn, error);
+	}
+	leave_conn(self, conn);
+	errno = saved;
+}
+
+void atr_conn_listens(int fd)
+{
+	struct atr_thread *self = atr_enter();
+
+	if (self && ready())
+		release_word(self, atr_fd_set(fd, atr_fd_word(ATR_FD_LISTENER, 0, 0)));
+	atr_leave(self);
+}
+
+void atr_conn_accepted(int listener, int fd, const struct sockaddr *address, socklen_t len)
+{
+	int saved = errno;
+	struct atr_thread *self = atr_enter();
+	struct atr_conn *conn;
+
+	if (!self)
+		return;
+	conn = open_conn(ATR_SIDE_SERVER, address, len);
+	if (conn) {
+		if (atr_fd(listener) == 0)
+			atr_fd_set(listener, atr_fd_word(ATR_FD_LISTENER, 0, 0));
+		publish(self, fd, conn);
+	}
+	atr_leave(self);
+	errno = saved;
+}
+
+void atr_conn_inherited(int fd)
+{
+	struct atr_conn *conn;
+
+	if (!is_stream(fd)) /* nor is it a socket, mostly */
+		return;
+	conn = open_conn(ATR_SIDE_UNKNOWN, NULL, 0);
+	if (conn)
+		publish(&atr_self, fd, conn);
+}
+
+static void not_ours(struct atr_thread *self, struct atr_conn *conn)
+{
+	atr_count(conn->in.known || conn->out.known ? ATR_COUNT_CONNS_BROKEN :
+						      ATR_COUNT_CONNS_NOT_OURS);
+	give_up(self, conn);
+}
+
+/* Nothing more is to be seen on it: from now on the descriptor costs one load and one branch. */
+static void forget(struct atr_thread *self, uint64_t word, int fd)
+{
+	if ((unsigned)fd < ATR_FD_MAX && atr_fds &&
+	    atomic_compare_exchange_strong(&atr_fds[fd], &word, 0))
+		release_word(self, word);
+}
+
+static bool is_over(const struct atr_conn *conn)
+{
+	return conn->given_up && !conn->rest && !conn->keeps_cr;
+}
+
+static void leave_or_forget(struct atr_thread *self, struct atr_conn *conn, uint64_t word, int fd)
+{
+	bool over = is_over(conn);
+
+	let_go(self, conn);
+	if (over)
+		forget(self, word, fd);
+	atr_leave(self);
+}
+
+/* The side of an inherited connection shows in who sends the first request. */
+static void settle_side(struct atr_conn *conn, bool outward)
+{
+	if (conn->side == ATR_SIDE_UNKNOWN)
+		conn->side = outward ? ATR_SIDE_CLIENT : ATR_SIDE_SERVER;
+}
+
+static bool feed_iov(struct atr_thread *self, struct atr_conn *conn, bool outward,
+		     const struct iovec *iov, int nr, size_t from, size_t n)
+{
+	settle_side(conn, outward);
+	for (int i = 0; i < nr && n; i++) {
+		size_t skip = from < iov[i].iov_len ? from : iov[i].iov_len;
+		size_t here = iov[i].iov_len - skip < n ? iov[i].iov_len - skip : n;
+
+		from -= skip;
+		n -= here;
+		if (here && !atr_stream_feed(self, conn, outward,
+					     (const char *)iov[i].iov_base + skip, here))
+			return false;
+	}
+	return true;
+}
+
+/* A call failed; what is not only "later" is why the exchange will end. */
+static void note_error(struct atr_conn *conn, int error)
+{
+	if (error != EAGAIN && error != EINTR && error != EINPROGRESS && error != ENOTCONN)
+		conn->error = error;
+}
+
+void atr_conn_received(uint64_t word, int fd, const struct iovec *iov, int nr, ssize_t n)
+{
+	int saved = errno;
+	struct atr_thread *self;
+	struct atr_conn *conn;
+
+	if (n < 0 && (saved == EAGAIN || saved == EINTR))
+		return;
+	conn = enter_conn(word, &self);
+	if (!conn)
+		return;
+	if (conn->given_up) {
+		/* what is left to be done is on the way out */
+	} else if (n > 0) {
+		conn->wait_timed_out = false;
+		if (!feed_iov(self, conn, false, iov, nr, 0, (size_t)n))
+			not_ours(self, conn);
+	} else if (n == 0) {
+		conn->peer_closed = true;
+		atr_stream_ended(self, conn);
+	} else {
+		note_error(conn, saved);
+		if (conn->error)
+			atr_exchanges_end(self, conn);
+	}
+	leave_or_forget(self, conn, word, fd);
+	errno = saved;
+}
+
+static void went_by_unseen(uint64_t word, int fd, bool outward, ssize_t n)
+{
+	int saved = errno;
+	struct atr_thread *self;
+	struct atr_conn *conn = n > 0 ? enter_conn(word, &self) : NULL;
+
+	if (!conn)
+		return;
+	if (!conn->given_up && !atr_stream_skip(self, conn, outward, (uint64_t)n))
+		not_ours(self, conn);
+	leave_or_forget(self, conn, word, fd);
+	errno = saved;
+}
+
+void atr_conn_received_blind(uint64_t word, int fd, ssize_t n)
+{
+	went_by_unseen(word, fd, false, n);
+}
+
+void atr_conn_sent_blind(uint64_t word, int fd, ssize_t n)
+{
+	went_by_unseen(word, fd, true, n);
+}
+
+bool atr_conn_plan(uint64_t word, int fd, const struct iovec *iov, int nr, size_t from, int flags,
+		   struct atr_pieces *piece)
+{
+	int saved = errno;
+	struct atr_thread *self;
+	struct atr_conn *conn = enter_conn(word, &self);
+	bool is_ours;
+
+	if (!conn)
+		return false;
+	settle_side(conn, true);
+	is_ours = !is_over(conn);
+	if (is_ours)
+		is_ours = atr_sending_plan(self, conn, iov, nr, from, flags, piece);
+	leave_or_forget(self, conn, word, fd);
+	errno = saved;
+	return is_ours;
+}
+
+ssize_t atr_conn_sent(uint64_t word, int fd, const struct iovec *iov, int nr,
+		      struct atr_pieces *piece, ssize_t n)
+{
+	int saved = errno;
+	struct atr_thread *self;
+	struct atr_conn *conn = enter_conn(word, &self);
+	size_t taken = n > 0 ? (size_t)n : 0;
+
+	if (!conn) {
+		/* it was taken from us during the call: only the program's count is left to get right */
+		taken = atr_sending_settle(NULL, piece, taken);
+		atr_block_give(piece->block);
+		return n < 0 ? n : (ssize_t)taken;
+	}
+	if (n < 0)
+		note_error(conn, saved);
+	else
+		taken = atr_sending_settle(conn, piece, taken);
+	if (!conn->given_up && taken) {
+		if (piece->head_end && taken >= piece->head_end) {
+			bool ok = atr_stream_planned(self, conn, &piece->head);
+
+			ok = ok && feed_iov(self, conn, true, iov, nr, piece->from + piece->head_end,
+					    taken - piece->head_end);
+			if (!ok)
+				not_ours(self, conn);
+		} else if (!feed_iov(self, conn, true, iov, nr, piece->from, taken)) {
+			not_ours(self, conn);
+		}
+	}
+	atr_block_give(piece->block);
+	leave_or_forget(self, conn, word, fd);
+	errno = saved;
+	return n < 0 ? n : (ssize_t)taken;
+}
+
+void atr_conn_let_go(int fd)
+{
+	int saved = errno;
+	struct atr_thread *self;
+	struct atr_conn *conn = enter_conn(atr_fd(fd), &self);
+
+	if (!conn)
+		return;
+	if (conn->keeps_cr && atr_calls.send(fd, "\r", 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1)
+		conn->keeps_cr = false;
+	leave_conn(self, conn);
+	errno = saved;
+}
+
+void atr_conn_closing(int fd)
+{
+	int saved = errno;
+	uint64_t word = atr_fd(fd);
+	struct atr_thread *self;
+
+	if (!word)
+		return;
+	if (atr_fd_is_conn(word))
+		atr_conn_let_go(fd);
+	if (atr_in_shared_child())
+		return; /* the table is our parent's */
+	word = atr_fd_set(fd, 0);
+	if (atr_fd_kind(word) == ATR_FD_CARRIER && (uint32_t)word) {
+		/* the other end does not lead here any more */
+		uint64_t other = atr_fd((int)(uint32_t)word - 1);
+
+		if (atr_fd_kind(other) == ATR_FD_CARRIER && (uint32_t)other == (uint32_t)fd + 1)
+			atr_fd_set((int)(uint32_t)word - 1, 0);
+	}
+	if (atr_fd_is_conn(word)) {
+		self = atr_enter();
+		if (self)
+			release_word(self, word);
+		atr_leave(self);
+	}
+	errno = saved;
+}
+
+void atr_conn_shutdown(int fd, int how)
+{
+	if (how != SHUT_RD)
+		atr_conn_let_go(fd);
+}
+
+void atr_conn_duplicated(int from, int to)
+{
+	uint64_t word = atr_fd(from);
+	struct atr_conn *conn;
+
+	if (from == to || (unsigned)to >= ATR_FD_MAX || !atr_fds || atr_in_shared_child())
+		return;
+	conn = conn_of(word);
+	if (conn)
+		atomic_fetch_add_explicit(&conn->refs, 1, memory_order_relaxed);
+	else if (atr_fd_kind(word) != ATR_FD_LISTENER)
+		word = 0;
+	atr_fd_set(to, word);
+}
+
+void atr_conn_wait_timed_out(int fd)
+{
+	struct atr_conn *conn = conn_of(atr_fd(fd));
+
+	if (conn)
+		conn->wait_timed_out = true;
+}
+
+bool atr_conn_awaits_work(uint64_t word)
+{
+	const struct atr_conn *conn;
+
+	if (atr_fd_kind(word) == ATR_FD_LISTENER)
+		return true;
+	conn = conn_of(word);
+	return conn && conn->side == ATR_SIDE_SERVER && conn->nr_exchanges == 0;
+}
+
+void atr_conn_added(int set, int fd)
+{
+	uint64_t word = atr_fd(fd), now;
+	const struct atr_conn *conn = conn_of(word);
+
+	if (atr_fd_kind(word) != ATR_FD_LISTENER && !(conn && conn->side == ATR_SIDE_SERVER))
+		return;
+	now = atr_fd(set);
+	if (now == 0 || atr_fd_kind(now) == ATR_FD_SET)
+		atr_fd_set(set, atr_fd_word(ATR_FD_SET, 0, 0) | ATR_FD_SERVES);
+}
+
+void atr_conn_waits(uint64_t set_word)
+{
+	struct atr_thread *self;
+
+	if (!(set_word & ATR_FD_SERVES))
+		return;
+	self = atr_enter();
+	if (self)
+		atr_work_idle(self, true);
+	atr_leave(self);
+}
+
+/*
+ * A carrier's words hold the other end; the work written into it is kept by the
+ * reader's descriptor, one piece at a time: written twice in different work
+ * before it is read, it says nothing.
+ */
+#define CARRIED_MAX 4096
+static _Atomic uint64_t carried[CARRIED_MAX];
+#define MIXED UINT64_MAX
+
+void atr_conn_carrier(int reader, int writer)
+{
+	struct atr_thread *self = atr_enter();
+
+	if (self && ready() && (unsigned)writer < CARRIED_MAX && reader < CARRIED_MAX) {
+		atr_fd_set(writer, atr_fd_word(ATR_FD_CARRIER, 0, (uint32_t)(reader + 1)));
+		if (reader >= 0)
+			atr_fd_set(reader, atr_fd_word(ATR_FD_CARRIER, 1, (uint32_t)(writer + 1)));
+		atomic_store(&carried[reader >= 0 ? reader : writer], 0);
+	}
+	atr_leave(self);
+}
+
+void atr_conn_carrier_written(uint64_t word, int fd)
+{
+	struct atr_thread *self = atr_enter();
+	uint32_t reader = (uint32_t)word ? (uint32_t)word - 1 : (uint32_t)fd;
+	uint64_t before = 0, work;
+
+	if (!self)
+		return;
+	if (reader < CARRIED_MAX && !(word >> 32 & 1)) {
+		work = atr_work_current(self, 0);
+		if (!atomic_compare_exchange_strong(&carried[reader], &before, work ? work : MIXED) &&
+		    before != work)
+			atomic_store(&carried[reader], MIXED);
+	}
+	atr_leave(self);
+}
+
+void atr_conn_carrier_read(uint64_t word, int fd)
+{
+	struct atr_thread *self;
+	uint64_t work;
+
+	if ((unsigned)fd >= CARRIED_MAX || ((uint32_t)word && !(word >> 32 & 1)))
+		return;
+	self = atr_enter();
+	if (!self)
+		return;
+	work = atomic_exchange(&carried[fd], 0);
+	if (work != MIXED && atr_live_get(work)) {
+		if (self->is_loop)
+			atr_work_resume(self, work);
+		else
+			atr_work_take_over(self, work);
+	} else if (work == MIXED && !self->is_loop) {
+		atr_work_take_over(self, 0);
+	}
+	atr_leave(self);
+}
+
+void atr_conn_end_all(void)
+{
+	struct atr_thread *self = atr_enter();
+	uint32_t fresh;
+
+	if (!self)
+		return;
+	fresh = conns.base ? atomic_load(&conns.fresh) : 0;
+	for (uint32_t i = 0; i < fresh; i++) {
+		struct atr_conn *conn = atr_pool_at(&conns, i);
+
+		if (!(atomic_load(&conn->pooled.gen) & 1) || !try_hold(conn))
+			continue;
+		atr_exchanges_end(self, conn);
+		let_go(self, conn);
+	}
+	atr_leave(self);
+}
+
+/* The descriptors and where they are in their streams stay; the spans are the parent's. */
+void atr_conn_forked(void)
+{
+	uint32_t fresh = conns.base ? atomic_load(&conns.fresh) : 0;
+
+	for (uint32_t i = 0; i < fresh; i++) {
+		struct atr_conn *conn = atr_pool_at(&conns, i);
+
+		if (!(atomic_load(&conn->pooled.gen) & 1))
+			continue;
+		if (atomic_load(&conn->held) & HELD)
+			conn->given_up = true; /* another thread was at it, and is not here */
+		atomic_store(&conn->held, 0);
+		for (int k = 0; k < ATR_EXCHANGES_MAX; k++)
+			conn->exchange[k].span = conn->exchange[k].work = 0;
+		conn->prepared = conn->prepared_work = conn->opened_in = 0;
+		conn->counts_as_call = false;
+		if (conn->in.held || conn->out.held || conn->rest || conn->is_prepared)
+			conn->given_up = true; /* their blocks are given back */
+		conn->in.held = conn->out.held = conn->rest = 0;
+		conn->is_prepared = false;
+	}
+	for (int i = 0; i < CARRIED_MAX; i++)
+		if (carried[i])
+			carried[i] = 0;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ATR_PRELOAD_CONN_FDTABLE_H
+#define ATR_PRELOAD_CONN_FDTABLE_H
+
+/*
+ * fdtable: what each descriptor is to us. One word per descriptor:
+ *
+ *	kind in the top 4 bits | flags in 4 | generation in 24 | index + 1 in 32
+ *
+ * 0 is a descriptor of no interest, which is what most are. Memory is mapped
+ * when the first one is of interest, and pages are touched as they are used.
+ */
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum atr_fd_kind {
+	ATR_FD_NONE,
+	ATR_FD_CONN,	/* index: of the connection */
+	ATR_FD_LISTENER,
+	ATR_FD_SET,	/* epoll; flag ATR_FD_SERVES: holds a listener or a server connection */
+	ATR_FD_CARRIER, /* eventfd or pipe: index of the other end + 1, 0 for an eventfd */
+};
+#define ATR_FD_SERVES (UINT64_C(1) << 56)
+
+#define ATR_FD_MAX (1 << 20)
+
+extern _Atomic uint64_t *atr_fds; /* NULL until something is tracked */
+
+/* Maps it; any thread, repeatable. False: no memory. */
+bool atr_fds_setup(void);
+
+/* Any thread, any number: one load, one branch where nothing was ever tracked. */
+static inline uint64_t atr_fd(int fd)
+{
+	if (__builtin_expect((unsigned)fd >= ATR_FD_MAX || !atr_fds, 0))
+		return 0;
+	return atomic_load_explicit(&atr_fds[fd], memory_order_relaxed);
+}
+
+static inline enum atr_fd_kind atr_fd_kind(uint64_t word)
+{
+	return (enum atr_fd_kind)(word >> 60);
+}
+
+/* Whether a read or write here is to be told. */
+static inline bool atr_fd_is_conn(uint64_t word)
+{
+	return word >> 60 == ATR_FD_CONN;
+}
+
+static inline uint64_t atr_fd_word(enum atr_fd_kind kind, uint32_t gen, uint32_t index)
+{
+	return (uint64_t)kind << 60 | (uint64_t)(gen & 0xffffff) << 32 | index;
+}
+
+/* Sets it and returns what was there. */
+uint64_t atr_fd_set(int fd, uint64_t word);
+
+#endif

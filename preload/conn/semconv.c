@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "preload/conn/semconv.h"
+
+#include "export/attr.h"
+#include "export/env.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stddef.h>
+#include <sys/un.h>
+
+#define DEFAULT_METHODS "CONNECT,DELETE,GET,HEAD,OPTIONS,PATCH,POST,PUT,TRACE,QUERY"
+#define REDACTED "REDACTED"
+#define URL_MAX 1024
+
+static struct atr_str known_methods = { DEFAULT_METHODS, sizeof(DEFAULT_METHODS) - 1 };
+
+/* The next member of a comma-separated list; false after the last. */
+static bool next_member(struct atr_str *list, struct atr_str *member)
+{
+	const char *comma;
+
+	if (!list->at)
+		return false;
+	comma = memchr(list->at, ',', list->len);
+	*member = *list;
+	if (comma) {
+		member->len = (size_t)(comma - list->at);
+		list->len -= member->len + 1;
+		list->at = comma + 1;
+	} else {
+		list->at = NULL;
+	}
+	*member = atr_str_trim(*member);
+	return true;
+}
+
+void atr_semconv_setup(void)
+{
+	struct atr_str own = atr_env_get("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS");
+
+	if (own.at)
+		known_methods = own;
+}
+
+static bool is_known(struct atr_str method)
+{
+	struct atr_str list = known_methods, member;
+
+	while (next_member(&list, &member))
+		if (atr_str_equal(member, method))
+			return true;
+	return false;
+}
+
+/* A piece of text that grows in room of its own; what does not fit is left out. */
+struct text {
+	char at[URL_MAX];
+	size_t len;
+};
+
+static void add(struct text *t, struct atr_str s)
+{
+	size_t room = sizeof(t->at) - t->len;
+
+	if (s.len > room)
+		s.len = room;
+	if (s.len)
+		memcpy(t->at + t->len, s.at, s.len);
+	t->len += s.len;
+}
+
+static bool is_secret_key(struct atr_str key)
+{
+	static const char *const keys[] = { "X-Amz-Signature", "X-Amz-Credential",
+					    "X-Amz-Security-Token", "AWSAccessKeyId", "Signature",
+					    "sig", "X-Goog-Signature" };
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (atr_str_equal(key, atr_str(keys[i])))
+			return true;
+	return false;
+}
+
+/* A query with the values of known secrets replaced. */
+static void add_query(struct text *t, struct atr_str query)
+{
+	while (query.len) {
+		const char *amp = memchr(query.at, '&', query.len);
+		size_t len = amp ? (size_t)(amp - query.at) : query.len;
+		const char *equals = memchr(query.at, '=', len);
+		struct atr_str key = { query.at, equals ? (size_t)(equals - query.at) : len };
+
+		if (equals && is_secret_key(key)) {
+			add(t, (struct atr_str){ query.at, key.len + 1 });
+			add(t, ATR_STR(REDACTED));
+		} else {
+			add(t, (struct atr_str){ query.at, len });
+		}
+		if (amp) {
+			add(t, ATR_STR("&"));
+			len++;
+		}
+		query.at += len;
+		query.len -= len;
+	}
+}
+
+struct target {
+	struct atr_str authority; /* of an absolute form, or of CONNECT */
+	struct atr_str path, query;
+	bool has_query;
+};
+
+static struct target split_target(const struct atr_http1_head *head)
+{
+	struct target t = { .path = head->target };
+	const char *mark;
+
+	if (atr_str_equal(head->method, ATR_STR("CONNECT"))) {
+		t.authority = head->target;
+		t.path = (struct atr_str){ head->target.at, 0 };
+		return t;
+	}
+	if (t.path.len && t.path.at[0] != '/' && t.path.at[0] != '*') {
+		const char *slashes = memmem(t.path.at, t.path.len, "://", 3);
+
+		if (slashes) {
+			size_t used = (size_t)(slashes + 3 - t.path.at), len = 0;
+
+			while (used + len < t.path.len && !strchr("/?", t.path.at[used + len]))
+				len++;
+			t.authority = (struct atr_str){ t.path.at + used, len };
+			t.path = (struct atr_str){ t.path.at + used + len, t.path.len - used - len };
+		}
+	}
+	mark = t.path.len ? memchr(t.path.at, '?', t.path.len) : NULL;
+	if (mark) {
+		t.has_query = true;
+		t.query = (struct atr_str){ mark + 1, t.path.len - (size_t)(mark + 1 - t.path.at) };
+		t.path.len = (size_t)(mark - t.path.at);
+	}
+	return t;
+}
+
+/* Without "user:password@". */
+static struct atr_str without_userinfo(struct atr_str authority, bool *had)
+{
+	const char *at = authority.len ? memrchr(authority.at, '@', authority.len) : NULL;
+
+	*had = at != NULL;
+	if (!at)
+		return authority;
+	return (struct atr_str){ at + 1, authority.len - (size_t)(at + 1 - authority.at) };
+}
+
+/* "host:port" in its parts; the port 0 when there is none. Brackets of IPv6 are taken off. */
+static struct atr_str split_host(struct atr_str authority, int64_t *port)
+{
+	struct atr_str host = authority;
+	size_t i = authority.len;
+	int64_t n = 0, scale = 1;
+
+	*port = 0;
+	while (i && authority.at[i - 1] >= '0' && authority.at[i - 1] <= '9' && scale <= 100000) {
+		n += (authority.at[--i] - '0') * scale;
+		scale *= 10;
+	}
+	if (i && scale > 1 && authority.at[i - 1] == ':' && n <= 65535) {
+		*port = n;
+		host.len = i - 1;
+	} else if (host.len && host.at[host.len - 1] == ':') {
+		host.len--;
+	}
+	if (host.len > 1 && host.at[0] == '[' && host.at[host.len - 1] == ']')
+		host = (struct atr_str){ host.at + 1, host.len - 2 };
+	return host;
+}
+
+static struct atr_str address_text(const struct sockaddr *peer, socklen_t len,
+				   char out[static INET6_ADDRSTRLEN], int64_t *port)
+{
+	*port = 0;
+	if (!peer || len < sizeof(sa_family_t))
+		return (struct atr_str){ 0 };
+	if (peer->sa_family == AF_INET && len >= sizeof(struct sockaddr_in)) {
+		const struct sockaddr_in *in = (const struct sockaddr_in *)peer;
+
+		*port = ntohs(in->sin_port);
+		return atr_str(inet_ntop(AF_INET, &in->sin_addr, out, INET6_ADDRSTRLEN));
+	}
+	if (peer->sa_family == AF_INET6 && len >= sizeof(struct sockaddr_in6)) {
+		const struct sockaddr_in6 *in = (const struct sockaddr_in6 *)peer;
+
+		*port = ntohs(in->sin6_port);
+		if (IN6_IS_ADDR_V4MAPPED(&in->sin6_addr))
+			return atr_str(inet_ntop(AF_INET, &in->sin6_addr.s6_addr[12], out,
+						 INET6_ADDRSTRLEN));
+		return atr_str(inet_ntop(AF_INET6, &in->sin6_addr, out, INET6_ADDRSTRLEN));
+	}
+	if (peer->sa_family == AF_UNIX && len > offsetof(struct sockaddr_un, sun_path)) {
+		const char *path = ((const struct sockaddr_un *)peer)->sun_path;
+		size_t room = len - offsetof(struct sockaddr_un, sun_path);
+
+		if (path[0])
+			return (struct atr_str){ path, strnlen(path, room) };
+	}
+	return (struct atr_str){ 0 };
+}
+
+void atr_semconv_peer(struct atr_span *span, const struct sockaddr *peer, socklen_t len)
+{
+	char room[INET6_ADDRSTRLEN];
+	int64_t port;
+	struct atr_str text = address_text(peer, len, room, &port);
+
+	if (!text.len)
+		return;
+	atr_span_put_str(span, ATR_NETWORK_PEER_ADDRESS, text);
+	if (port)
+		atr_span_put_int(span, ATR_NETWORK_PEER_PORT, port);
+}
+
+/* A number in decimal, into the end of `out`. */
+static struct atr_str number_text(int64_t n, char out[static 20])
+{
+	size_t at = 20;
+
+	do
+		out[--at] = (char)('0' + n % 10);
+	while ((n /= 10) && at);
+	return (struct atr_str){ out + at, 20 - at };
+}
+
+size_t atr_semconv_peer_text(const struct sockaddr *peer, socklen_t len, char *out, size_t cap)
+{
+	char room[INET6_ADDRSTRLEN], digits[20];
+	int64_t port;
+	struct atr_str text = address_text(peer, len, room, &port);
+	struct text all = { .len = 0 };
+	bool brackets = port && memchr(text.at, ':', text.len);
+
+	add(&all, brackets ? ATR_STR("[") : ATR_STR(""));
+	add(&all, text);
+	add(&all, brackets ? ATR_STR("]") : ATR_STR(""));
+	if (port) {
+		add(&all, ATR_STR(":"));
+		add(&all, number_text(port, digits));
+	}
+	if (all.len > cap)
+		all.len = cap;
+	memcpy(out, all.at, all.len);
+	return all.len;
+}
+
+/* The first element of a comma-separated list; of Forwarded, the value of its `key`. */
+static struct atr_str forwarded_part(struct atr_str forwarded, struct atr_str key)
+{
+	struct atr_str element, pair;
+	struct atr_str rest = forwarded;
+
+	if (!forwarded.at || !next_member(&rest, &element))
+		return (struct atr_str){ 0 };
+	while (element.len) {
+		const char *semicolon = memchr(element.at, ';', element.len);
+		const char *equals;
+
+		pair = element;
+		if (semicolon) {
+			pair.len = (size_t)(semicolon - element.at);
+			element.len -= pair.len + 1;
+			element.at = semicolon + 1;
+		} else {
+			element.len = 0;
+		}
+		pair = atr_str_trim(pair);
+		equals = pair.len ? memchr(pair.at, '=', pair.len) : NULL;
+		if (!equals ||
+		    !atr_str_equal_nocase(
+			    (struct atr_str){ pair.at, (size_t)(equals - pair.at) }, key))
+			continue;
+		pair.len -= (size_t)(equals + 1 - pair.at);
+		pair.at = equals + 1;
+		if (pair.len > 1 && pair.at[0] == '"' && pair.at[pair.len - 1] == '"')
+			pair = (struct atr_str){ pair.at + 1, pair.len - 2 };
+		return pair;
+	}
+	return (struct atr_str){ 0 };
+}
+
+static struct atr_str first_of(struct atr_str list)
+{
+	struct atr_str member;
+
+	return list.at && next_member(&list, &member) ? member : (struct atr_str){ 0 };
+}
+
+static void put_server_name(struct atr_span *span, struct atr_str authority)
+{
+	int64_t port;
+	struct atr_str host = split_host(authority, &port);
+
+	if (!host.len)
+		return;
+	atr_span_put_str(span, ATR_SERVER_ADDRESS, host);
+	atr_span_put_int(span, ATR_SERVER_PORT, port ? port : 80);
+}
+
+static void put_client_address(struct atr_span *span, const struct atr_http1_head *head,
+			       const struct sockaddr *peer, socklen_t peer_len)
+{
+	struct atr_str client = forwarded_part(head->forwarded, ATR_STR("for"));
+	char room[INET6_ADDRSTRLEN];
+	int64_t port;
+
+	if (!client.len)
+		client = first_of(head->x_forwarded_for);
+	client = client.len ? split_host(client, &port) : address_text(peer, peer_len, room, &port);
+	if (client.len)
+		atr_span_put_str(span, ATR_CLIENT_ADDRESS, client);
+}
+
+static void put_server_request(struct atr_span *span, const struct atr_http1_head *head,
+			       const struct sockaddr *peer, socklen_t peer_len)
+{
+	struct target t = split_target(head);
+	struct atr_str host = forwarded_part(head->forwarded, ATR_STR("host"));
+	struct text query = { .len = 0 };
+	bool had;
+
+	if (!host.len)
+		host = first_of(head->x_forwarded_host);
+	if (!host.len)
+		host = t.authority.len ? without_userinfo(t.authority, &had) : head->host;
+	atr_span_put_str(span, ATR_URL_PATH, t.path.len ? t.path : ATR_STR("/"));
+	atr_span_put_str(span, ATR_URL_SCHEME, ATR_STR("http"));
+	if (t.has_query) {
+		add_query(&query, t.query);
+		atr_span_put_str(span, ATR_URL_QUERY, (struct atr_str){ query.at, query.len });
+	}
+	put_server_name(span, host);
+	put_client_address(span, head, peer, peer_len);
+	if (head->user_agent.len)
+		atr_span_put_str(span, ATR_USER_AGENT_ORIGINAL, head->user_agent);
+}
+
+static void put_client_request(struct atr_span *span, const struct atr_http1_head *head,
+			       const struct sockaddr *peer, socklen_t peer_len)
+{
+	struct target t = split_target(head);
+	struct text url = { .len = 0 };
+	bool had_userinfo = false;
+	struct atr_str authority = t.authority.len ? t.authority : head->host;
+	char room[INET6_ADDRSTRLEN];
+	int64_t port;
+
+	authority = without_userinfo(authority, &had_userinfo);
+	if (!authority.len)
+		authority = address_text(peer, peer_len, room, &port);
+	add(&url, ATR_STR("http://"));
+	if (had_userinfo)
+		add(&url, ATR_STR(REDACTED ":" REDACTED "@"));
+	add(&url, authority);
+	/* the asterisk form asks about the server as a whole */
+	if (!atr_str_equal(t.path, ATR_STR("*")))
+		add(&url, t.path);
+	if (t.has_query) {
+		add(&url, ATR_STR("?"));
+		add_query(&url, t.query);
+	}
+	put_server_name(span, authority);
+	atr_span_put_str(span, ATR_URL_FULL, (struct atr_str){ url.at, url.len });
+}
+
+void atr_semconv_request(struct atr_span *span, enum atr_kind kind,
+			 const struct atr_http1_head *head, const struct sockaddr *peer,
+			 socklen_t peer_len)
+{
+	bool known = is_known(head->method);
+
+	atr_span_put_str(span, ATR_NAME, known ? head->method : ATR_STR("HTTP"));
+	atr_span_put_str(span, ATR_HTTP_REQUEST_METHOD, known ? head->method : ATR_STR("_OTHER"));
+	if (!known)
+		atr_span_put_str(span, ATR_HTTP_REQUEST_METHOD_ORIGINAL, head->method);
+	if (kind == ATR_KIND_SERVER)
+		put_server_request(span, head, peer, peer_len);
+	else
+		put_client_request(span, head, peer, peer_len);
+	atr_semconv_peer(span, peer, peer_len);
+	atr_span_put_str(span, ATR_NETWORK_PROTOCOL_VERSION,
+			 head->minor ? ATR_STR("1.1") : ATR_STR("1.0"));
+}
+
+void atr_semconv_error(struct atr_span *span, struct atr_str type)
+{
+	if (span->status == ATR_STATUS_ERROR)
+		return; /* the first reason is the reason */
+	span->status = ATR_STATUS_ERROR;
+	atr_span_late_str(span, ATR_ERROR_TYPE, type);
+}
+
+void atr_semconv_response(struct atr_span *span, uint16_t status_code)
+{
+	bool is_error = status_code >= 500 || (status_code >= 400 && span->kind == ATR_KIND_CLIENT);
+	char digits[20];
+
+	atr_span_late_int(span, ATR_HTTP_RESPONSE_STATUS_CODE, status_code);
+	if (is_error)
+		atr_semconv_error(span, number_text(status_code, digits));
+}
+
+struct atr_str atr_semconv_errno(int error)
+{
+	switch (error) {
+	case ENETDOWN: return ATR_STR("network_down");
+	case EADDRINUSE: return ATR_STR("address_already_in_use");
+	case EINTR: return ATR_STR("interrupted");
+	case EADDRNOTAVAIL: return ATR_STR("address_not_available");
+	case EAFNOSUPPORT: return ATR_STR("address_family_not_supported");
+	case ECONNREFUSED: return ATR_STR("connection_refused");
+	case ECONNRESET: return ATR_STR("connection_reset");
+	case ECONNABORTED: return ATR_STR("connection_aborted");
+	case EPIPE: return ATR_STR("broken_pipe");
+	case ENETUNREACH: return ATR_STR("network_unreachable");
+	case EHOSTUNREACH: return ATR_STR("host_unreachable");
+	case ENOBUFS: return ATR_STR("no_buffer_space_available");
+	case ETIMEDOUT: return ATR_STR("timed_out");
+	case EACCES:
+	case EPERM: return ATR_STR("access_denied");
+	case EPROTOTYPE: return ATR_STR("protocol_type");
+	case EINVAL: return ATR_STR("invalid_argument");
+	default: return ATR_STR("_OTHER");
+	}
+}
+
+struct atr_str atr_semconv_eai(int result)
+{
+	switch (result) {
+	case EAI_NONAME: return ATR_STR("host_not_found");
+#ifdef EAI_NODATA
+	case EAI_NODATA: return ATR_STR("host_not_found");
+#endif
+	case EAI_AGAIN: return ATR_STR("try_again");
+	case EAI_FAIL: return ATR_STR("no_recovery");
+	case EAI_FAMILY: return ATR_STR("address_family_not_supported");
+	default: return ATR_STR("_OTHER");
+	}
+}

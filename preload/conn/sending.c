@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "preload/conn/state.h"
+
+#include "export/diag.h"
+
+#ifndef MSG_ZEROCOPY
+#define MSG_ZEROCOPY 0x4000000
+#endif
+
+/*
+ * A request is changed only where its whole head is known to be well-formed:
+ * what went out before (held) and what is offered now make it up together. The
+ * plan is made anew for every call from what the kernel has really taken, so a
+ * short write, or one that failed, needs no memory but this: bytes of ours that
+ * the kernel took only a part of are kept (`rest`) and go before anything else.
+ *
+ * A write that ends between the CR and the LF of the blank line is the one place
+ * where a byte must be kept back: after it there is no place for a field any
+ * more, and before its LF has come it is not known to be the end of the head.
+ */
+
+/* Bytes that lie in several pieces, from an offset on. */
+struct cursor {
+	const struct iovec *iov;
+	int nr;
+	size_t skip; /* of the first piece */
+};
+
+static struct cursor cursor_at(const struct iovec *iov, int nr, size_t from)
+{
+	struct cursor c = { iov, nr, from };
+
+	while (c.nr && c.skip >= c.iov->iov_len) {
+		c.skip -= c.iov->iov_len;
+		c.iov++;
+		c.nr--;
+	}
+	return c;
+}
+
+static bool next_bytes(struct cursor *c, const char **at, size_t *len)
+{
+	while (c->nr) {
+		*at = (const char *)c->iov->iov_base + c->skip;
+		*len = c->iov->iov_len - c->skip;
+		c->iov++;
+		c->nr--;
+		c->skip = 0;
+		if (*len)
+			return true;
+	}
+	return false;
+}
+
+static size_t total_of(const struct iovec *iov, int nr, size_t from)
+{
+	size_t total = 0;
+
+	for (int i = 0; i < nr; i++)
+		total += iov[i].iov_len;
+	return total - from;
+}
+
+static bool as_it_is(struct atr_pieces *piece, size_t from, size_t total)
+{
+	piece->from = from;
+	piece->end = piece->at = total;
+	piece->ours_len = piece->hidden = piece->head_end = 0;
+	piece->hold_last = false;
+	piece->is_plain = true;
+	piece->block = 0;
+	piece->nr_iov = 0;
+	return true;
+}
+
+/* How far a body reaches into what is offered; `total` when it does not end in it, or is broken. */
+static size_t body_end(struct atr_http1_body body, struct cursor c, size_t total)
+{
+	const char *at;
+	size_t len, end = 0;
+
+	if (body.done)
+		return 0;
+	while (next_bytes(&c, &at, &len)) {
+		long used = atr_http1_body_feed(&body, at, len);
+
+		if (used < 0)
+			return total;
+		end += (size_t)used;
+		if (body.done)
+			return end;
+	}
+	return total;
+}
+
+/* The whole head in one piece: what is held, and the offered bytes up to `end`. */
+static const char *whole_head(struct atr_stream *s, struct cursor c, size_t end, size_t *len)
+{
+	char *at;
+	const char *bytes;
+	size_t n, done = 0;
+
+	*len = s->held_len + end;
+	if (!s->held_len && c.nr && c.iov->iov_len - c.skip >= end)
+		return (const char *)c.iov->iov_base + c.skip;
+	if (*len > ATR_HTTP1_HEAD_MAX)
+		return NULL;
+	at = atr_stream_hold(s, "", 0);
+	if (!at)
+		return NULL;
+	while (done < end && next_bytes(&c, &bytes, &n)) {
+		if (n > end - done)
+			n = end - done;
+		memcpy(at + s->held_len + done, bytes, n);
+		done += n;
+	}
+	return at;
+}
+
+/* Scans for the head's end: its offset, 0 when it is not there, -1 when it cannot be. */
+static long scan(uint8_t state, struct cursor c, bool *at_blank)
+{
+	const char *at;
+	size_t len, done = 0;
+
+	while (next_bytes(&c, &at, &len)) {
+		long end = atr_http1_scan(&state, at, len);
+
+		if (end)
+			return end < 0 ? -1 : (long)(done + (size_t)end);
+		done += len;
+	}
+	*at_blank = atr_http1_scan_at_blank(state);
+	return 0;
+}
+
+/* The text that goes out for this connection's prepared span; 0: nothing. */
+static size_t write_fields(struct atr_conn *conn, unsigned except, struct atr_pieces *piece)
+{
+	struct atr_context_copy copy;
+	size_t len;
+
+	if (!atr_live_context(conn->prepared, &copy))
+		return 0;
+	piece->ours = piece->text;
+	len = atr_propagators_inject(&atr_formats, &copy.context, except, piece->text,
+				     sizeof(piece->text) - 1);
+	if (!len) {
+		piece->block = atr_block_take();
+		piece->ours = atr_block_bytes(piece->block);
+		len = piece->ours ? atr_propagators_inject(&atr_formats, &copy.context, except,
+							   (char *)piece->ours, ATR_BLOCK_LEN - 1) :
+				    0;
+	}
+	atr_context_copy_release(&copy);
+	return len;
+}
+
+static void add_iov(struct atr_pieces *piece, const char *at, size_t len)
+{
+	if (len)
+		piece->iov[piece->nr_iov++] = (struct iovec){ (void *)at, len };
+}
+
+/* The program's bytes from `from` on, `len` of them, as far as there is room for pieces. */
+static size_t add_bytes(struct atr_pieces *piece, const struct iovec *iov, int nr, size_t from,
+			size_t len, int room)
+{
+	struct cursor c = cursor_at(iov, nr, from);
+	const char *at;
+	size_t n, done = 0;
+
+	while (done < len && room-- && next_bytes(&c, &at, &n)) {
+		if (n > len - done)
+			n = len - done;
+		add_iov(piece, at, n);
+		done += n;
+	}
+	return done;
+}
+
+/*
+ * Lays out [from, at) ours [at + hidden, end). With more pieces than there is
+ * room for, the layout ends early: the rest is planned by the next call.
+ */
+static void lay_out(struct atr_pieces *piece, const struct iovec *iov, int nr)
+{
+	size_t sent_end = piece->end - (piece->hold_last ? 1 : 0);
+	size_t done;
+
+	piece->is_plain = false;
+	piece->nr_iov = 0;
+	done = add_bytes(piece, iov, nr, piece->from, piece->at, ATR_PIECES_IOV - 2);
+	if (done < piece->at) {
+		piece->end = piece->at = done;
+		piece->ours_len = piece->hidden = 0;
+		piece->head_end = 0;
+		piece->hold_last = false;
+		return;
+	}
+	add_iov(piece, piece->ours, piece->ours_len);
+	done += piece->hidden;
+	done += add_bytes(piece, iov, nr, piece->from + done, sent_end - done,
+			  ATR_PIECES_IOV + 2 - piece->nr_iov);
+	if (done < sent_end) {
+		piece->end = done;
+		piece->hold_last = false;
+	}
+}
+
+/* What must go out before any later byte: bytes of ours begun, or the CR kept back. */
+static bool owes(const struct atr_conn *conn)
+{
+	return conn->rest || conn->keeps_cr;
+}
+
+static void owed_first(struct atr_conn *conn, struct atr_pieces *piece)
+{
+	if (conn->rest) {
+		piece->ours = atr_block_bytes(conn->rest) + conn->rest_at;
+		piece->ours_len = conn->rest_len - conn->rest_at;
+	} else if (conn->keeps_cr && !piece->ours_len) {
+		piece->ours = "\r";
+		piece->ours_len = 1;
+	}
+	piece->at = piece->hidden = 0;
+}
+
+/* Our fields before the blank line, whose CR may have been kept back and then goes with them. */
+static void plan_injection(struct atr_conn *conn, struct atr_pieces *piece,
+			   const struct atr_replacing *replacing)
+{
+	size_t len = write_fields(conn, replacing->except, piece);
+
+	if (!len)
+		return;
+	if (conn->keeps_cr) {
+		((char *)piece->ours)[len++] = '\r';
+		piece->at = 0;
+	} else {
+		piece->at = piece->head_end - 2;
+	}
+	piece->ours_len = len;
+}
+
+/* Our value over the program's, or what of it is still to be sent. */
+static void plan_replacement(struct atr_conn *conn, struct atr_pieces *piece,
+			     const struct atr_replacing *replacing)
+{
+	struct atr_context_copy copy;
+	size_t gone = 0;
+
+	if (!atr_live_context(conn->prepared, &copy))
+		return;
+	atr_traceparent_write(&copy.context, piece->text);
+	atr_context_copy_release(&copy);
+	if (replacing->value_at < conn->out.held_len)
+		gone = conn->out.held_len - replacing->value_at;
+	if (gone >= ATR_TRACEPARENT_LEN)
+		return;
+	conn->overlays = true;
+	piece->ours = piece->text + gone;
+	piece->ours_len = piece->hidden = ATR_TRACEPARENT_LEN - gone;
+	piece->at = replacing->value_at + gone - conn->out.held_len;
+}
+
+static void plan_head(struct atr_thread *self, struct atr_conn *conn, const struct iovec *iov,
+		      int nr, size_t end, struct atr_pieces *piece)
+{
+	struct cursor c = cursor_at(iov, nr, piece->from);
+	struct atr_replacing replacing;
+	struct atr_http1_body body;
+	size_t len, rest;
+	const char *head = whole_head(&conn->out, c, end, &len);
+
+	if (!head || !atr_http1_parse_request(head, len, &piece->head))
+		return;
+	piece->head_end = end;
+	if (!conn->out.head_ns)
+		conn->out.head_ns = atr_clock_ns();
+	atr_request_prepare(self, conn, head, len, &piece->head, conn->out.held_len, &replacing);
+	if (replacing.inject && !conn->rest)
+		plan_injection(conn, piece, &replacing);
+	else if (replacing.replace)
+		plan_replacement(conn, piece, &replacing);
+	/* up to where the next request begins, which is planned for itself */
+	atr_http1_body_begin(&body, &piece->head);
+	rest = piece->end - end;
+	piece->end = end + body_end(body, cursor_at(iov, nr, piece->from + end), rest);
+}
+
+static bool is_request_so_far(const struct atr_conn *conn, struct cursor c)
+{
+	const char *at;
+	size_t len;
+
+	return conn->out.known || conn->out.held_len ||
+	       (next_bytes(&c, &at, &len) &&
+		atr_http1_guess_request(at, len) != ATR_HTTP1_NO);
+}
+
+bool atr_sending_plan(struct atr_thread *self, struct atr_conn *conn, const struct iovec *iov,
+		      int nr, size_t from, int flags, struct atr_pieces *piece)
+{
+	size_t total = total_of(iov, nr, from);
+	struct cursor c = cursor_at(iov, nr, from);
+	bool at_blank = false;
+	long end;
+
+	as_it_is(piece, from, total);
+	if (conn->side != ATR_SIDE_CLIENT || !total)
+		return true;
+	if (conn->given_up) {
+		if (owes(conn))
+			owed_first(conn, piece);
+	} else if (conn->out.in_body) {
+		piece->end = piece->at = body_end(conn->out.body, c, total);
+	} else if (!(flags & MSG_ZEROCOPY) && is_request_so_far(conn, c)) {
+		end = scan(conn->out.scan, c, &at_blank);
+		if (end > 0)
+			plan_head(self, conn, iov, nr, (size_t)end, piece);
+		else if (end == 0 && at_blank)
+			piece->hold_last = true;
+		if (owes(conn) && (conn->rest || !piece->ours_len))
+			owed_first(conn, piece);
+	}
+	if (piece->ours_len || piece->hold_last || piece->end < total)
+		lay_out(piece, iov, nr);
+	return true;
+}
+
+/* Bytes of ours that the kernel did not take: they are kept until it does. */
+static void keep_rest(struct atr_conn *conn, const struct atr_pieces *piece, size_t taken)
+{
+	char *at;
+
+	if (conn->rest) {
+		conn->rest_at += (uint32_t)taken;
+		return;
+	}
+	if (piece->at == 0)
+		conn->keeps_cr = false; /* it is in what is kept now */
+	conn->rest = atr_block_take();
+	at = atr_block_bytes(conn->rest);
+	if (!at) {
+		/* cannot be: a header broken off in the middle would be worse than none */
+		conn->rest = 0;
+		return;
+	}
+	conn->rest_len = (uint32_t)(piece->ours_len - taken);
+	conn->rest_at = 0;
+	memcpy(at, piece->ours + taken, conn->rest_len);
+}
+
+static void release_rest(struct atr_conn *conn)
+{
+	atr_block_give(conn->rest);
+	conn->rest = 0;
+	conn->rest_at = conn->rest_len = 0;
+}
+
+size_t atr_sending_settle(struct atr_conn *conn, const struct atr_pieces *piece, size_t n)
+{
+	size_t after = piece->at + piece->ours_len;
+	bool all = n == piece->end - piece->hidden + piece->ours_len - (piece->hold_last ? 1 : 0);
+
+	if (conn && piece->hold_last && all)
+		conn->keeps_cr = true;
+	if (!piece->ours_len || n <= piece->at)
+		return n + (piece->hold_last && all ? 1 : 0);
+	if (piece->hidden)
+		return n; /* as many of ours as of the program's */
+	if (n < after) {
+		if (conn)
+			keep_rest(conn, piece, n - piece->at);
+		return piece->at;
+	}
+	if (conn) {
+		release_rest(conn);
+		if (piece->at == 0 && !piece->hold_last)
+			conn->keeps_cr = false;
+		if (piece->head_end)
+			atr_count(ATR_COUNT_HEADS_INJECTED);
+	}
+	return n - piece->ours_len + (piece->hold_last && all ? 1 : 0);
+}
+
+void atr_sending_release(struct atr_conn *conn)
+{
+	release_rest(conn);
+}

@@ -1,0 +1,574 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "preload/conn/semconv.h"
+#include "preload/conn/state.h"
+
+#include "export/attr.h"
+#include "export/diag.h"
+#include "preload/conn/probes.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+
+struct atr_propagators atr_formats;
+
+#define FIELDS_MAX 64
+/* A connection that waited longer for its first request was not opened for it alone. */
+#define PROMPT_NS (100 * UINT64_C(1000000))
+
+void atr_stream_drop_held(struct atr_stream *stream)
+{
+	atr_block_give(stream->held);
+	stream->held = 0;
+	stream->held_len = 0;
+}
+
+char *atr_stream_hold(struct atr_stream *stream, const char *bytes, size_t len)
+{
+	char *at;
+
+	if (stream->held_len + len > ATR_HTTP1_HEAD_MAX)
+		return NULL;
+	if (!stream->held)
+		stream->held = atr_block_take();
+	at = atr_block_bytes(stream->held);
+	if (!at)
+		return NULL;
+	memcpy(at + stream->held_len, bytes, len);
+	return at;
+}
+
+static struct atr_exchange *first(struct atr_conn *conn)
+{
+	return conn->nr_exchanges ? &conn->exchange[conn->first_exchange] : NULL;
+}
+
+static struct atr_exchange *last(struct atr_conn *conn)
+{
+	return conn->nr_exchanges ? &conn->exchange[(conn->first_exchange + conn->nr_exchanges - 1) %
+						    ATR_EXCHANGES_MAX] :
+				    NULL;
+}
+
+static struct atr_exchange *push(struct atr_conn *conn, const struct atr_http1_head *head)
+{
+	struct atr_exchange *e;
+
+	if (conn->nr_exchanges == ATR_EXCHANGES_MAX)
+		return NULL;
+	conn->nr_exchanges++;
+	e = last(conn);
+	memset(e, 0, sizeof(*e));
+	e->to_head = atr_str_equal(head->method, ATR_STR("HEAD"));
+	e->to_connect = atr_str_equal(head->method, ATR_STR("CONNECT"));
+	return e;
+}
+
+/* The first exchange is over; whoever did its work does what it did before. */
+static void pop(struct atr_thread *self, struct atr_conn *conn, uint64_t end_ns)
+{
+	struct atr_exchange *e = first(conn);
+
+	if (conn->side == ATR_SIDE_SERVER) {
+		atr_work_ended(self, e->span);
+	} else {
+		atr_work_ends_call(e->work);
+		atr_work_resume(self, e->work);
+	}
+	atr_live_close(e->span, end_ns);
+	conn->first_exchange = (uint8_t)((conn->first_exchange + 1) % ATR_EXCHANGES_MAX);
+	conn->nr_exchanges--;
+	/* pipelined: what was read before is now being answered */
+	if (conn->side == ATR_SIDE_SERVER && conn->nr_exchanges && !atr_live_get(self->work))
+		atr_work_take_over(self, first(conn)->span);
+}
+
+/* The header fields that say who the parent is, in the order of the wire. */
+static size_t context_fields(const char *bytes, size_t len, const struct atr_http1_head *head,
+			     struct atr_pair fields[static FIELDS_MAX])
+{
+	uint32_t at = head->fields_at;
+	size_t n = 0;
+
+	while (n < FIELDS_MAX && atr_http1_next_field(bytes, len, &at, &fields[n]))
+		if (atr_propagators_want(&atr_formats, fields[n].name))
+			n++;
+	return n;
+}
+
+/* accept was not asked for the address. */
+static void learn_peer(struct atr_conn *conn, int fd)
+{
+	socklen_t len = sizeof(conn->peer);
+
+	if (!conn->peer_len && fd >= 0 && atr_calls.getpeername(fd, &conn->peer.any, &len) == 0 &&
+	    len <= sizeof(conn->peer))
+		conn->peer_len = len;
+}
+
+/* A server has read a request's head: its span begins, and is what the thread does now. */
+static bool request_read(struct atr_thread *self, struct atr_conn *conn, const char *bytes,
+			 size_t len, const struct atr_http1_head *head, uint64_t start_ns)
+{
+	struct atr_pair fields[FIELDS_MAX];
+	size_t nr_fields = context_fields(bytes, len, head, fields);
+	struct atr_exchange *e = push(conn, head);
+	struct atr_context_copy started_with = { .block = 0 };
+	struct atr_context context;
+	const struct atr_context *parent = NULL;
+	atr_ref block = 0;
+	struct atr_span *span;
+
+	if (!e)
+		return false;
+	if (nr_fields) {
+		block = atr_block_take();
+		if (block) {
+			atr_propagators_extract(&atr_formats, fields, nr_fields,
+						atr_block_bytes(block), &context);
+			parent = &context;
+		}
+	}
+	if ((!parent || !atr_context_is_valid(parent)) && atr_work_started_with(&started_with)) {
+		if (parent)
+			started_with.context.baggage = parent->baggage;
+		parent = &started_with.context;
+	}
+	e->span = atr_live_open(self, ATR_KIND_SERVER, parent, start_ns);
+	atr_context_copy_release(&started_with);
+	atr_block_give(block);
+	learn_peer(conn, conn->fd);
+	span = atr_live_span(e->span);
+	if (span)
+		atr_semconv_request(span, ATR_KIND_SERVER, head, &conn->peer.any, conn->peer_len);
+	atr_work_read(self, e->span, head->framing == ATR_HTTP1_NO_BODY);
+	return true;
+}
+
+static void put_times(struct atr_conn *conn, struct atr_span *span)
+{
+	const struct atr_lookup *lookup = &conn->lookup;
+	struct atr_str name = { lookup->name, lookup->name_len };
+
+	if (lookup->start_ns) {
+		atr_span_event(span, atr_clock_unix(lookup->start_ns), ATR_STR("dns.lookup.start"));
+		atr_span_event_str(span, ATR_DNS_QUESTION_NAME, name);
+		atr_span_event(span, atr_clock_unix(lookup->end_ns), ATR_STR("dns.lookup.end"));
+		atr_span_put_double(span, ATR_DNS_LOOKUP_DURATION,
+				    (double)(lookup->end_ns - lookup->start_ns) / 1e9);
+	}
+	atr_span_event(span, atr_clock_unix(conn->connect_ns), ATR_STR("connect.start"));
+	atr_span_event(span, atr_clock_unix(conn->connected_ns), ATR_STR("connect.end"));
+	atr_span_put_double(span, ATR_CONNECT_DURATION,
+			    (double)(conn->connected_ns - conn->connect_ns) / 1e9);
+}
+
+/* Whether the connection, and the lookup before it, were made for the request that goes out now. */
+static bool opened_for(const struct atr_conn *conn, uint64_t now)
+{
+	return conn->is_fresh && conn->connect_ns && conn->connected_ns &&
+	       now - conn->connected_ns < PROMPT_NS;
+}
+
+static uint64_t request_start(const struct atr_conn *conn, uint64_t now)
+{
+	const struct atr_lookup *lookup = &conn->lookup;
+
+	if (!opened_for(conn, now))
+		return now;
+	if (lookup->start_ns && conn->connect_ns - lookup->end_ns < PROMPT_NS)
+		return lookup->start_ns;
+	return conn->connect_ns;
+}
+
+/*
+ * A request that carries a context already: the request of this work passed on,
+ * with its header to be continued in place, or one that the program traces
+ * itself. Only a value of the form that we write can be replaced byte for byte.
+ */
+static atr_ref passed_on(struct atr_conn *conn, const struct atr_pair *fields, size_t nr,
+			 const char *bytes, uint32_t sent_len, atr_ref likely,
+			 struct atr_replacing *plan)
+{
+	struct atr_context context;
+	const struct atr_pair *parent = NULL;
+	atr_ref block = atr_block_take(), work = 0;
+
+	for (size_t i = 0; i < nr; i++)
+		if (atr_str_equal_nocase(fields[i].name, ATR_STR("traceparent")))
+			parent = &fields[i];
+	if (block && parent && parent->value.len == ATR_TRACEPARENT_LEN &&
+	    atr_propagators_extract(&atr_formats, fields, nr, atr_block_bytes(block), &context))
+		work = atr_work_came_with(&context, likely);
+	atr_block_give(block);
+	if (!work)
+		return 0;
+	plan->value_at = (uint32_t)(parent->value.at - bytes);
+	/* gone already, when it went out before the head's end was seen */
+	if (plan->value_at < sent_len && !conn->overlays)
+		return 0;
+	plan->replace = true;
+	return work;
+}
+
+static void open_client_span(struct atr_thread *self, struct atr_conn *conn,
+			     const struct atr_http1_head *head, atr_ref work)
+{
+	uint64_t now = conn->out.head_ns ? conn->out.head_ns : atr_clock_ns();
+	uint64_t start = request_start(conn, now);
+	struct atr_context_copy parent = { .block = 0 };
+	bool has_parent = atr_work_context(work, &parent);
+	struct atr_span *span;
+
+	if (!has_parent)
+		atr_count(ATR_COUNT_NO_PARENT);
+	conn->prepared = atr_live_open(self, ATR_KIND_CLIENT, has_parent ? &parent.context : NULL,
+				       start);
+	atr_context_copy_release(&parent);
+	span = atr_live_span(conn->prepared);
+	if (!span)
+		return;
+	atr_semconv_request(span, ATR_KIND_CLIENT, head, &conn->peer.any, conn->peer_len);
+	if (opened_for(conn, now))
+		put_times(conn, span);
+}
+
+void atr_request_prepare(struct atr_thread *self, struct atr_conn *conn, const char *bytes,
+			 size_t len, const struct atr_http1_head *head, uint32_t sent_len,
+			 struct atr_replacing *plan)
+{
+	struct atr_pair fields[FIELDS_MAX];
+	size_t nr_fields = context_fields(bytes, len, head, fields);
+	bool is_traced = false;
+	atr_ref work, from;
+
+	memset(plan, 0, sizeof(*plan));
+	for (size_t i = 0; i < nr_fields; i++) {
+		if (atr_propagators_is_trace(&atr_formats, fields[i].name))
+			is_traced = true;
+		else if (atr_str_equal_nocase(fields[i].name, ATR_STR("baggage")))
+			plan->except |= ATR_EXCEPT_BAGGAGE;
+		else if (atr_str_equal_nocase(fields[i].name, ATR_STR("tracestate")))
+			plan->except |= ATR_EXCEPT_TRACESTATE;
+	}
+	work = conn->is_prepared ?
+		       conn->prepared_work :
+		       atr_work_current(self, conn->is_fresh ? conn->opened_in : 0);
+	if (is_traced) {
+		from = passed_on(conn, fields, nr_fields, bytes, sent_len, work, plan);
+		if (!from) {
+			if (!conn->is_prepared)
+				atr_count(ATR_COUNT_HEADS_LEFT);
+			conn->is_prepared = true;
+			return;
+		}
+		work = from;
+	}
+	if (!conn->is_prepared) {
+		conn->is_prepared = true;
+		conn->prepared_work = work;
+		open_client_span(self, conn, head, work);
+	}
+	plan->inject = !is_traced && conn->prepared != 0;
+	plan->replace = plan->replace && conn->prepared != 0;
+}
+
+bool atr_stream_planned(struct atr_thread *self, struct atr_conn *conn,
+			const struct atr_http1_head *head)
+{
+	struct atr_exchange *e = push(conn, head);
+
+	(void)self;
+	if (!e)
+		return false;
+	e->span = conn->prepared;
+	e->work = conn->prepared_work;
+	atr_work_begins_call(e->work);
+	if (conn->counts_as_call)
+		atr_work_ends_call(conn->opened_in);
+	conn->counts_as_call = false;
+	conn->opened_in = 0;
+	conn->prepared = conn->prepared_work = 0;
+	conn->is_prepared = conn->is_fresh = conn->overlays = false;
+	conn->out.scan = 0;
+	conn->out.head_ns = 0;
+	conn->out.known = true;
+	atr_stream_drop_held(&conn->out);
+	atr_http1_body_begin(&conn->out.body, head);
+	conn->out.in_body = !conn->out.body.done;
+	return true;
+}
+
+static void ended(struct atr_thread *self, struct atr_conn *conn, struct atr_stream *response)
+{
+	struct atr_span *span = atr_live_span(first(conn)->span);
+
+	if (span && response->body.size)
+		atr_span_late_int(span, ATR_HTTP_RESPONSE_BODY_SIZE, (int64_t)response->body.size);
+	pop(self, conn, atr_clock_ns());
+}
+
+/* A response's head went by. False: the connection is not to be followed any further. */
+static bool response_head(struct atr_thread *self, struct atr_conn *conn, struct atr_stream *s,
+			  const char *bytes, size_t len)
+{
+	struct atr_exchange *e = first(conn);
+	struct atr_http1_head head;
+	struct atr_span *span;
+
+	if (!e || !atr_http1_parse_response(bytes, len, e->to_head, e->to_connect, &head))
+		return false;
+	if (head.status < 200 && head.status != 101) {
+		s->body.done = true; /* interim: the real one follows */
+		return true;
+	}
+	e->answering = true;
+	span = atr_live_span(e->span);
+	if (span)
+		atr_semconv_response(span, head.status);
+	if (conn->side == ATR_SIDE_SERVER)
+		atr_work_answering(self, e->span);
+	atr_http1_body_begin(&s->body, &head);
+	if (head.framing == ATR_HTTP1_TUNNEL) {
+		pop(self, conn, atr_clock_ns());
+		return false;
+	}
+	if (s->body.done)
+		ended(self, conn, s);
+	return true;
+}
+
+static bool request_head(struct atr_thread *self, struct atr_conn *conn, struct atr_stream *s,
+			 const char *bytes, size_t len)
+{
+	struct atr_http1_head head;
+	struct atr_replacing unused;
+
+	if (!atr_http1_parse_request(bytes, len, &head))
+		return false;
+	if (conn->side == ATR_SIDE_CLIENT) {
+		atr_request_prepare(self, conn, bytes, len, &head, (uint32_t)len, &unused);
+		return atr_stream_planned(self, conn, &head);
+	}
+	if (!request_read(self, conn, bytes, len, &head, s->head_ns))
+		return false;
+	atr_http1_body_begin(&s->body, &head);
+	return true;
+}
+
+/* The first bytes of a direction must be those of a message. */
+static bool looks_right(struct atr_stream *s, bool is_request, const char *bytes, size_t len)
+{
+	enum atr_http1_guess guess;
+
+	if (s->known)
+		return true;
+	guess = is_request ? atr_http1_guess_request(bytes, len) :
+			     atr_http1_guess_response(bytes, len);
+	s->known = guess == ATR_HTTP1_YES;
+	return guess != ATR_HTTP1_NO;
+}
+
+/* Takes bytes of a head. How many, or -1 to give the connection up. */
+static long feed_head(struct atr_thread *self, struct atr_conn *conn, struct atr_stream *s,
+		      bool is_request, const char *bytes, size_t len)
+{
+	const char *head = bytes;
+	size_t head_len;
+	long end;
+	bool ok;
+
+	if (!s->held_len) {
+		if (!looks_right(s, is_request, bytes, len))
+			return -1;
+		s->head_ns = atr_clock_ns();
+	}
+	end = atr_http1_scan(&s->scan, bytes, len);
+	if (end < 0)
+		return -1;
+	head_len = s->held_len + (end ? (size_t)end : len);
+	if (!end || s->held_len) {
+		head = atr_stream_hold(s, bytes, end ? (size_t)end : len);
+		if (!head)
+			return -1;
+	}
+	if (!looks_right(s, is_request, head, head_len))
+		return -1;
+	if (!end) {
+		s->held_len = (uint32_t)head_len;
+		return (long)len;
+	}
+	s->known = true;
+	s->scan = 0;
+	ok = is_request ? request_head(self, conn, s, head, head_len) :
+			  response_head(self, conn, s, head, head_len);
+	atr_stream_drop_held(s);
+	s->in_body = ok && !s->body.done;
+	return ok ? end : -1;
+}
+
+static long feed_body(struct atr_thread *self, struct atr_conn *conn, struct atr_stream *s,
+		      bool is_request, const char *bytes, size_t len)
+{
+	long used = atr_http1_body_feed(&s->body, bytes, len);
+
+	if (used < 0)
+		return -1;
+	if (s->body.done) {
+		s->in_body = false;
+		if (!is_request)
+			ended(self, conn, s);
+		else if (conn->side == ATR_SIDE_SERVER && last(conn))
+			atr_work_whole(self, last(conn)->span);
+	}
+	return used;
+}
+
+static void resume_work(struct atr_thread *self, struct atr_conn *conn, bool is_request)
+{
+	struct atr_exchange *e = is_request ? last(conn) : first(conn);
+
+	if (e)
+		atr_work_resume(self, conn->side == ATR_SIDE_SERVER ? e->span : e->work);
+}
+
+bool atr_stream_feed(struct atr_thread *self, struct atr_conn *conn, bool outward,
+		     const char *bytes, size_t len)
+{
+	struct atr_stream *s = outward ? &conn->out : &conn->in;
+	bool is_request = outward == (conn->side == ATR_SIDE_CLIENT);
+
+	resume_work(self, conn, is_request);
+	while (len) {
+		long used = s->in_body ? feed_body(self, conn, s, is_request, bytes, len) :
+					 feed_head(self, conn, s, is_request, bytes, len);
+
+		if (used < 0)
+			return false;
+		bytes += used;
+		len -= (size_t)used;
+	}
+	return true;
+}
+
+bool atr_stream_skip(struct atr_thread *self, struct atr_conn *conn, bool outward, uint64_t len)
+{
+	struct atr_stream *s = outward ? &conn->out : &conn->in;
+	bool is_request = outward == (conn->side == ATR_SIDE_CLIENT);
+
+	resume_work(self, conn, is_request);
+	if (!s->in_body || !atr_http1_body_skip(&s->body, len))
+		return false;
+	if (s->body.done) {
+		s->in_body = false;
+		if (!is_request)
+			ended(self, conn, s);
+		else if (conn->side == ATR_SIDE_SERVER && last(conn))
+			atr_work_whole(self, last(conn)->span);
+	}
+	return true;
+}
+
+void atr_stream_ended(struct atr_thread *self, struct atr_conn *conn)
+{
+	if (conn->side == ATR_SIDE_CLIENT && conn->nr_exchanges)
+		atr_exchanges_end(self, conn);
+}
+
+/* Why an exchange ends before its response did; absent: it is not known to be an error. */
+static struct atr_str reason(const struct atr_conn *conn)
+{
+	if (conn->error)
+		return atr_semconv_errno(conn->error);
+	if (conn->side != ATR_SIDE_CLIENT)
+		return (struct atr_str){ 0 };
+	if (conn->peer_closed)
+		return ATR_STR("connection_closed");
+	if (conn->wait_timed_out)
+		return ATR_STR("timed_out");
+	return (struct atr_str){ 0 };
+}
+
+static void end_first(struct atr_thread *self, struct atr_conn *conn)
+{
+	const struct atr_stream *response = conn->side == ATR_SIDE_SERVER ? &conn->out : &conn->in;
+	struct atr_span *span = atr_live_span(first(conn)->span);
+	struct atr_str why = reason(conn);
+
+	if (span && !(first(conn)->answering && response->in_body &&
+		      response->body.framing == ATR_HTTP1_UNTIL_CLOSE && !conn->error)) {
+		if (why.at)
+			atr_semconv_error(span, why);
+		else
+			atr_span_put_bool(span, ATR_INCOMPLETE, true);
+	}
+	if (span && response->body.size && first(conn)->answering)
+		atr_span_late_int(span, ATR_HTTP_RESPONSE_BODY_SIZE, (int64_t)response->body.size);
+	pop(self, conn, atr_clock_ns());
+}
+
+void atr_exchanges_end(struct atr_thread *self, struct atr_conn *conn)
+{
+	struct atr_span *span = atr_live_span(conn->prepared);
+
+	while (conn->nr_exchanges)
+		end_first(self, conn);
+	if (conn->is_prepared && span && conn->error) {
+		atr_semconv_error(span, reason(conn));
+		atr_live_close(conn->prepared, atr_clock_ns());
+	} else {
+		atr_live_drop(conn->prepared);
+	}
+	conn->prepared = conn->prepared_work = 0;
+	conn->is_prepared = false;
+	if (conn->counts_as_call)
+		atr_work_ends_call(conn->opened_in);
+	conn->counts_as_call = false;
+	if (conn->connecting && conn->wait_timed_out) {
+		conn->connecting = false;
+		atr_connect_ended(self, conn, ETIMEDOUT);
+	}
+}
+
+/* The span of a connect that is told for itself. */
+static void connect_span(struct atr_thread *self, struct atr_conn *conn, int error)
+{
+	static const char what[] = "socket connect ";
+	char name[sizeof(what) + 128];
+	size_t len = sizeof(what) - 1;
+	struct atr_context_copy parent = { .block = 0 };
+	bool has_parent = atr_work_context(conn->opened_in, &parent);
+	atr_ref ref = atr_live_open(self, ATR_KIND_INTERNAL, has_parent ? &parent.context : NULL,
+				    conn->connect_ns);
+	struct atr_span *span = atr_live_span(ref);
+
+	atr_context_copy_release(&parent);
+	if (span) {
+		memcpy(name, what, len);
+		len += atr_semconv_peer_text(&conn->peer.any, conn->peer_len, name + len, 128);
+		atr_span_put_str(span, ATR_NAME, (struct atr_str){ name, len });
+		if (conn->lookup.name_len)
+			atr_span_put_str(span, ATR_SERVER_ADDRESS,
+					 (struct atr_str){ conn->lookup.name, conn->lookup.name_len });
+		atr_semconv_peer(span, &conn->peer.any, conn->peer_len);
+		if (error)
+			atr_semconv_error(span, atr_semconv_errno(error));
+	}
+	atr_live_close(ref, atr_clock_ns());
+}
+
+/*
+ * A connect that failed is told also where the probe is off: no request will
+ * tell of it. One that failed for an address with others to try after it is not
+ * yet a failure of anything.
+ */
+void atr_connect_ended(struct atr_thread *self, struct atr_conn *conn, int error)
+{
+	bool has_more = conn->lookup.name_len && !conn->lookup.is_last;
+	bool is_inet = conn->peer.any.sa_family != AF_UNIX;
+
+	if ((atr_probes & ATR_PROBE_CONNECT) ||
+	    (error && !has_more && is_inet && (atr_probes & ATR_PROBE_HTTP)))
+		connect_span(self, conn, error);
+	else if (error && has_more)
+		atr_names_untold(&conn->lookup);
+}

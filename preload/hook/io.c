@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "preload/hook/real.h"
+
+#include "preload/conn/conn.h"
+
+#include <errno.h>
+
+/*
+ * Reads and writes. Enter, call, tell, leave: conn's functions enter and leave
+ * for themselves, so that nothing of ours is held while the program waits in
+ * the kernel, and a signal handler, a cancellation or a longjmp out of there
+ * finds us outside.
+ */
+
+/* The program's bytes from `done` on, as far as there is room. */
+static int gather(const struct iovec *iov, int nr, size_t done,
+		  struct iovec out[static ATR_PIECES_IOV])
+{
+	int n = 0;
+
+	for (int i = 0; i < nr && n < ATR_PIECES_IOV; i++) {
+		size_t skip = done < iov[i].iov_len ? done : iov[i].iov_len;
+
+		done -= skip;
+		if (skip < iov[i].iov_len)
+			out[n++] = (struct iovec){ (char *)iov[i].iov_base + skip,
+						   iov[i].iov_len - skip };
+	}
+	return n;
+}
+
+static ssize_t send_iov(int fd, struct iovec *iov, int nr, int flags, const struct msghdr *original)
+{
+	struct msghdr msg = { 0 };
+
+	if (nr == 0)
+		return 0; /* all there is to send is kept back */
+	if (original)
+		msg = *original;
+	msg.msg_iov = iov;
+	msg.msg_iovlen = (size_t)nr;
+	return REAL(sendmsg)(fd, &msg, flags);
+}
+
+/*
+ * Sends pieces until the program's bytes are sent or the kernel takes no more.
+ * When it took nothing but bytes of ours, the call is made again: its answer is
+ * the one that the program is to have.
+ */
+static ssize_t send_pieces(uint64_t word, int fd, const struct iovec *iov, int nr, int flags,
+			   const struct msghdr *original, struct atr_pieces *piece)
+{
+	size_t total = 0, done = 0;
+
+	for (int i = 0; i < nr; i++)
+		total += iov[i].iov_len;
+	do {
+		size_t asked = piece->end;
+		ssize_t raw, n;
+
+		if (piece->is_plain)
+			piece->nr_iov = gather(iov, nr, done, piece->iov);
+		raw = send_iov(fd, piece->iov, piece->nr_iov, flags, done ? NULL : original);
+		n = atr_conn_sent(word, fd, iov, nr, piece, raw);
+		if (n < 0)
+			return done ? (ssize_t)done : -1;
+		done += (size_t)n;
+		if (done == total || ((size_t)n < asked && !(n == 0 && raw > 0)))
+			return (ssize_t)done;
+	} while (atr_conn_plan(word, fd, iov, nr, done, flags, piece));
+
+	/* not ours any more, and nothing is owed: the rest as it is */
+	piece->nr_iov = gather(iov, nr, done, piece->iov);
+	total = (size_t)send_iov(fd, piece->iov, piece->nr_iov, flags, done ? NULL : original);
+	if ((ssize_t)total < 0)
+		return done ? (ssize_t)done : -1;
+	return (ssize_t)(done + total);
+}
+
+/* One statement for every way to write: plan; the program's own call or our pieces; tell. */
+#define SEND(fd, iov, nr, flags, original, call)                                                   \
+	do {                                                                                       \
+		struct atr_pieces piece;                                                           \
+		ssize_t sent;                                                                      \
+                                                                                                   \
+		if (!atr_conn_plan(word, fd, iov, nr, 0, flags, &piece))                           \
+			return call;                                                               \
+		if (!piece.is_plain)                                                               \
+			return send_pieces(word, fd, iov, nr, flags, original, &piece);            \
+		sent = call;                                                                       \
+		atr_conn_sent(word, fd, iov, nr, &piece, sent);                                    \
+		return sent;                                                                       \
+	} while (0)
+
+static ssize_t send_conn(uint64_t word, int fd, const void *buf, size_t len, int flags)
+{
+	struct iovec iov = { (void *)buf, len };
+
+	SEND(fd, &iov, 1, flags, NULL, REAL(send)(fd, buf, len, flags));
+}
+
+static ssize_t sendto_conn(uint64_t word, int fd, const void *buf, size_t len, int flags,
+			   __CONST_SOCKADDR_ARG address, socklen_t address_len)
+{
+	struct iovec iov = { (void *)buf, len };
+
+	SEND(fd, &iov, 1, flags, NULL, REAL(sendto)(fd, buf, len, flags, address, address_len));
+}
+
+static ssize_t write_conn(uint64_t word, int fd, const void *buf, size_t len)
+{
+	struct iovec iov = { (void *)buf, len };
+
+	SEND(fd, &iov, 1, 0, NULL, REAL(write)(fd, buf, len));
+}
+
+static ssize_t writev_conn(uint64_t word, int fd, const struct iovec *iov, int nr)
+{
+	SEND(fd, iov, nr, 0, NULL, REAL(writev)(fd, iov, nr));
+}
+
+static ssize_t pwritev2_conn(uint64_t word, int fd, const struct iovec *iov, int nr, off_t at,
+			     int flags)
+{
+	SEND(fd, iov, nr, 0, NULL, REAL(pwritev2)(fd, iov, nr, at, flags));
+}
+
+static ssize_t sendmsg_conn(uint64_t word, int fd, const struct msghdr *msg, int flags)
+{
+	SEND(fd, msg->msg_iov, (int)msg->msg_iovlen, flags, msg, REAL(sendmsg)(fd, msg, flags));
+}
+
+static bool is_carrier(uint64_t word)
+{
+	return atr_fd_kind(word) == ATR_FD_CARRIER;
+}
+
+HOOK ssize_t send(int fd, const void *buf, size_t len, int flags)
+{
+	uint64_t word = atr_fd(fd);
+
+	if (__builtin_expect(!word, 1))
+		return REAL(send)(fd, buf, len, flags);
+	return send_conn(word, fd, buf, len, flags);
+}
+
+HOOK ssize_t sendto(int fd, const void *buf, size_t len, int flags, __CONST_SOCKADDR_ARG address,
+		    socklen_t address_len)
+{
+	uint64_t word = atr_fd(fd);
+
+	if (__builtin_expect(!word, 1))
+		return REAL(sendto)(fd, buf, len, flags, address, address_len);
+	return sendto_conn(word, fd, buf, len, flags, address, address_len);
+}
+
+HOOK ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+	uint64_t word = atr_fd(fd);
+
+	if (__builtin_expect(!word, 1))
+		return REAL(sendmsg)(fd, msg, flags);
+	return sendmsg_conn(word, fd, msg, flags);
+}
+
+/* On a connection of ours each message goes for itself: the kernel, too, may send fewer than asked. */
+HOOK int sendmmsg(int fd, struct mmsghdr *messages, unsigned nr, int flags)
+{
+	uint64_t word = atr_fd(fd);
+	unsigned i;
+
+	if (__builtin_expect(!atr_fd_is_conn(word), 1))
+		return REAL(sendmmsg)(fd, messages, nr, flags);
+	for (i = 0; i < nr; i++) {
+		size_t total = 0;
+		ssize_t n = sendmsg_conn(atr_fd(fd), fd, &messages[i].msg_hdr, flags);
+
+		if (n < 0)
+			return i ? (int)i : -1;
+		messages[i].msg_len = (unsigned)n;
+		for (size_t k = 0; k < messages[i].msg_hdr.msg_iovlen; k++)
+			total += messages[i].msg_hdr.msg_iov[k].iov_len;
+		if ((size_t)n < total)
+			return (int)i + 1;
+	}
+	return (int)i;
+}
+
+HOOK ssize_t write(int fd, const void *buf, size_t len)
+{
+	uint64_t word = atr_fd(fd);
+
+	if (__builtin_expect(!word, 1))
+		return REAL(write)(fd, buf, len);
+	if (is_carrier(word))
+		atr_conn_carrier_written(word, fd);
+	return write_conn(word, fd, buf, len);
+}
+
+HOOK ssize_t writev(int fd, const struct iovec *iov, int nr)
+{
+	uint64_t word = atr_fd(fd);
+
+	if (__builtin_expect(!word, 1))
+		return REAL(writev)(fd, iov, nr);
+	return writev_conn(word, fd, iov, nr);
+}
+
+HOOK ssize_t pwritev2(int fd, const struct iovec *iov, int nr, off_t at, int flags)
+{
+	uint64_t word = atr_fd(fd);
+
+	if (__builtin_expect(!word, 1))
+		return REAL(pwritev2)(fd, iov, nr, at, flags);
+	return pwritev2_conn(word, fd, iov, nr, at, flags);
+}
+
+HOOK ssize_t sendfile(int to, int from, off_t *at, size_t len)
+{
+	uint64_t word = atr_fd(to);
+	ssize_t n;
+
+	if (atr_fd_is_conn(word))
+		atr_conn_let_go(to);
+	n = REAL(sendfile)(to, from, at, len);
+	atr_conn_sent_blind(word, to, n);
+	return n;
+}
+
+HOOK ssize_t sendfile64(int to, int from, off64_t *at, size_t len)
+{
+	uint64_t word = atr_fd(to);
+	ssize_t n;
+
+	if (atr_fd_is_conn(word))
+		atr_conn_let_go(to);
+	n = REAL(sendfile64)(to, from, at, len);
+	atr_conn_sent_blind(word, to, n);
+	return n;
+}
+
+HOOK ssize_t splice(int from, off64_t *from_at, int to, off64_t *to_at, size_t len, unsigned flags)
+{
+	uint64_t in = atr_fd(from), out = atr_fd(to);
+	ssize_t n;
+
+	if (atr_fd_is_conn(out))
+		atr_conn_let_go(to);
+	n = REAL(splice)(from, from_at, to, to_at, len, flags);
+	atr_conn_received_blind(in, from, n);
+	atr_conn_sent_blind(out, to, n);
+	return n;
+}
+
+static void received(uint64_t word, int fd, void *buf, ssize_t n)
+{
+	struct iovec iov = { buf, n > 0 ? (size_t)n : 0 };
+
+	if (is_carrier(word)) {
+		if (n > 0)
+			atr_conn_carrier_read(word, fd);
+	} else {
+		atr_conn_received(word, fd, &iov, 1, n);
+	}
+}
+
+/* Bytes that stay where they are are told when they are taken; those thrown away we do not see. */
+static void received_flagged(uint64_t word, int fd, void *buf, ssize_t n, int flags)
+{
+	if (flags & (MSG_PEEK | MSG_ERRQUEUE | MSG_OOB))
+		return;
+	if (flags & MSG_TRUNC)
+		atr_conn_received_blind(word, fd, n);
+	else
+		received(word, fd, buf, n);
+}
+
+static void received_msg(uint64_t word, int fd, const struct msghdr *msg, ssize_t n, int flags)
+{
+	if (flags & (MSG_PEEK | MSG_ERRQUEUE | MSG_OOB))
+		return;
+	if (flags & MSG_TRUNC)
+		atr_conn_received_blind(word, fd, n);
+	else
+		atr_conn_received(word, fd, msg->msg_iov, (int)msg->msg_iovlen, n);
+}
+
+HOOK ssize_t recv(int fd, void *buf, size_t len, int flags)
+{
+	uint64_t word = atr_fd(fd);
+	ssize_t n;
+
+	if (__builtin_expect(!word, 1))
+		return REAL(recv)(fd, buf, len, flags);
+	n = REAL(recv)(fd, buf, len, flags);
+	if (len)
+		received_flagged(word, fd, buf, n, flags);
+	return n;
+}
+
+HOOK ssize_t recvfrom(int fd, void *buf, size_t len, int flags, __SOCKADDR_ARG address,
+		      socklen_t *address_len)
+{
+	uint64_t word = atr_fd(fd);
+	ssize_t n = REAL(recvfrom)(fd, buf, len, flags, address, address_len);
+
+	if (__builtin_expect(word != 0, 0) && len)
+		received_flagged(word, fd, buf, n, flags);
+	return n;
+}
+
+HOOK ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
+{
+	uint64_t word = atr_fd(fd);
+	ssize_t n = REAL(recvmsg)(fd, msg, flags);
+
+	if (__builtin_expect(word != 0, 0))
+		received_msg(word, fd, msg, n, flags);
+	return n;
+}
+
+HOOK int recvmmsg(int fd, struct mmsghdr *messages, unsigned nr, int flags,
+		  struct timespec *timeout)
+{
+	uint64_t word = atr_fd(fd);
+	int got = REAL(recvmmsg)(fd, messages, nr, flags, timeout);
+
+	if (__builtin_expect(word != 0, 0))
+		for (int i = 0; i < got; i++)
+			received_msg(word, fd, &messages[i].msg_hdr, (ssize_t)messages[i].msg_len,
+				     flags);
+	return got;
+}
+
+HOOK ssize_t read(int fd, void *buf, size_t len)
+{
+	uint64_t word = atr_fd(fd);
+	ssize_t n;
+
+	if (__builtin_expect(!word, 1))
+		return REAL(read)(fd, buf, len);
+	n = REAL(read)(fd, buf, len);
+	if (len)
+		received(word, fd, buf, n);
+	return n;
+}
+
+HOOK ssize_t readv(int fd, const struct iovec *iov, int nr)
+{
+	uint64_t word = atr_fd(fd);
+	ssize_t n = REAL(readv)(fd, iov, nr);
+
+	if (__builtin_expect(word != 0, 0))
+		atr_conn_received(word, fd, iov, nr, n);
+	return n;
+}
+
+HOOK ssize_t preadv2(int fd, const struct iovec *iov, int nr, off_t at, int flags)
+{
+	uint64_t word = atr_fd(fd);
+	ssize_t n = REAL(preadv2)(fd, iov, nr, at, flags);
+
+	if (__builtin_expect(word != 0, 0))
+		atr_conn_received(word, fd, iov, nr, n);
+	return n;
+}
+
+HOOK ssize_t __read_chk(int fd, void *buf, size_t len, size_t room)
+{
+	uint64_t word = atr_fd(fd);
+	ssize_t n = REAL(__read_chk)(fd, buf, len, room);
+
+	if (__builtin_expect(word != 0, 0) && len)
+		received(word, fd, buf, n);
+	return n;
+}
+
+HOOK ssize_t __recv_chk(int fd, void *buf, size_t len, size_t room, int flags)
+{
+	uint64_t word = atr_fd(fd);
+	ssize_t n = REAL(__recv_chk)(fd, buf, len, room, flags);
+
+	if (__builtin_expect(word != 0, 0) && len)
+		received_flagged(word, fd, buf, n, flags);
+	return n;
+}
+
+HOOK ssize_t __recvfrom_chk(int fd, void *buf, size_t len, size_t room, int flags,
+			    struct sockaddr *address, socklen_t *address_len)
+{
+	uint64_t word = atr_fd(fd);
+	ssize_t n = REAL(__recvfrom_chk)(fd, buf, len, room, flags, address, address_len);
+
+	if (__builtin_expect(word != 0, 0) && len)
+		received_flagged(word, fd, buf, n, flags);
+	return n;
+}

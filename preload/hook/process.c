@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "preload/hook/real.h"
+
+#include "export/env.h"
+#include "export/exporter.h"
+#include "preload/conn/conn.h"
+#include "preload/conn/state.h"
+#include "preload/hook/process.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+extern char **environ;
+
+/*
+ * Children: made by fork they start clean, made by vfork they touch nothing of
+ * ours, and those that are to be another program get the context in a copy of
+ * the environment. The program's own environment is never changed.
+ */
+
+HOOK pid_t fork(void)
+{
+	pid_t pid = REAL(fork)();
+
+	if (pid == 0)
+		atr_thread_forked();
+	return pid;
+}
+
+/* What vfork jumps to: notes that this thread may be its own child for a while. */
+__attribute__((used, visibility("hidden"))) void *atr_vfork_noted(void)
+{
+	atr_thread_vforks();
+	return (void *)REAL(vfork);
+}
+
+/*
+ * vfork returns twice into its caller's frame, so there must be no frame of
+ * ours: the stack is as it was when libc's own is jumped to.
+ */
+#if defined(__x86_64__)
+__asm__(".text\n"
+	".globl vfork\n"
+	".type vfork, @function\n"
+	"vfork:\n"
+	"	sub $8, %rsp\n"
+	"	call atr_vfork_noted\n"
+	"	add $8, %rsp\n"
+	"	jmp *%rax\n"
+	".size vfork, . - vfork\n");
+#elif defined(__aarch64__)
+__asm__(".text\n"
+	".globl vfork\n"
+	".type vfork, %function\n"
+	"vfork:\n"
+	"	stp x29, x30, [sp, #-16]!\n"
+	"	bl atr_vfork_noted\n"
+	"	ldp x29, x30, [sp], #16\n"
+	"	br x0\n"
+	".size vfork, . - vfork\n");
+#endif
+
+/* An environment with the context in it: strings first, then the array that is passed on. */
+#define CHILD_TEXT 1024
+#define CHILD_ENV_MAX 2048
+struct child_env {
+	char text[CHILD_TEXT];
+	char **env; /* the program's own where nothing is to be added */
+};
+
+static size_t count_of(char *const *env)
+{
+	size_t n = 0;
+
+	while (env && env[n])
+		n++;
+	return n;
+}
+
+/* Whether the program set this variable itself: to another value than we were started with. */
+static bool is_its_own(const char *variable)
+{
+	const char *equals = strchr(variable, '=');
+	size_t len = equals ? (size_t)(equals - variable) : 0;
+	char name[32];
+	struct atr_str ours;
+
+	if (!len || len >= sizeof(name))
+		return true;
+	memcpy(name, variable, len);
+	name[len] = 0;
+	ours = atr_env_get(name);
+	return !ours.at || !atr_str_equal(ours, atr_str(equals + 1));
+}
+
+/*
+ * Builds the child's environment in `room` (for count_of(env) + 4 pointers). A
+ * program that says itself what the child's context is, is believed.
+ */
+static char **with_context(char *const *env, struct child_env *child, char **room)
+{
+	struct atr_thread *self = atr_enter();
+	bool in_child = !self && atr_in_shared_child();
+	struct atr_context_copy context = { .block = 0 };
+	unsigned nr = 0;
+	size_t n = 0;
+	const char *text = child->text;
+	bool found = false;
+
+	if (self || in_child)
+		found = atr_live_context(atr_work_current(&atr_self, 0), &context);
+	if (found)
+		atr_propagators_inject_env(&atr_formats, &context.context, child->text,
+					   sizeof(child->text), &nr);
+	atr_context_copy_release(&context);
+	atr_leave(self);
+	if (!nr)
+		return (char **)env;
+	for (size_t i = 0; env && env[i]; i++) {
+		if (atr_propagators_env_name(&atr_formats, atr_str(env[i]))) {
+			if (is_its_own(env[i]))
+				return (char **)env;
+			continue;
+		}
+		room[n++] = env[i];
+	}
+	while (nr--) {
+		room[n++] = (char *)text;
+		text += strlen(text) + 1;
+	}
+	room[n] = NULL;
+	return room;
+}
+
+/* The pointers for it live in the caller's frame; a huge environment is passed on as it is. */
+#define CHILD_ENV(name, from)                                                                      \
+	struct child_env name;                                                                     \
+	size_t name##_count = count_of(from);                                                      \
+	char *name##_room[name##_count < CHILD_ENV_MAX ? name##_count + 4 : 1];                    \
+                                                                                                   \
+	name.env = name##_count < CHILD_ENV_MAX ? with_context(from, &name, name##_room) :         \
+						  (char **)(from)
+
+/* This process is about to be another program: what it has to tell is told before. */
+static void before_exec(void)
+{
+	struct atr_thread *self;
+	int saved = errno;
+
+	if (atr_in_shared_child())
+		return;
+	self = atr_enter();
+	if (self)
+		atr_exporter_flush(atr_exporter_exit_flush_ms());
+	atr_leave(self);
+	errno = saved;
+}
+
+HOOK int execve(const char *path, char *const argv[], char *const env[])
+{
+	CHILD_ENV(child, env);
+
+	before_exec();
+	return REAL(execve)(path, argv, child.env);
+}
+
+HOOK int execv(const char *path, char *const argv[])
+{
+	CHILD_ENV(child, environ);
+
+	before_exec();
+	return REAL(execve)(path, argv, child.env);
+}
+
+HOOK int execvpe(const char *file, char *const argv[], char *const env[])
+{
+	CHILD_ENV(child, env);
+
+	before_exec();
+	return REAL(execvpe)(file, argv, child.env);
+}
+
+HOOK int execvp(const char *file, char *const argv[])
+{
+	CHILD_ENV(child, environ);
+
+	before_exec();
+	return REAL(execvpe)(file, argv, child.env);
+}
+
+HOOK int fexecve(int fd, char *const argv[], char *const env[])
+{
+	CHILD_ENV(child, env);
+
+	before_exec();
+	return REAL(fexecve)(fd, argv, child.env);
+}
+
+HOOK int execveat(int fd, const char *path, char *const argv[], char *const env[], int flags)
+{
+	CHILD_ENV(child, env);
+
+	before_exec();
+	return REAL(execveat)(fd, path, argv, child.env, flags);
+}
+
+static size_t count_args(va_list args)
+{
+	size_t n = 1; /* the first is named */
+
+	while (va_arg(args, char *))
+		n++;
+	return n;
+}
+
+/* The variable arguments as an array, in the caller's frame. */
+#define ARGV(name, first)                                                                          \
+	va_list args;                                                                              \
+	size_t name##_count;                                                                       \
+                                                                                                   \
+	va_start(args, first);                                                                     \
+	name##_count = count_args(args);                                                           \
+	va_end(args);                                                                              \
+	char *name[name##_count + 1];                                                              \
+	va_start(args, first);                                                                     \
+	name[0] = (char *)(first);                                                                 \
+	for (size_t i = 1; i <= name##_count; i++)                                                 \
+		name[i] = va_arg(args, char *)
+
+HOOK int execl(const char *path, const char *first, ...)
+{
+	ARGV(argv, first);
+	va_end(args);
+	return execv(path, argv);
+}
+
+HOOK int execlp(const char *file, const char *first, ...)
+{
+	ARGV(argv, first);
+	va_end(args);
+	return execvp(file, argv);
+}
+
+HOOK int execle(const char *path, const char *first, ...)
+{
+	char *const *env;
+
+	ARGV(argv, first);
+	env = va_arg(args, char *const *);
+	va_end(args);
+	return execve(path, argv, env);
+}
+
+HOOK int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
+		     const posix_spawnattr_t *attributes, char *const argv[], char *const env[])
+{
+	CHILD_ENV(child, env);
+
+	return REAL(posix_spawn)(pid, path, actions, attributes, argv, child.env);
+}
+
+HOOK int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
+		      const posix_spawnattr_t *attributes, char *const argv[], char *const env[])
+{
+	CHILD_ENV(child, env);
+
+	return REAL(posix_spawnp)(pid, file, actions, attributes, argv, child.env);
+}
+
+/*
+ * system and popen take the environment from the global variable. It is pointed
+ * at the child's copy for the length of the call, and only where no other thread
+ * could see that: where the program has made none.
+ */
+HOOK int system(const char *command)
+{
+	char **own = environ;
+	int result;
+	CHILD_ENV(child, own);
+
+	if (child.env != own && atr_has_one_thread())
+		environ = child.env;
+	result = REAL(system)(command);
+	if (environ == child.env)
+		environ = own;
+	return result;
+}
+
+HOOK FILE *popen(const char *command, const char *mode)
+{
+	char **own = environ;
+	FILE *result;
+	CHILD_ENV(child, own);
+
+	if (child.env != own && atr_has_one_thread())
+		environ = child.env;
+	result = REAL(popen)(command, mode);
+	if (environ == child.env)
+		environ = own;
+	return result;
+}
+
+void atr_process_ends(int status)
+{
+	struct atr_thread *self;
+	int saved = errno;
+
+	if (atr_in_shared_child())
+		return;
+	atr_conn_end_all();
+	self = atr_enter();
+	if (self) {
+		atr_process_span_ends(status);
+		atr_exporter_flush(atr_exporter_exit_flush_ms());
+	}
+	atr_leave(self);
+	errno = saved;
+}
+
+HOOK _Noreturn void _exit(int status)
+{
+	atr_process_ends(status);
+	REAL(_exit)(status);
+	__builtin_unreachable();
+}
+
+HOOK _Noreturn void _Exit(int status)
+{
+	atr_process_ends(status);
+	REAL(_Exit)(status);
+	__builtin_unreachable();
+}
+
+HOOK _Noreturn void quick_exit(int status)
+{
+	atr_process_ends(status);
+	REAL(quick_exit)(status);
+	__builtin_unreachable();
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ATR_PRELOAD_HOOK_REAL_H
+#define ATR_PRELOAD_HOOK_REAL_H
+
+/*
+ * real: what the program would have called: the next definition of each hooked
+ * function after ours. Found when first needed, once; any thread.
+ *
+ *	REAL(recv)(fd, buf, len, flags)
+ *
+ * A function that cannot be found fails with ENOSYS and nothing worse.
+ */
+#include <netdb.h>
+#include <poll.h>
+#include <pthread.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/select.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#define HOOK __attribute__((visibility("default")))
+
+/* The fortified forms have no declaration without fortification. */
+ssize_t __read_chk(int fd, void *buf, size_t len, size_t room);
+ssize_t __recv_chk(int fd, void *buf, size_t len, size_t room, int flags);
+ssize_t __recvfrom_chk(int fd, void *buf, size_t len, size_t room, int flags,
+		       struct sockaddr *address, socklen_t *address_len);
+int __poll_chk(struct pollfd *fds, nfds_t nr, int timeout_ms, size_t room);
+int __ppoll_chk(struct pollfd *fds, nfds_t nr, const struct timespec *timeout,
+		const sigset_t *mask, size_t room);
+/* Newer than some headers. */
+int close_range(unsigned first, unsigned last, int flags);
+void closefrom(int first);
+
+enum atr_real_index {
+#define ATR_HOOK(name, need) ATR_REAL_##name,
+#include "preload/hook/hooks.def"
+#undef ATR_HOOK
+	ATR_NR_REAL
+};
+
+extern void *atr_real[ATR_NR_REAL];
+
+/* Looks it up; never NULL. */
+void *atr_real_find(enum atr_real_index index);
+
+#define REAL(name)                                                                                 \
+	((__typeof__(&(name)))(__builtin_expect(atr_real[ATR_REAL_##name] != NULL, 1) ?            \
+				       atr_real[ATR_REAL_##name] :                                 \
+				       atr_real_find(ATR_REAL_##name)))
+
+#endif

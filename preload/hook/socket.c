@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "preload/hook/real.h"
+
+#include "export/exporter.h"
+#include "preload/conn/conn.h"
+#include "preload/live/thread.h"
+
+#include <errno.h>
+#include <stdarg.h>
+
+/* Opening, closing and copying of descriptors. */
+
+HOOK int connect(int fd, __CONST_SOCKADDR_ARG address, socklen_t len)
+{
+	const struct sockaddr *to = address.__sockaddr__;
+	uint64_t start_ns = atr_conn_connecting(to, len);
+	int result;
+
+	/* a descriptor that was closed behind our back: it is another one now */
+	result = REAL(connect)(fd, address, len);
+	if (start_ns)
+		atr_conn_connected(fd, to, len, start_ns, result);
+	return result;
+}
+
+static void wait_for_work(void)
+{
+	struct atr_thread *self = &atr_self;
+
+	/* nothing of it is to be ended: no need to enter */
+	self->work = 0;
+	self->nr_outer = 0;
+}
+
+HOOK int accept(int fd, __SOCKADDR_ARG address, socklen_t *len)
+{
+	int got;
+
+	wait_for_work();
+	got = REAL(accept)(fd, address, len);
+	if (got >= 0)
+		atr_conn_accepted(fd, got, address.__sockaddr__, len ? *len : 0);
+	return got;
+}
+
+HOOK int accept4(int fd, __SOCKADDR_ARG address, socklen_t *len, int flags)
+{
+	int got;
+
+	wait_for_work();
+	got = REAL(accept4)(fd, address, len, flags);
+	if (got >= 0)
+		atr_conn_accepted(fd, got, address.__sockaddr__, len ? *len : 0);
+	return got;
+}
+
+HOOK int listen(int fd, int backlog)
+{
+	int result = REAL(listen)(fd, backlog);
+
+	if (result == 0)
+		atr_conn_listens(fd);
+	return result;
+}
+
+HOOK int shutdown(int fd, int how)
+{
+	if (__builtin_expect(atr_fd(fd) != 0, 0))
+		atr_conn_shutdown(fd, how);
+	return REAL(shutdown)(fd, how);
+}
+
+/* A descriptor of ours does not exist for the program. */
+HOOK int close(int fd)
+{
+	if (atr_exporter_owns(fd) && !atr_self.inside && !atr_in_shared_child()) {
+		errno = EBADF;
+		return -1;
+	}
+	if (__builtin_expect(atr_fd(fd) != 0, 0))
+		atr_conn_closing(fd);
+	return REAL(close)(fd);
+}
+
+static void closing_range(unsigned first, unsigned last)
+{
+	if (atr_in_shared_child())
+		return;
+	for (unsigned fd = first; atr_fds && fd <= last && fd < ATR_FD_MAX; fd++) {
+		/* pages of the table that were never touched are not to be touched for this */
+		if (fd > first + 65536)
+			break;
+		if (atr_fd((int)fd))
+			atr_conn_closing((int)fd);
+		if (atr_exporter_owns((int)fd))
+			atr_exporter_lost((int)fd);
+	}
+}
+
+HOOK int close_range(unsigned first, unsigned last, int flags)
+{
+	if (!(flags & 4)) /* CLOSE_RANGE_CLOEXEC closes nothing yet */
+		closing_range(first, last);
+	return REAL(close_range)(first, last, flags);
+}
+
+HOOK void closefrom(int first)
+{
+	closing_range(first < 0 ? 0 : (unsigned)first, ~0u);
+	REAL(closefrom)(first);
+}
+
+HOOK int dup(int fd)
+{
+	int got = REAL(dup)(fd);
+
+	if (got >= 0 && atr_fd(fd))
+		atr_conn_duplicated(fd, got);
+	return got;
+}
+
+static void replaces(int from, int to)
+{
+	if (from == to)
+		return;
+	if (atr_exporter_owns(to))
+		atr_exporter_lost(to);
+	if (atr_fd(to))
+		atr_conn_closing(to);
+}
+
+HOOK int dup2(int from, int to)
+{
+	int got;
+
+	replaces(from, to);
+	got = REAL(dup2)(from, to);
+	if (got >= 0 && atr_fd(from))
+		atr_conn_duplicated(from, got);
+	return got;
+}
+
+HOOK int dup3(int from, int to, int flags)
+{
+	int got;
+
+	replaces(from, to);
+	got = REAL(dup3)(from, to, flags);
+	if (got >= 0 && atr_fd(from))
+		atr_conn_duplicated(from, got);
+	return got;
+}
+
+static void duplicated(int fd, int command, int got)
+{
+	if ((command == F_DUPFD || command == F_DUPFD_CLOEXEC) && got >= 0 && atr_fd(fd))
+		atr_conn_duplicated(fd, got);
+}
+
+/* The argument is a pointer or an int, or is not there: it is passed on as a word. */
+HOOK int fcntl(int fd, int command, ...)
+{
+	va_list args;
+	void *arg;
+	int got;
+
+	va_start(args, command);
+	arg = va_arg(args, void *);
+	va_end(args);
+	got = REAL(fcntl)(fd, command, arg);
+	duplicated(fd, command, got);
+	return got;
+}
+
+HOOK int fcntl64(int fd, int command, ...)
+{
+	va_list args;
+	void *arg;
+	int got;
+
+	va_start(args, command);
+	arg = va_arg(args, void *);
+	va_end(args);
+	got = atr_real[ATR_REAL_fcntl64] || !atr_real[ATR_REAL_fcntl] ?
+		      REAL(fcntl64)(fd, command, arg) :
+		      REAL(fcntl)(fd, command, arg);
+	duplicated(fd, command, got);
+	return got;
+}
+
+HOOK int getsockopt(int fd, int level, int option, void *value, socklen_t *len)
+{
+	int result = REAL(getsockopt)(fd, level, option, value, len);
+
+	if (option == SO_ERROR && level == SOL_SOCKET && result == 0 && atr_fd(fd) &&
+	    *len >= sizeof(int))
+		atr_conn_connect_ended(fd, *(int *)value);
+	return result;
+}
+
+HOOK int eventfd(unsigned count, int flags)
+{
+	int fd = REAL(eventfd)(count, flags);
+
+	if (fd >= 0)
+		atr_conn_carrier(-1, fd);
+	return fd;
+}
+
+HOOK int pipe(int fds[2])
+{
+	int result = REAL(pipe)(fds);
+
+	if (result == 0)
+		atr_conn_carrier(fds[0], fds[1]);
+	return result;
+}
+
+HOOK int pipe2(int fds[2], int flags)
+{
+	int result = REAL(pipe2)(fds, flags);
+
+	if (result == 0)
+		atr_conn_carrier(fds[0], fds[1]);
+	return result;
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "preload/hook/real.h"
+
+#include "preload/conn/conn.h"
+#include "preload/live/work.h"
+
+/*
+ * Waiting. A thread that waits for new work does none meanwhile; one that waits
+ * on several of its connections runs a loop. The program's set is only read.
+ */
+
+/* glibc declares poll's set as written only; its descriptors are read all the same */
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+
+#define LOOK_AT 64 /* descriptors of a set; larger ones are those of loops in any case */
+
+static void goes_idle(bool is_loop)
+{
+	struct atr_thread *self = atr_enter();
+
+	if (self)
+		atr_work_idle(self, is_loop);
+	atr_leave(self);
+}
+
+static void before_poll(const struct pollfd *fds, nfds_t nr)
+{
+	if (!atr_fds)
+		return;
+	for (nfds_t i = 0; i < nr && i < LOOK_AT; i++) {
+		uint64_t word = fds[i].fd >= 0 ? atr_fd(fds[i].fd) : 0;
+
+		if (word && atr_conn_awaits_work(word)) {
+			goes_idle(nr > 1);
+			return;
+		}
+	}
+}
+
+static void after_poll(const struct pollfd *fds, nfds_t nr, int got)
+{
+	if (got != 0 || nr > 4 || !atr_fds)
+		return;
+	for (nfds_t i = 0; i < nr; i++)
+		if (fds[i].fd >= 0 && atr_fd_is_conn(atr_fd(fds[i].fd)))
+			atr_conn_wait_timed_out(fds[i].fd);
+}
+
+HOOK int poll(struct pollfd *fds, nfds_t nr, int timeout_ms)
+{
+	int got;
+
+	before_poll(fds, nr);
+	got = REAL(poll)(fds, nr, timeout_ms);
+	if (timeout_ms > 0)
+		after_poll(fds, nr, got);
+	return got;
+}
+
+HOOK int __poll_chk(struct pollfd *fds, nfds_t nr, int timeout_ms, size_t room)
+{
+	int got;
+
+	before_poll(fds, nr);
+	got = REAL(__poll_chk)(fds, nr, timeout_ms, room);
+	if (timeout_ms > 0)
+		after_poll(fds, nr, got);
+	return got;
+}
+
+HOOK int ppoll(struct pollfd *fds, nfds_t nr, const struct timespec *timeout, const sigset_t *mask)
+{
+	int got;
+
+	before_poll(fds, nr);
+	got = REAL(ppoll)(fds, nr, timeout, mask);
+	if (timeout && (timeout->tv_sec || timeout->tv_nsec))
+		after_poll(fds, nr, got);
+	return got;
+}
+
+HOOK int __ppoll_chk(struct pollfd *fds, nfds_t nr, const struct timespec *timeout,
+		     const sigset_t *mask, size_t room)
+{
+	int got;
+
+	before_poll(fds, nr);
+	got = REAL(__ppoll_chk)(fds, nr, timeout, mask, room);
+	if (timeout && (timeout->tv_sec || timeout->tv_nsec))
+		after_poll(fds, nr, got);
+	return got;
+}
+
+static void before_select(int nr, const fd_set *readable)
+{
+	int watched = 0;
+	bool for_work = false;
+
+	if (!atr_fds || !readable)
+		return;
+	for (int fd = 0; fd < nr && fd < FD_SETSIZE; fd++) {
+		if (!FD_ISSET(fd, readable))
+			continue;
+		watched++;
+		for_work = for_work || (atr_fd(fd) && atr_conn_awaits_work(atr_fd(fd)));
+	}
+	if (for_work)
+		goes_idle(watched > 1);
+}
+
+HOOK int select(int nr, fd_set *readable, fd_set *writable, fd_set *exceptional,
+		struct timeval *timeout)
+{
+	before_select(nr, readable);
+	return REAL(select)(nr, readable, writable, exceptional, timeout);
+}
+
+HOOK int pselect(int nr, fd_set *readable, fd_set *writable, fd_set *exceptional,
+		 const struct timespec *timeout, const sigset_t *mask)
+{
+	before_select(nr, readable);
+	return REAL(pselect)(nr, readable, writable, exceptional, timeout, mask);
+}
+
+HOOK int epoll_ctl(int set, int operation, int fd, struct epoll_event *event)
+{
+	if (operation == EPOLL_CTL_ADD && atr_fd(fd))
+		atr_conn_added(set, fd);
+	return REAL(epoll_ctl)(set, operation, fd, event);
+}
+
+HOOK int epoll_wait(int set, struct epoll_event *events, int most, int timeout_ms)
+{
+	uint64_t word = atr_fd(set);
+
+	if (word)
+		atr_conn_waits(word);
+	return REAL(epoll_wait)(set, events, most, timeout_ms);
+}
+
+HOOK int epoll_pwait(int set, struct epoll_event *events, int most, int timeout_ms,
+		     const sigset_t *mask)
+{
+	uint64_t word = atr_fd(set);
+
+	if (word)
+		atr_conn_waits(word);
+	return REAL(epoll_pwait)(set, events, most, timeout_ms, mask);
+}
+
+HOOK int epoll_pwait2(int set, struct epoll_event *events, int most,
+		      const struct timespec *timeout, const sigset_t *mask)
+{
+	uint64_t word = atr_fd(set);
+
+	if (word)
+		atr_conn_waits(word);
+	return REAL(epoll_pwait2)(set, events, most, timeout, mask);
+}

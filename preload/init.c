@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* init: rooms up, rooms down, fork. What is decided before the program's main runs. */
+#include "export/attr.h"
+#include "export/diag.h"
+#include "export/env.h"
+#include "export/exporter.h"
+#include "preload/conn/conn.h"
+#include "preload/conn/probes.h"
+#include "preload/conn/semconv.h"
+#include "preload/conn/state.h"
+#include "preload/hook/process.h"
+#include "preload/hook/real.h"
+#include "preload/live/sampler.h"
+#include "preload/live/work.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <sys/auxv.h>
+
+extern char **environ;
+
+static char executable_path[PATH_MAX];
+static struct atr_process process;
+static char started_with_text[ATR_CARRY_MAX];
+static atr_ref process_span;
+
+/* The exporter's calls: libc's own, found when they are needed. */
+static int io_socket(int family, int type, int protocol)
+{
+	return socket(family, type, protocol);
+}
+static int io_connect(int fd, const struct sockaddr *address, socklen_t len)
+{
+	return REAL(connect)(fd, address, len);
+}
+static ssize_t io_send(int fd, const void *buf, size_t len, int flags)
+{
+	return REAL(send)(fd, buf, len, flags);
+}
+static ssize_t io_recv(int fd, void *buf, size_t len, int flags)
+{
+	return REAL(recv)(fd, buf, len, flags);
+}
+static int io_poll(struct pollfd *fds, nfds_t nr, int timeout_ms)
+{
+	return REAL(poll)(fds, nr, timeout_ms);
+}
+static int io_close(int fd)
+{
+	return REAL(close)(fd);
+}
+static ssize_t io_read(int fd, void *buf, size_t len)
+{
+	return REAL(read)(fd, buf, len);
+}
+static ssize_t io_write(int fd, const void *buf, size_t len)
+{
+	return REAL(write)(fd, buf, len);
+}
+static int io_fcntl(int fd, int command, ...)
+{
+	va_list args;
+	long arg;
+
+	va_start(args, command);
+	arg = va_arg(args, long);
+	va_end(args);
+	return REAL(fcntl)(fd, command, arg);
+}
+static int io_getsockopt(int fd, int level, int option, void *value, socklen_t *len)
+{
+	return REAL(getsockopt)(fd, level, option, value, len);
+}
+static int io_getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
+			  struct addrinfo **found)
+{
+	return REAL(getaddrinfo)(name, service, hints, found);
+}
+/* A thread of ours is inside for good: nothing that it does is told. */
+static void *(*thread_start)(void *);
+
+static void *begin_inside(void *arg)
+{
+	atr_self.inside = true;
+	return thread_start(arg);
+}
+
+static int io_thread_create(pthread_t *thread, const pthread_attr_t *attributes,
+			    void *(*start)(void *), void *arg)
+{
+	thread_start = start;
+	return REAL(pthread_create)(thread, attributes, begin_inside, arg);
+}
+
+static const struct atr_io io = {
+	io_socket, io_connect, io_send,	 io_recv,	io_poll,	io_close,     open,
+	io_read,   io_write,   io_fcntl, io_getsockopt, io_getaddrinfo, freeaddrinfo, io_thread_create,
+};
+
+static ssize_t conn_send(int fd, const void *buf, size_t len, int flags)
+{
+	return REAL(send)(fd, buf, len, flags);
+}
+
+/* Whether a list of globs has one for the executable's path or base name. */
+static bool is_listed(struct atr_str list)
+{
+	const char *base = strrchr(executable_path, '/');
+	char glob[512];
+
+	base = base ? base + 1 : executable_path;
+	while (list.len) {
+		const char *comma = memchr(list.at, ',', list.len);
+		struct atr_str one = { list.at, comma ? (size_t)(comma - list.at) : list.len };
+
+		list.at += one.len + (comma ? 1 : 0);
+		list.len -= one.len + (comma ? 1 : 0);
+		one = atr_str_trim(one);
+		if (!one.len || one.len >= sizeof(glob))
+			continue;
+		memcpy(glob, one.at, one.len);
+		glob[one.len] = 0;
+		if (fnmatch(glob, executable_path, 0) == 0 || fnmatch(glob, base, 0) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool stands_down(void)
+{
+	struct atr_str include, exclude;
+
+	if (getauxval(AT_SECURE) || atr_env_bool("AUTOTRACE_DISABLED", false))
+		return true;
+	include = atr_env_get("AUTOTRACE_INCLUDE");
+	exclude = atr_env_get("AUTOTRACE_EXCLUDE");
+	return (include.at && !is_listed(include)) || (exclude.at && is_listed(exclude));
+}
+
+static void learn_process(void)
+{
+	ssize_t n = readlink("/proc/self/exe", executable_path, sizeof(executable_path) - 1);
+
+	if (n > 0)
+		process.executable_path = (struct atr_str){ executable_path, (size_t)n };
+	process.command = atr_str(program_invocation_name);
+}
+
+/* The context variables of the start: TRACEPARENT and what goes with it. */
+static void learn_context(void)
+{
+	struct atr_pair variables[8];
+	struct atr_context context;
+	size_t nr = 0;
+
+	for (size_t i = 0; i < atr_env_count() && nr < 8; i++) {
+		struct atr_pair variable = atr_env_at(i);
+
+		if (atr_propagators_env_name(&atr_formats, variable.name))
+			variables[nr++] = variable;
+	}
+	if (atr_propagators_extract_env(&atr_formats, variables, nr, started_with_text, &context))
+		atr_work_setup(&context);
+	else
+		atr_work_setup(NULL);
+}
+
+static void learn_formats(void)
+{
+	struct atr_str text = atr_env_get("OTEL_PROPAGATORS"), unknown;
+
+	atr_propagators_parse(text, &atr_formats, &unknown);
+	if (unknown.at)
+		atr_log_bad_env("OTEL_PROPAGATORS", text, "a propagator in it is not known here",
+				"it is left out");
+}
+
+/* The span of the process itself: from here to its end. */
+static void begin_process_span(struct atr_thread *self)
+{
+	struct atr_context_copy parent = { .block = 0 };
+	struct atr_str name = process.executable_path;
+	struct atr_span *span;
+	const char *slash;
+	bool has_parent;
+
+	if (!(atr_probes & ATR_PROBE_PROCESS) || !atr_live_setup())
+		return;
+	has_parent = atr_work_started_with(&parent);
+	process_span = atr_live_open(self, ATR_KIND_INTERNAL, has_parent ? &parent.context : NULL,
+				     atr_clock_ns());
+	span = atr_live_span(process_span);
+	slash = name.len ? memrchr(name.at, '/', name.len) : NULL;
+	if (slash)
+		name = (struct atr_str){ slash + 1, name.len - (size_t)(slash + 1 - name.at) };
+	if (span) {
+		atr_span_put_str(span, ATR_NAME, name);
+		atr_span_put_str(span, ATR_PROCESS_EXECUTABLE_NAME, name);
+		atr_span_put_str(span, ATR_PROCESS_EXECUTABLE_PATH, process.executable_path);
+		atr_span_put_int(span, ATR_PROCESS_PID, getpid());
+	}
+	atr_work_setup_in(process_span);
+}
+
+void atr_process_span_ends(int status)
+{
+	struct atr_span *span = atr_live_span(process_span);
+
+	if (span) {
+		atr_span_late_int(span, ATR_PROCESS_EXIT_CODE, status);
+		if (status)
+			atr_semconv_error(span, ATR_STR("exit_code"));
+	}
+	atr_live_close(process_span, atr_clock_ns());
+	process_span = 0;
+}
+
+static void forked(struct atr_thread *self)
+{
+	atr_work_forked(self);
+	atr_ids_seed(&self->ids);
+	atr_conn_forked();
+	atr_live_forked();
+	atr_count_reset();
+	atr_exporter_forked();
+	process_span = 0;
+}
+
+static int exit_status;
+
+/* glibc tells the status of an exit by return from main to this, and to nothing else. */
+extern int on_exit(void (*function)(int, void *), void *arg) __attribute__((weak));
+
+static void note_status(int status, void *unused)
+{
+	(void)unused;
+	exit_status = status;
+}
+
+__attribute__((constructor)) static void begin(void)
+{
+	static const struct atr_conn_calls calls = { conn_send, io_getsockopt, getpeername };
+	int saved = errno;
+
+	atr_env_capture(environ);
+	learn_process();
+	atr_log_setup(atr_env_get("AUTOTRACE_LOG"), &io);
+	if (stands_down())
+		goto out;
+	learn_formats();
+	atr_probes_setup();
+	atr_sampler_setup();
+	atr_semconv_setup();
+	atr_conn_setup(&calls);
+	learn_context();
+	atr_exporter_setup(&io, &process);
+	atr_thread_setup(forked);
+	if (atr_probes & ATR_PROBE_PROCESS) {
+		if (on_exit)
+			on_exit(note_status, NULL);
+		begin_process_span(&atr_self);
+	}
+	for (int fd = 0; fd <= 2; fd++)
+		atr_conn_inherited(fd);
+out:
+	errno = saved;
+}
+
+__attribute__((destructor)) static void end(void)
+{
+	atr_process_ends(exit_status);
+	if (atr_log_is_on() && atr_env_bool("AUTOTRACE_STATS", false))
+		atr_log_counts();
+}
