@@ -41,7 +41,7 @@ SO_LDFLAGS := -shared -Wl,-soname,libautotrace.so -Wl,--exclude-libs,ALL -Wl,-z,
 	-Wl,-z,now -Wl,-z,noexecstack $(if $(SAN),,-Wl,-z,defs) -Wl,--hash-style=gnu
 
 # The oldest symbol version of each machine's glibc: what a stub promises in libc's name.
-FLOOR := $(if $(findstring aarch64,$(shell $(CC) -dumpmachine)),GLIBC_2.17,GLIBC_2.2.5)
+FLOOR = $(if $(findstring aarch64,$(shell $(CC) -dumpmachine)),GLIBC_2.17,GLIBC_2.2.5)
 
 # ---- sources -----------------------------------------------------------------------------------
 
@@ -64,8 +64,10 @@ MAN := $(patsubst tools/man/%.scd,$(BUILD)/man/%,$(MAN_SRC))
 
 # The rooms as an archive: the command and the tests link what they use of them and no more.
 ROOMS := $(BUILD)/rooms.a
-CJSON_O := $(BUILD)/obj/cjson/cJSON.o
-SO_CJSON_O := $(BUILD)/obj/cjson/cJSON-arena.o
+
+# cJSON twice: the command's uses the heap, the library's allocates from export/encode/arena.h.
+CJSON_HEAP := $(BUILD)/obj/cjson/heap.o
+CJSON_ARENA := $(BUILD)/obj/cjson/arena.o
 STUB := $(BUILD)/stub/libdl.so.2
 
 # ---- what is built -----------------------------------------------------------------------------
@@ -73,12 +75,12 @@ STUB := $(BUILD)/stub/libdl.so.2
 .PHONY: all
 all: $(SO) $(TOOL) $(MAN) ## the library, the command, the manual (default)
 
-$(SO): $(call objects,$(SO_SRC)) $(SO_CJSON_O) $(STUB) $(BUILD)/autotrace.map
+$(SO): $(call objects,$(SO_SRC)) $(CJSON_ARENA) $(STUB) $(BUILD)/autotrace.map
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $(SO_LDFLAGS) -Wl,--version-script=$(BUILD)/autotrace.map -o $@ \
 		$(filter %.o,$^) $(STUB)
 
-$(TOOL): $(call objects,$(TOOL_SRC)) $(ROOMS) $(CJSON_O)
+$(TOOL): $(call objects,$(TOOL_SRC)) $(CJSON_HEAP) $(ROOMS)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lm
 
@@ -87,7 +89,7 @@ $(ROOMS): $(call objects,$(ROOM_SRC))
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 # Exported: the names of the hook table and no others.
-$(BUILD)/autotrace.map: preload/hook/hooks.def
+$(BUILD)/autotrace.map: preload/hook/hooks.def | $(CJSON)/cJSON.c
 	$(call say,GEN,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q){ echo '{ global:'; $(CC) -E -P -x c -D'ATR_HOOK(name,need)=name;' $<; \
@@ -96,7 +98,7 @@ $(BUILD)/autotrace.map: preload/hook/hooks.def
 # Stands for libdl while we link. glibc moved these functions into libc.so.6 under version
 # GLIBC_2.34; a reference to libdl.so.2 at the oldest version is met by every glibc since, and
 # musl answers for the name itself.
-$(STUB):
+$(STUB): | $(CJSON)/cJSON.c
 	$(call say,STUB,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)echo '$(FLOOR) { global: dlsym; dlopen; dlclose; dlerror; dladdr; local: *; };' > $(@D)/dl.map
@@ -109,20 +111,13 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(CJSON)/cJSON.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(CJSON_O): $(CJSON)/cJSON.c $(BUILD)/flags
-	$(call say,CC,$<)
+$(CJSON_ARENA): CJSON_FLAGS := $(foreach f,malloc realloc free,-D$(f)=atr_arena_$(f))
+$(CJSON_HEAP) $(CJSON_ARENA): $(CJSON)/cJSON.c $(BUILD)/flags
+	$(call say,CC,$< ($(notdir $(basename $@))))
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -U_FORTIFY_SOURCE -DCJSON_HIDE_SYMBOLS $(ALL_CFLAGS) -w -c -o $@ $<
+	$(Q)$(CC) -U_FORTIFY_SOURCE -DCJSON_HIDE_SYMBOLS $(CJSON_FLAGS) $(ALL_CFLAGS) -w -c -o $@ $<
 
-# In the library cJSON allocates from the exporter's arena, never from the program's malloc.
-$(SO_CJSON_O): $(CJSON)/cJSON.c export/encode/arena.h $(BUILD)/flags
-	$(call say,CC,$<)
-	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) -DCJSON_HIDE_SYMBOLS -include stdlib.h -include export/encode/arena.h \
-		-Dmalloc=atr_arena_malloc -Drealloc=atr_arena_realloc -Dfree=atr_arena_free \
-		$(ALL_CFLAGS) -w -c -o $@ $<
-
-$(BUILD)/man/%: tools/man/%.scd
+$(BUILD)/man/%: tools/man/%.scd | $(CJSON)/cJSON.c
 	$(call say,MAN,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)scdoc < $< > $@
@@ -140,17 +135,19 @@ FORCE:
 
 # ---- dependencies ------------------------------------------------------------------------------
 
-.PHONY: deps
-deps: ## installs by apt and npm what the build, the demo and the tests need
+.PHONY: deps packages
+deps: packages $(CJSON)/cJSON.c ## installs by apt and npm what the build, the demo and the tests need
+packages:
 	$(Q).ci/deps $(DEPS)
 
-$(CJSON)/cJSON.c:
+# Everything that is built comes after this one, and so after the packages where those are wanted.
+$(CJSON)/cJSON.c: $(if $(filter deps demo check bench,$(MAKECMDGOALS)),| packages)
 	$(call say,FETCH,$(CJSON))
 	$(Q).ci/debian-source cjson $(CJSON)
 
 # ---- tests -------------------------------------------------------------------------------------
 
-$(UNIT): $(call objects,$(UNIT_SRC) $(filter-out tools/autotrace.c,$(TOOL_SRC))) $(ROOMS) $(CJSON_O)
+$(UNIT): $(call objects,$(UNIT_SRC) $(filter-out tools/autotrace.c,$(TOOL_SRC))) $(CJSON_ARENA) $(ROOMS)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka -lpthread -lm
@@ -164,13 +161,13 @@ LIBS_http1 := -lhttp_parser
 .PHONY: replays fuzzers
 replays: $(REPLAYS)
 $(REPLAYS): $(BUILD)/tests/replay_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/obj/tests/fuzz/replay.o \
-		$(ROOMS) $(CJSON_O)
+		$(CJSON_HEAP) $(ROOMS)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_$*) -lm
 
 fuzzers: $(FUZZERS)
-$(FUZZERS): $(BUILD)/tests/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(ROOMS) $(CJSON_O)
+$(FUZZERS): $(BUILD)/tests/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(CJSON_HEAP) $(ROOMS)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS_$*) -lm
@@ -217,7 +214,7 @@ install: all ## into DESTDIR and PREFIX (/usr/local), stripped; what was strippe
 		install -D -m 644 $$page $(MANDIR)/man$${page##*.}/$${page##*/} || exit 1; done
 	$(Q)for file in $(wildcard tools/completion/autotrace.bash); do \
 		install -D -m 644 $$file $(BASHDIR)/autotrace || exit 1; done
-	$(Q)size -A $(LIBDIR)/libautotrace.so | awk '/^Total/ { print "libautotrace.so: " $$2 " bytes loaded" }'
+	$(Q)stat -c 'libautotrace.so: %s bytes, stripped' $(LIBDIR)/libautotrace.so
 
 .PHONY: format
 format: ## clang-format over every source

@@ -67,10 +67,19 @@ static void wait_ms(_Atomic uint32_t *word, uint32_t value, uint64_t ms)
 	futex_wait(word, value, &t);
 }
 
-void atr_exporter_setup(const struct atr_io *io, const struct atr_process *process)
+bool atr_exporter_setup(const struct atr_io *io, const struct atr_process *process)
 {
+	uint32_t slots = atr_env_uint("OTEL_BSP_MAX_QUEUE_SIZE", 2048, 1, 1 << 20);
+
 	ex.io = io;
 	ex.process = process;
+	ex.batch_size = atr_env_uint("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 512, 1, 1 << 20);
+	if (ex.batch_size > slots)
+		ex.batch_size = slots;
+	if (ex.batch_size > BATCH_MAX)
+		ex.batch_size = BATCH_MAX;
+	ex.ring = atr_ring_create(slots, ATR_SPAN_MAX);
+	return ex.ring != NULL;
 }
 
 uint32_t atr_exporter_exit_flush_ms(void)
@@ -171,7 +180,7 @@ static void export_batch(void)
 {
 	size_t n = 0;
 
-	while (n < ex.batch_size && n < BATCH_MAX) {
+	while (n < ex.batch_size) {
 		const struct atr_span *span = atr_ring_peek(ex.ring);
 
 		if (!span)
@@ -248,29 +257,11 @@ static void start(void)
 	atomic_store(&ex.state, before == 0 ? RUNNING : NO_THREAD);
 }
 
-/* The ring is mapped by the first to need it. */
-static struct atr_ring *ring(void)
-{
-	static _Atomic int mapping;
-	struct atr_ring *now = __atomic_load_n(&ex.ring, __ATOMIC_ACQUIRE);
-	uint32_t slots;
-
-	if (now || atomic_exchange(&mapping, 1))
-		return now;
-	slots = atr_env_uint("OTEL_BSP_MAX_QUEUE_SIZE", 2048, 1, 1 << 20);
-	ex.batch_size = atr_env_uint("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 512, 1, 1 << 20);
-	if (ex.batch_size > slots)
-		ex.batch_size = slots;
-	now = atr_ring_create(slots, ATR_SPAN_MAX);
-	__atomic_store_n(&ex.ring, now, __ATOMIC_RELEASE);
-	return now;
-}
-
 void atr_exporter_offer(const struct atr_span *span)
 {
 	int saved = errno;
-	struct atr_ring *to = ring();
-	void *slot = to ? atr_ring_claim(to) : NULL;
+	struct atr_ring *to = ex.ring;
+	void *slot = atr_ring_claim(to);
 
 	atr_count(ATR_COUNT_SPANS_ENDED);
 	if (!slot) {

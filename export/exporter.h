@@ -21,10 +21,10 @@ struct atr_process {
 };
 
 /*
- * The constructor, once. Keeps the pointers. Reads no variable yet and maps
- * nothing: that is done at the first span (options.h).
+ * The constructor, once. Keeps the pointers and maps the ring; the other
+ * variables are read by the thread (options.h). False: there is no memory.
  */
-void atr_exporter_setup(const struct atr_io *io, const struct atr_process *process);
+bool atr_exporter_setup(const struct atr_io *io, const struct atr_process *process);
 
 /* Any thread, not a signal handler. Copies the record into the ring; errno is kept. */
 void atr_exporter_offer(const struct atr_span *span);

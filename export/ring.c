@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/mman.h>
 
@@ -12,6 +13,9 @@
  * of n. Releasing it adds the ring's size, which is the next lap's free turn.
  *
  *	header | turns (8 bytes each) | slots
+ *
+ * What is stored is the turn less the slot's index, so that fresh zeroed memory
+ * is an empty ring and nothing of it is touched before it is used.
  */
 struct atr_ring {
 	uint32_t slots, slot_len;
@@ -28,6 +32,7 @@ struct atr_ring {
 #define PAGE 4096u
 /* Giving pages back is a system call: not for a few. */
 #define TRIM_LEN (256u * 1024)
+#define TRIM_SLOTS 64u
 
 static size_t page_up(size_t len)
 {
@@ -53,8 +58,6 @@ struct atr_ring *atr_ring_create(uint32_t slots, uint32_t slot_len)
 	ring->slot_len = slot_len;
 	ring->map_len = len;
 	ring->bytes = (char *)ring + head;
-	for (uint32_t i = 0; i < size; i++)
-		ring->turns[i] = i;
 	return ring;
 }
 
@@ -68,6 +71,20 @@ static uint32_t index_of(const struct atr_ring *ring, uint64_t n)
 	return (uint32_t)n & (ring->slots - 1);
 }
 
+static uint64_t turn_of(struct atr_ring *ring, uint64_t n)
+{
+	uint32_t index = index_of(ring, n);
+
+	return atomic_load_explicit(&ring->turns[index], memory_order_acquire) + index;
+}
+
+static void set_turn(struct atr_ring *ring, uint64_t n, uint64_t turn)
+{
+	uint32_t index = index_of(ring, n);
+
+	atomic_store_explicit(&ring->turns[index], turn - index, memory_order_release);
+}
+
 static void *slot_at(const struct atr_ring *ring, uint64_t n)
 {
 	return ring->bytes + (size_t)index_of(ring, n) * ring->slot_len;
@@ -78,8 +95,7 @@ void *atr_ring_claim(struct atr_ring *ring)
 	uint64_t n = atomic_load_explicit(&ring->write_at, memory_order_relaxed);
 
 	for (;;) {
-		uint64_t turn = atomic_load_explicit(&ring->turns[index_of(ring, n)],
-						     memory_order_acquire);
+		uint64_t turn = turn_of(ring, n);
 
 		if (turn == n) {
 			/* on failure n becomes the position another writer left us */
@@ -109,7 +125,7 @@ const void *atr_ring_peek(struct atr_ring *ring)
 {
 	uint64_t n = ring->peek_at;
 
-	if (atomic_load_explicit(&ring->turns[index_of(ring, n)], memory_order_acquire) != n + 1)
+	if (turn_of(ring, n) != n + 1)
 		return NULL;
 	ring->peek_at++;
 	return slot_at(ring, n);
@@ -120,8 +136,7 @@ void atr_ring_release(struct atr_ring *ring)
 	uint64_t n = atomic_load_explicit(&ring->read_at, memory_order_relaxed);
 
 	atomic_store_explicit(&ring->read_at, n + 1, memory_order_relaxed);
-	atomic_store_explicit(&ring->turns[index_of(ring, n)], n + ring->slots,
-			      memory_order_release);
+	set_turn(ring, n, n + ring->slots);
 }
 
 uint32_t atr_ring_count(const struct atr_ring *ring)
@@ -138,27 +153,41 @@ uint64_t atr_ring_lost(const struct atr_ring *ring)
 }
 
 /*
- * Pages can go only while no writer can be in them. The free slots behind the
- * reader become writable as soon as they are released, so all of them are
- * claimed first by moving write_at over them: possible only when the ring is
- * empty and nobody writes at that moment.
+ * Pages can go only while no writer can be in them. So the reader of an empty
+ * ring claims the next few slots as a writer would, gives their pages back, and
+ * releases them again; writers go on behind them meanwhile. False when the ring
+ * is not empty.
  */
+static bool trim_some(struct atr_ring *ring)
+{
+	uint64_t from = atomic_load_explicit(&ring->read_at, memory_order_relaxed), n = from;
+	uint64_t to = (from | (TRIM_SLOTS - 1)) + 1;
+	char *begin = slot_at(ring, from), *end = begin + (to - from) * ring->slot_len;
+
+	if (!atomic_compare_exchange_strong_explicit(&ring->write_at, &n, to, memory_order_acquire,
+						     memory_order_relaxed))
+		return false;
+	begin = (char *)page_up((size_t)begin);
+	end = (char *)((size_t)end & ~(size_t)(PAGE - 1));
+	if (end > begin)
+		madvise(begin, (size_t)(end - begin), MADV_DONTNEED);
+	for (uint64_t i = from; i < to; i++)
+		set_turn(ring, i, i + ring->slots);
+	ring->peek_at = to;
+	atomic_store_explicit(&ring->read_at, to, memory_order_relaxed);
+	return true;
+}
+
 void atr_ring_trim(struct atr_ring *ring)
 {
-	uint64_t read_at = atomic_load_explicit(&ring->read_at, memory_order_relaxed);
-	uint64_t n = read_at;
+	uint64_t end = atomic_load_explicit(&ring->read_at, memory_order_relaxed);
 
-	if ((read_at - ring->trimmed_at) * ring->slot_len < TRIM_LEN)
+	if (ring->slots < TRIM_SLOTS || (end - ring->trimmed_at) * ring->slot_len < TRIM_LEN)
 		return;
-	if (!atomic_compare_exchange_strong_explicit(&ring->write_at, &n, read_at + ring->slots,
-						     memory_order_acquire, memory_order_relaxed))
-		return;
-	madvise(ring->bytes, (size_t)ring->slots * ring->slot_len, MADV_DONTNEED);
-	for (uint64_t i = read_at; i < read_at + ring->slots; i++)
-		atomic_store_explicit(&ring->turns[index_of(ring, i)], i + ring->slots,
-				      memory_order_release);
-	ring->peek_at = ring->trimmed_at = read_at + ring->slots;
-	atomic_store_explicit(&ring->read_at, ring->peek_at, memory_order_relaxed);
+	for (end += ring->slots; ring->peek_at < end;)
+		if (!trim_some(ring))
+			return;
+	ring->trimmed_at = ring->peek_at;
 }
 
 void atr_ring_reset(struct atr_ring *ring)
@@ -168,5 +197,5 @@ void atr_ring_reset(struct atr_ring *ring)
 	atomic_store_explicit(&ring->lost, 0, memory_order_relaxed);
 	ring->peek_at = ring->trimmed_at = 0;
 	for (uint32_t i = 0; i < ring->slots; i++)
-		atomic_store_explicit(&ring->turns[i], i, memory_order_relaxed);
+		atomic_store_explicit(&ring->turns[i], 0, memory_order_relaxed);
 }

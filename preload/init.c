@@ -187,7 +187,7 @@ static void begin_process_span(struct atr_thread *self)
 	const char *slash;
 	bool has_parent;
 
-	if (!(atr_probes & ATR_PROBE_PROCESS) || !atr_live_setup())
+	if (!(atr_probes & ATR_PROBE_PROCESS))
 		return;
 	has_parent = atr_work_started_with(&parent);
 	process_span = atr_live_open(self, ATR_KIND_INTERNAL, has_parent ? &parent.context : NULL,
@@ -254,9 +254,9 @@ __attribute__((constructor)) static void begin(void)
 	atr_probes_setup();
 	atr_sampler_setup();
 	atr_semconv_setup();
-	atr_conn_setup(&calls);
 	learn_context();
-	atr_exporter_setup(&io, &process);
+	if (!atr_live_setup() || !atr_conn_setup(&calls) || !atr_exporter_setup(&io, &process))
+		goto out;
 	atr_thread_setup(forked);
 	if (atr_probes & ATR_PROBE_PROCESS) {
 		if (on_exit)

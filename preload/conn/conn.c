@@ -5,13 +5,14 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 /*
  * Who may touch a connection: `held` is 0, or HELD while a thread does. That
- * thread never waits while it holds, so another one tries for a moment and
- * then sets GIVE_UP, which the holder (or the next one) carries out. The thread
+ * thread never waits while it holds, so another one tries for a moment, lets it
+ * run a few times, and then sets GIVE_UP, which the holder (or the next one) carries out. The thread
  * that closes the last descriptor sets CLOSED; whoever has HELD then, itself or
  * the holder, takes the connection apart. A signal handler that interrupts the
  * holder fares like another thread.
@@ -20,31 +21,15 @@
 #define GIVE_UP 2u
 #define CLOSED 4u
 #define TRIES 2000
+#define YIELDS 1000 /* the holder may have lost its processor: it is given one to end on */
 
 static struct atr_pool conns;
 struct atr_conn_calls atr_calls;
 
-void atr_conn_setup(const struct atr_conn_calls *calls)
+bool atr_conn_setup(const struct atr_conn_calls *calls)
 {
 	atr_calls = *calls;
-}
-
-/* Maps what is needed when the first connection comes; false: not this time, or never. */
-static bool ready(void)
-{
-	static _Atomic int state; /* 0 not yet, 1 somebody is at it, 2 done, 3 failed */
-	int now = 0;
-
-	if (atomic_load_explicit(&state, memory_order_acquire) == 2)
-		return true;
-	if (!atomic_compare_exchange_strong(&state, &now, 1))
-		return now == 2;
-	now = atr_pool_map(&conns, sizeof(struct atr_conn), ATR_CONNS_MAX) && atr_live_setup() &&
-			      atr_fds_setup() ?
-		      2 :
-		      3;
-	atomic_store_explicit(&state, now, memory_order_release);
-	return now == 2;
+	return atr_pool_map(&conns, sizeof(struct atr_conn), ATR_CONNS_MAX) && atr_fds_setup();
 }
 
 static struct atr_conn *conn_of(uint64_t word)
@@ -73,6 +58,8 @@ static void take_apart(struct atr_thread *self, struct atr_conn *conn)
 {
 	atr_ref ref = ref_of(conn);
 
+	if (conn->given_up && conn->side == ATR_SIDE_SERVER)
+		atr_work_unseen(-1);
 	atr_exchanges_end(self, conn);
 	atr_stream_drop_held(&conn->in);
 	atr_stream_drop_held(&conn->out);
@@ -87,6 +74,9 @@ static void give_up(struct atr_thread *self, struct atr_conn *conn)
 	if (conn->given_up)
 		return;
 	conn->given_up = true;
+	/* what it asks of the program is not seen any more: no guess is safe meanwhile */
+	if (conn->side == ATR_SIDE_SERVER)
+		atr_work_unseen(1);
 	atr_exchanges_end(self, conn);
 	atr_stream_drop_held(&conn->in);
 	atr_stream_drop_held(&conn->out);
@@ -96,7 +86,7 @@ static bool try_hold(struct atr_conn *conn)
 {
 	uint32_t now = 0;
 
-	for (int i = 0; i < TRIES; i++) {
+	for (int i = 0; i < TRIES + YIELDS; i++) {
 		now = atomic_load_explicit(&conn->held, memory_order_relaxed);
 		if (!(now & (HELD | CLOSED)) &&
 		    atomic_compare_exchange_weak_explicit(&conn->held, &now, now | HELD,
@@ -105,7 +95,8 @@ static bool try_hold(struct atr_conn *conn)
 			return true;
 		if (now & CLOSED)
 			return false;
-		__asm__ __volatile__("" ::: "memory");
+		if (i >= TRIES)
+			sched_yield();
 	}
 	atomic_fetch_or_explicit(&conn->held, GIVE_UP, memory_order_relaxed);
 	atr_count(ATR_COUNT_CONNS_CONTENDED);
@@ -179,8 +170,6 @@ static struct atr_conn *open_conn(enum atr_side side, const struct sockaddr *pee
 	struct atr_conn *conn;
 	atr_ref ref;
 
-	if (!ready())
-		return NULL;
 	ref = atr_pool_take(&conns);
 	if (!ref) {
 		atr_count(ATR_COUNT_CONNS_NO_SLOT);
@@ -300,7 +289,7 @@ void atr_conn_listens(int fd)
 {
 	struct atr_thread *self = atr_enter();
 
-	if (self && ready())
+	if (self)
 		release_word(self, atr_fd_set(fd, atr_fd_word(ATR_FD_LISTENER, 0, 0)));
 	atr_leave(self);
 }
@@ -356,7 +345,8 @@ static bool is_over(const struct atr_conn *conn)
 
 static void leave_or_forget(struct atr_thread *self, struct atr_conn *conn, uint64_t word, int fd)
 {
-	bool over = is_over(conn);
+	/* a server's stays until it is closed: as long as that, it is work unseen */
+	bool over = is_over(conn) && conn->side != ATR_SIDE_SERVER;
 
 	let_go(self, conn);
 	if (over)
@@ -612,21 +602,27 @@ void atr_conn_waits(uint64_t set_word)
 /*
  * A carrier's words hold the other end; the work written into it is kept by the
  * reader's descriptor, one piece at a time: written twice in different work
- * before it is read, it says nothing.
+ * before it is read, it says nothing. Nor does one that several threads read
+ * from: who is woken by it is not who takes what it was written for.
  */
 #define CARRIED_MAX 4096
-static _Atomic uint64_t carried[CARRIED_MAX];
+static struct {
+	_Atomic uint64_t work;
+	_Atomic uintptr_t reader; /* the thread that reads from it */
+} carried[CARRIED_MAX];
 #define MIXED UINT64_MAX
+#define SHARED UINTPTR_MAX
 
 void atr_conn_carrier(int reader, int writer)
 {
 	struct atr_thread *self = atr_enter();
 
-	if (self && ready() && (unsigned)writer < CARRIED_MAX && reader < CARRIED_MAX) {
+	if (self && (unsigned)writer < CARRIED_MAX && reader < CARRIED_MAX) {
 		atr_fd_set(writer, atr_fd_word(ATR_FD_CARRIER, 0, (uint32_t)(reader + 1)));
 		if (reader >= 0)
 			atr_fd_set(reader, atr_fd_word(ATR_FD_CARRIER, 1, (uint32_t)(writer + 1)));
-		atomic_store(&carried[reader >= 0 ? reader : writer], 0);
+		atomic_store(&carried[reader >= 0 ? reader : writer].work, 0);
+		atomic_store(&carried[reader >= 0 ? reader : writer].reader, 0);
 	}
 	atr_leave(self);
 }
@@ -640,12 +636,27 @@ void atr_conn_carrier_written(uint64_t word, int fd)
 	if (!self)
 		return;
 	if (reader < CARRIED_MAX && !(word >> 32 & 1)) {
-		work = atr_work_current(self, 0);
-		if (!atomic_compare_exchange_strong(&carried[reader], &before, work ? work : MIXED) &&
+		work = atr_work_passed_on(self);
+		if (!atomic_compare_exchange_strong(&carried[reader].work, &before,
+						    work ? work : MIXED) &&
 		    before != work)
-			atomic_store(&carried[reader], MIXED);
+			atomic_store(&carried[reader].work, MIXED);
 	}
 	atr_leave(self);
+}
+
+static bool is_reader(uint64_t word, int fd)
+{
+	return (unsigned)fd < CARRIED_MAX && !((uint32_t)word && !(word >> 32 & 1));
+}
+
+void atr_conn_carrier_reading(uint64_t word, int fd)
+{
+	uintptr_t before = 0, us = (uintptr_t)&atr_self;
+
+	if (is_reader(word, fd) &&
+	    !atomic_compare_exchange_strong(&carried[fd].reader, &before, us) && before != us)
+		atomic_store(&carried[fd].reader, SHARED);
 }
 
 void atr_conn_carrier_read(uint64_t word, int fd)
@@ -653,12 +664,14 @@ void atr_conn_carrier_read(uint64_t word, int fd)
 	struct atr_thread *self;
 	uint64_t work;
 
-	if ((unsigned)fd >= CARRIED_MAX || ((uint32_t)word && !(word >> 32 & 1)))
+	if (!is_reader(word, fd))
 		return;
 	self = atr_enter();
 	if (!self)
 		return;
-	work = atomic_exchange(&carried[fd], 0);
+	work = atomic_exchange(&carried[fd].work, 0);
+	if (atomic_load(&carried[fd].reader) == SHARED)
+		work = MIXED;
 	if (work != MIXED && atr_live_get(work)) {
 		if (self->is_loop)
 			atr_work_resume(self, work);
@@ -712,6 +725,6 @@ void atr_conn_forked(void)
 		conn->is_prepared = false;
 	}
 	for (int i = 0; i < CARRIED_MAX; i++)
-		if (carried[i])
-			carried[i] = 0;
+		if (carried[i].work)
+			carried[i].work = 0;
 }

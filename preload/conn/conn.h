@@ -26,7 +26,8 @@ struct atr_conn_calls {
 	int (*getsockopt)(int, int, int, void *, socklen_t *);
 	int (*getpeername)(int, struct sockaddr *, socklen_t *);
 };
-void atr_conn_setup(const struct atr_conn_calls *calls);
+/* The constructor. Maps the tables; false: there is no memory, and nothing can be tracked. */
+bool atr_conn_setup(const struct atr_conn_calls *calls);
 
 /* Before a connect: when it began (0: this one is of no interest). After: its result and errno. */
 uint64_t atr_conn_connecting(const struct sockaddr *address, socklen_t len);
@@ -109,6 +110,7 @@ void atr_conn_waits(uint64_t set_word);
 /* eventfd and pipe: what was written in a piece of work is read in it. reader: -1 for an eventfd. */
 void atr_conn_carrier(int reader, int writer);
 void atr_conn_carrier_written(uint64_t word, int fd);
+void atr_conn_carrier_reading(uint64_t word, int fd); /* before the call */
 void atr_conn_carrier_read(uint64_t word, int fd);
 
 /* The process ends or is replaced: what is open is ended as it stands. */

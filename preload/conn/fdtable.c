@@ -8,18 +8,12 @@ _Atomic uint64_t *atr_fds;
 
 bool atr_fds_setup(void)
 {
-	static _Atomic int mapping;
-	void *base;
+	void *base = mmap(NULL, ATR_FD_MAX * sizeof(*atr_fds), PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	if (atr_fds)
-		return true;
-	if (atomic_exchange_explicit(&mapping, 1, memory_order_acquire))
-		return false; /* another thread is at it: this one descriptor is not tracked */
-	base = mmap(NULL, ATR_FD_MAX * sizeof(*atr_fds), PROT_READ | PROT_WRITE,
-		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (base == MAP_FAILED)
 		return false;
-	__atomic_store_n(&atr_fds, base, __ATOMIC_RELEASE);
+	atr_fds = base;
 	return true;
 }
 

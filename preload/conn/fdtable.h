@@ -7,8 +7,8 @@
  *
  *	kind in the top 4 bits | flags in 4 | generation in 24 | index + 1 in 32
  *
- * 0 is a descriptor of no interest, which is what most are. Memory is mapped
- * when the first one is of interest, and pages are touched as they are used.
+ * 0 is a descriptor of no interest, which is what most are. Pages are touched as
+ * they are used.
  */
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -25,9 +25,9 @@ enum atr_fd_kind {
 
 #define ATR_FD_MAX (1 << 20)
 
-extern _Atomic uint64_t *atr_fds; /* NULL until something is tracked */
+extern _Atomic uint64_t *atr_fds; /* NULL where we stand aside */
 
-/* Maps it; any thread, repeatable. False: no memory. */
+/* The constructor. Maps it; false: no memory. */
 bool atr_fds_setup(void);
 
 /* Any thread, any number: one load, one branch where nothing was ever tracked. */

@@ -299,6 +299,21 @@ static bool is_request_so_far(const struct atr_conn *conn, struct cursor c)
 		atr_http1_guess_request(at, len) != ATR_HTTP1_NO);
 }
 
+/*
+ * A response is about to be written. Its work is no candidate for anything any
+ * more from now on, not from when the call returns: by then the peer may have
+ * sent its next request, and another thread have read it.
+ */
+static void answers(struct atr_thread *self, struct atr_conn *conn, struct cursor c)
+{
+	const char *at;
+	size_t len;
+
+	if (conn->nr_exchanges && !conn->out.in_body && !conn->out.held_len &&
+	    next_bytes(&c, &at, &len) && len > 9 && at[9] != '1') /* 1xx is not the answer yet */
+		atr_work_answering(self, conn->exchange[conn->first_exchange].span);
+}
+
 bool atr_sending_plan(struct atr_thread *self, struct atr_conn *conn, const struct iovec *iov,
 		      int nr, size_t from, int flags, struct atr_pieces *piece)
 {
@@ -308,6 +323,8 @@ bool atr_sending_plan(struct atr_thread *self, struct atr_conn *conn, const stru
 	long end;
 
 	as_it_is(piece, from, total);
+	if (conn->side == ATR_SIDE_SERVER)
+		answers(self, conn, c);
 	if (conn->side != ATR_SIDE_CLIENT || !total)
 		return true;
 	if (conn->given_up) {

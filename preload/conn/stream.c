@@ -78,7 +78,8 @@ static void pop(struct atr_thread *self, struct atr_conn *conn, uint64_t end_ns)
 	conn->first_exchange = (uint8_t)((conn->first_exchange + 1) % ATR_EXCHANGES_MAX);
 	conn->nr_exchanges--;
 	/* pipelined: what was read before is now being answered */
-	if (conn->side == ATR_SIDE_SERVER && conn->nr_exchanges && !atr_live_get(self->work))
+	if (conn->side == ATR_SIDE_SERVER && conn->nr_exchanges && self->serves &&
+	    !atr_live_get(self->work))
 		atr_work_take_over(self, first(conn)->span);
 }
 
@@ -140,7 +141,8 @@ static bool request_read(struct atr_thread *self, struct atr_conn *conn, const c
 	span = atr_live_span(e->span);
 	if (span)
 		atr_semconv_request(span, ATR_KIND_SERVER, head, &conn->peer.any, conn->peer_len);
-	atr_work_read(self, e->span, head->framing == ATR_HTTP1_NO_BODY);
+	atr_work_read(self, e->span, head->framing == ATR_HTTP1_NO_BODY,
+		      conn->nr_exchanges > 1 ? first(conn)->span : 0);
 	return true;
 }
 

@@ -36,8 +36,6 @@ static void lookup_span(struct atr_thread *self, const char *name, uint64_t star
 	bool has_parent;
 	atr_ref ref;
 
-	if (!atr_live_setup())
-		return;
 	has_parent = atr_work_context(atr_work_current(self, 0), &parent);
 	ref = atr_live_open(self, ATR_KIND_INTERNAL, has_parent ? &parent.context : NULL, start_ns);
 	atr_context_copy_release(&parent);

@@ -339,6 +339,8 @@ HOOK ssize_t read(int fd, void *buf, size_t len)
 
 	if (__builtin_expect(!word, 1))
 		return REAL(read)(fd, buf, len);
+	if (is_carrier(word))
+		atr_conn_carrier_reading(word, fd);
 	n = REAL(read)(fd, buf, len);
 	if (len)
 		received(word, fd, buf, n);

@@ -109,7 +109,7 @@ static char **with_context(char *const *env, struct child_env *child, char **roo
 	bool found = false;
 
 	if (self || in_child)
-		found = atr_live_context(atr_work_current(&atr_self, 0), &context);
+		found = atr_work_context(atr_work_current(&atr_self, 0), &context);
 	if (found)
 		atr_propagators_inject_env(&atr_formats, &context.context, child->text,
 					   sizeof(child->text), &nr);

@@ -25,21 +25,8 @@ static struct atr_pool blocks;
 
 bool atr_live_setup(void)
 {
-	enum { NOT_YET, BEING_DONE, DONE, FAILED };
-	static _Atomic int state;
-	int now = NOT_YET;
-
-	if (atomic_load_explicit(&state, memory_order_acquire) == DONE)
-		return true;
-	/* a thread that comes while another one maps does without, this once */
-	if (!atomic_compare_exchange_strong(&state, &now, BEING_DONE))
-		return now == DONE;
-	now = atr_pool_map(&blocks, sizeof(struct block), BLOCKS_MAX) &&
-			      atr_pool_map(&atr_live_pool, sizeof(struct atr_live), LIVE_MAX) ?
-		      DONE :
-		      FAILED;
-	atomic_store_explicit(&state, now, memory_order_release);
-	return now == DONE;
+	return atr_pool_map(&blocks, sizeof(struct block), BLOCKS_MAX) &&
+	       atr_pool_map(&atr_live_pool, sizeof(struct atr_live), LIVE_MAX);
 }
 
 atr_ref atr_block_take(void)

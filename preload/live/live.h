@@ -38,7 +38,7 @@ struct atr_context_copy {
 	char own[ATR_CARRY_INLINE];
 };
 
-/* Any thread, before its first span. Maps the room for them once; false: not this time, or never. */
+/* The constructor. Maps the room for them; false: there is no memory. */
 bool atr_live_setup(void);
 
 /*

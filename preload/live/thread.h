@@ -15,10 +15,12 @@
 struct atr_thread {
 	bool inside;	   /* in our own code: hooks pass through */
 	bool is_loop;	   /* has waited on a set that holds server connections */
+	bool serves;	   /* has read a request that it is to answer itself */
 	bool after_vfork;  /* called vfork: may be the child, in our memory */
 	uint8_t nr_outer;
 	uint16_t loop_slot;	       /* a loop's number + 1, see work.c */
 	atr_ref work;		       /* what it is doing; may be stale */
+	atr_ref just_read;	       /* the request it read, and has touched nothing since */
 	atr_ref outer[ATR_OUTER_MAX];  /* what it did before that, and will again */
 	struct atr_ids ids;
 };

@@ -22,6 +22,7 @@
 #define SUM_MASK (ONE - 1)
 
 static _Atomic uint64_t in_flight;
+static _Atomic int unseen; /* server connections whose requests we do not see */
 
 #define LOOPS_MAX 512
 static struct {
@@ -36,6 +37,12 @@ static bool has_started_with;
 static uint32_t adopt_max;
 static _Atomic uint32_t adopted;
 
+/* Read and not yet being answered: may be anybody's doing. */
+static bool is_in_flight(uint32_t phase)
+{
+	return !(phase & (ANSWERING | ENDED));
+}
+
 static bool is_parked(uint32_t phase)
 {
 	return (phase & ~CALLS_MASK) == WHOLE && !(phase & CALLS_MASK);
@@ -46,6 +53,8 @@ static void moved(const struct atr_live *live, atr_ref ref, uint32_t before, uin
 {
 	_Atomic uint64_t *parked;
 
+	if (is_in_flight(before) && !is_in_flight(after))
+		atomic_fetch_sub_explicit(&in_flight, ONE + (uint32_t)ref, memory_order_relaxed);
 	if (!live->loop_slot || is_parked(before) == is_parked(after))
 		return;
 	parked = &loops[live->loop_slot - 1].parked;
@@ -91,7 +100,8 @@ static atr_ref adopt(atr_ref ref)
 {
 	struct atr_live *live = atr_live_get(ref);
 
-	if (!live || atr_clock_ns() - live->start_ns > ATR_ADOPT_AGE_NS)
+	if (!live || atomic_load_explicit(&unseen, memory_order_relaxed) > 0 ||
+	    atr_clock_ns() - live->start_ns > ATR_ADOPT_AGE_NS)
 		return 0;
 	if (atomic_fetch_add_explicit(&live->adopted, 1, memory_order_relaxed) >= ATR_ADOPT_MAX)
 		return 0;
@@ -130,14 +140,23 @@ static void push_outer(struct atr_thread *self, atr_ref work)
 	self->outer[self->nr_outer++] = self->work;
 }
 
-void atr_work_read(struct atr_thread *self, atr_ref work, bool whole)
+void atr_work_unseen(int more)
+{
+	atomic_fetch_add_explicit(&unseen, more, memory_order_relaxed);
+}
+
+void atr_work_read(struct atr_thread *self, atr_ref work, bool whole, atr_ref before)
 {
 	struct atr_live *live = atr_live_get(work);
 
 	if (!live)
 		return;
-	push_outer(self, work);
-	self->work = work;
+	if (!atr_live_get(before)) {
+		push_outer(self, work);
+		self->work = work;
+	}
+	self->just_read = work;
+	self->serves = !self->is_loop;
 	live->loop_slot = self->is_loop ? self->loop_slot : 0;
 	atomic_fetch_add_explicit(&in_flight, ONE + (uint32_t)work, memory_order_relaxed);
 	if (whole)
@@ -161,7 +180,6 @@ void atr_work_ended(struct atr_thread *self, atr_ref work)
 	if (!atr_live_get(work))
 		return;
 	set_phase(work, ENDED);
-	atomic_fetch_sub_explicit(&in_flight, ONE + (uint32_t)work, memory_order_relaxed);
 	if (self->work != work)
 		return;
 	self->work = 0;
@@ -202,6 +220,8 @@ void atr_work_ends_call(atr_ref work)
  */
 void atr_work_resume(struct atr_thread *self, atr_ref work)
 {
+	if (self->just_read != work)
+		self->just_read = 0;
 	if (self->is_loop && atr_live_get(work))
 		self->work = work;
 }
@@ -214,7 +234,7 @@ void atr_work_idle(struct atr_thread *self, bool loop)
 		self->is_loop = true;
 		self->loop_slot = n < LOOPS_MAX ? (uint16_t)(n + 1) : 0;
 	}
-	self->work = 0;
+	self->work = self->just_read = 0;
 	self->nr_outer = 0;
 }
 
@@ -250,7 +270,18 @@ atr_ref atr_work_current(struct atr_thread *self, atr_ref bound)
 		if (found)
 			return found;
 	}
+	/* what a thread does that serves requests, but none now, is nobody's */
+	if (self->serves)
+		return 0;
 	return adopt(only_one(atomic_load_explicit(&in_flight, memory_order_relaxed)));
+}
+
+atr_ref atr_work_passed_on(struct atr_thread *self)
+{
+	atr_ref work = atr_live_get(self->just_read) ? self->just_read : atr_work_current(self, 0);
+
+	self->just_read = 0;
+	return work;
 }
 
 bool atr_work_started_with(struct atr_context_copy *out)
@@ -332,11 +363,12 @@ void atr_work_forked(struct atr_thread *self)
 		atomic_store_explicit(&adopted, 0, memory_order_relaxed);
 	}
 	atomic_store_explicit(&in_flight, 0, memory_order_relaxed);
+	atomic_store_explicit(&unseen, 0, memory_order_relaxed);
 	for (uint32_t i = 0; i < LOOPS_MAX && i < nr_loops; i++)
 		atomic_store_explicit(&loops[i].parked, 0, memory_order_relaxed);
 	atomic_store_explicit(&nr_loops, 0, memory_order_relaxed);
-	self->work = 0;
+	self->work = self->just_read = 0;
 	self->nr_outer = 0;
-	self->is_loop = false;
+	self->serves = self->is_loop = false;
 	self->loop_slot = 0;
 }

@@ -12,7 +12,8 @@
  *     read on a connection whose request was made in it, an eventfd or pipe
  *     written in it.
  *  3. (Lambda's invocation: not in this version.)
- *  4. The only request in flight in the process.
+ *  4. The only request in flight (read, and no answer begun) in the process, for
+ *     a thread that does not serve requests itself.
  *  5. The context the process was started with.
  *  6. None: a new trace.
  *
@@ -37,8 +38,17 @@ void atr_work_setup(const struct atr_context *started_with);
 /* And what it does is done in this span of its own: same text, the span's ids. */
 void atr_work_setup_in(atr_ref span);
 
-/* The thread has read a request's head; `whole`: and all of its body. */
-void atr_work_read(struct atr_thread *self, atr_ref work, bool whole);
+/*
+ * The thread has read a request's head; `whole`: and all of its body. `before`
+ * is 0, or the request before it on its connection that is to be answered first.
+ */
+void atr_work_read(struct atr_thread *self, atr_ref work, bool whole, atr_ref before);
+/*
+ * One more (or, -1, one less) server connection whose requests are not seen:
+ * while there are any, rule 4 and the loop's guess are not used.
+ */
+void atr_work_unseen(int more);
+
 /* The rest of its body was read. */
 void atr_work_whole(struct atr_thread *self, atr_ref work);
 /* Its response has begun. */
@@ -58,6 +68,12 @@ void atr_work_resume(struct atr_thread *self, atr_ref work);
  * holds several of its connections, so it runs an event loop.
  */
 void atr_work_idle(struct atr_thread *self, bool loop);
+
+/*
+ * The work that a message to another thread belongs to: as _current, but a loop
+ * that passes on what it has just read is taken at its word.
+ */
+atr_ref atr_work_passed_on(struct atr_thread *self);
 
 /* The work that what the thread now does belongs to, by the rules up to 4; 0: none is known. */
 atr_ref atr_work_current(struct atr_thread *self, atr_ref bound_to_descriptor);

@@ -3,6 +3,8 @@
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 #define METHOD_MAX 32
@@ -14,77 +16,61 @@
 #define TRAILER_MAX 65536
 
 /*
- * Bytes are looked at a block at a time. A block's marks hold one bit for each
- * of its bytes, first byte lowest; MARK(i) is the bit of byte i and MARK_BITS
- * the way to the next byte's. Blocks can be joined with & | and ~.
+ * Bytes are looked at 16 at a time, with the compiler's vectors: a comparison
+ * gives 0xff for each byte where it holds. Its marks are one bit a byte, first
+ * byte lowest; MARK(i) is the bit of byte i and MARK_BITS the way to the next.
  */
+typedef uint8_t block __attribute__((vector_size(16)));
+
 #if defined(__SSE2__)
-
-typedef __m128i block;
 #define MARK_BITS 1
-#define MARK(i) (UINT64_C(1) << (i))
-
-static inline block load(const char *at)
-{
-	return _mm_loadu_si128((const __m128i *)at);
-}
-
-static inline block only_bits(block b, uint8_t bits)
-{
-	return b & _mm_set1_epi8((char)bits);
-}
-
-static inline block equal(block b, uint8_t byte)
-{
-	return _mm_cmpeq_epi8(b, _mm_set1_epi8((char)byte));
-}
 
 static inline uint64_t marks(block found)
 {
-	return (uint64_t)_mm_movemask_epi8(found);
+	return (uint64_t)_mm_movemask_epi8((__m128i)found);
+}
+
+#elif defined(__aarch64__)
+#define MARK_BITS 4
+
+static inline uint64_t marks(block found)
+{
+	uint8x8_t halves = vshrn_n_u16((uint16x8_t)found, 4);
+
+	return vget_lane_u64(vreinterpret_u64_u8(halves), 0) & UINT64_C(0x1111111111111111);
 }
 
 #else
+#define MARK_BITS 1
 
-typedef uint64_t block;
-#define MARK_BITS 8
-#define MARK(i) (UINT64_C(0x80) << (8 * (i)))
-#define ALL_BYTES(byte) (UINT64_C(0x0101010101010101) * (byte))
+static inline uint64_t marks(block found)
+{
+	uint64_t bits = 0;
+
+	for (size_t i = 0; i < sizeof(found); i++)
+		bits |= (uint64_t)(found[i] & 1) << i;
+	return bits;
+}
+
+#endif
+
+#define MARK(i) (UINT64_C(1) << ((i) * MARK_BITS))
+#define BLOCK sizeof(block)
+
+_Static_assert(BLOCK <= HEAD_MIN, "the last block of a head begins inside it");
 
 static inline block load(const char *at)
 {
 	block b;
 
 	memcpy(&b, at, sizeof(b));
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-	b = __builtin_bswap64(b);
-#endif
 	return b;
 }
 
-static inline block only_bits(block b, uint8_t bits)
-{
-	return b & ALL_BYTES(bits);
-}
-
-/* 0x80 in each byte that is equal; no carry leaves its byte, so it is exact. */
 static inline block equal(block b, uint8_t byte)
 {
-	block differ = b ^ ALL_BYTES(byte);
-
-	return ~(((differ & ALL_BYTES(0x7f)) + ALL_BYTES(0x7f)) | differ | ALL_BYTES(0x7f));
+	return (block)(b == byte);
 }
-
-static inline uint64_t marks(block found)
-{
-	return found;
-}
-
-#endif
-
-#define BLOCK sizeof(block)
-
-_Static_assert(BLOCK <= HEAD_MIN, "the last block of a head begins inside it");
 
 /*
  * Bytes that end a run of text: controls but HTAB. (A field value and a reason
@@ -92,13 +78,19 @@ _Static_assert(BLOCK <= HEAD_MIN, "the last block of a head begins inside it");
  */
 static inline block not_text(block b)
 {
-	return (equal(only_bits(b, 0xe0), 0) & ~equal(b, '\t')) | equal(b, 0x7f);
+	return ((block)(b < 0x20) & ~equal(b, '\t')) | equal(b, 0x7f);
 }
 
 /* Bytes that end a request target: controls and SP. */
 static inline block not_target(block b)
 {
-	return equal(only_bits(b, 0xe0), 0) | equal(b, ' ') | equal(b, 0x7f);
+	return (block)(b <= ' ') | equal(b, 0x7f);
+}
+
+/* Bytes that field names seldom have. */
+static inline block not_letter(block b)
+{
+	return ~((block)((b | 0x20) - 'a' < 26) | equal(b, '-'));
 }
 
 /*
@@ -109,13 +101,15 @@ static inline block not_target(block b)
 static inline __attribute__((always_inline)) size_t find(const char *head, size_t len, size_t at,
 							 block (*stops)(block))
 {
-	for (;; at += BLOCK) {
-		size_t from = at <= len - BLOCK ? at : len - BLOCK;
-		uint64_t found = marks(stops(load(head + from))) >> ((at - from) * MARK_BITS);
+	uint64_t found;
 
+	for (; at + BLOCK <= len; at += BLOCK) {
+		found = marks(stops(load(head + at)));
 		if (found)
 			return at + (size_t)__builtin_ctzll(found) / MARK_BITS;
 	}
+	found = marks(stops(load(head + len - BLOCK))) >> ((at + BLOCK - len) * MARK_BITS);
+	return at + (size_t)__builtin_ctzll(found) / MARK_BITS;
 }
 
 /* RFC 9110 5.6.2: letters, digits and !#$%&'*+-.^_`|~ */
@@ -132,9 +126,21 @@ static inline size_t token_end(const char *bytes, size_t len, size_t at)
 	return at;
 }
 
+/* The same within a head, for names: most are letters and hyphens. */
+static inline size_t name_end(const char *head, size_t len, size_t at)
+{
+	at = find(head, len, at, not_letter);
+	return head[at] == ':' ? at : token_end(head, len, at);
+}
+
 static inline bool is_digit(char c)
 {
 	return c >= '0' && c <= '9';
+}
+
+static inline bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
 }
 
 static inline bool is_letter(char c)
@@ -221,21 +227,47 @@ enum scan_state {
 	SCAN_BAD,
 };
 
-/* The block at `at`, whose first min(BLOCK, len - at) bytes are the text; the rest may be any. */
-static inline block load_piece(const char *bytes, size_t len, size_t at, size_t *shift)
+/* As many bytes as have their marks in one word. */
+#define STRIDE (64 / MARK_BITS)
+
+struct stride {
+	block part[STRIDE / BLOCK];
+};
+
+/*
+ * Loads the bytes from `at` on. Near the end the last whole stride is taken and
+ * *shift moves the marks of those before `at` out; what is shorter than a
+ * stride is filled up with spaces.
+ */
+static inline struct stride load_stride(const char *bytes, size_t len, size_t at, size_t *shift)
 {
-	char padded[BLOCK];
+	size_t from = len - at >= STRIDE ? at : len - STRIDE;
+	char padded[STRIDE];
+	struct stride s;
 
 	*shift = 0;
-	if (len - at >= BLOCK)
-		return load(bytes + at);
-	if (len >= BLOCK) {
-		*shift = (BLOCK - (len - at)) * MARK_BITS;
-		return load(bytes + len - BLOCK);
+	if (len < STRIDE) {
+		memset(padded, ' ', STRIDE);
+		memcpy(padded, bytes, len);
+		bytes = padded;
+		from = 0;
+	} else {
+		*shift = (at - from) * MARK_BITS;
 	}
-	memset(padded, ' ', BLOCK);
-	memcpy(padded, bytes, len);
-	return load(padded);
+#pragma GCC unroll 4
+	for (size_t i = 0; i < STRIDE / BLOCK; i++)
+		s.part[i] = load(bytes + from + i * BLOCK);
+	return s;
+}
+
+static inline uint64_t stride_marks(const struct stride *s, uint8_t byte)
+{
+	uint64_t found = 0;
+
+#pragma GCC unroll 4
+	for (size_t i = 0; i < STRIDE / BLOCK; i++)
+		found |= marks(equal(s->part[i], byte)) << (i * BLOCK * MARK_BITS);
+	return found;
 }
 
 /*
@@ -252,17 +284,17 @@ static size_t scan_lines(enum scan_state *state, const char *bytes, size_t len)
 
 	for (at = 0; at < len; at += n) {
 		size_t shift;
-		block b = load_piece(bytes, len, at, &shift);
-		uint64_t cr = marks(equal(b, '\r')) >> shift;
-		uint64_t lf = marks(equal(b, '\n')) >> shift;
+		struct stride s = load_stride(bytes, len, at, &shift);
+		uint64_t cr = stride_marks(&s, '\r') >> shift;
+		uint64_t lf = stride_marks(&s, '\n') >> shift;
 		uint64_t stray, blank, last;
 
-		n = len - at < BLOCK ? len - at : BLOCK;
+		n = len - at < STRIDE ? len - at : STRIDE;
 		last = MARK(n - 1);
 		after_cr |= cr << MARK_BITS;
 		after_lf |= lf << MARK_BITS;
 		blank = cr & after_lf;
-		stray = (lf ^ after_cr) | marks(equal(b, 0)) >> shift;
+		stray = (lf ^ after_cr) | stride_marks(&s, 0) >> shift;
 		stray &= blank ? (blank & -blank) - 1 : last | (last - 1);
 		if (stray) {
 			*state = SCAN_BAD;
@@ -492,20 +524,23 @@ static inline bool note_field(struct facts *facts, struct atr_str name, struct a
 }
 
 /* One header line at *at, which is below len; *at moves behind its LF. */
-static inline bool read_field(const char *head, size_t len, size_t *at, struct atr_pair *field)
+static inline __attribute__((always_inline)) bool read_field(const char *head, size_t len, size_t *at, struct atr_pair *field)
 {
-	size_t name_end = token_end(head, len, *at);
-	size_t end;
+	size_t colon = name_end(head, len, *at);
+	size_t start = colon + 1, end;
 
-	if (name_end == *at || head[name_end] != ':')
+	if (colon == *at || head[colon] != ':')
 		return false;
-	end = find(head, len, name_end + 1, not_text);
+	end = find(head, len, start, not_text);
 	if (!ends_line(head, end))
 		return false;
-	field->name = (struct atr_str){ head + *at, name_end - *at };
-	field->value =
-		atr_str_trim((struct atr_str){ head + name_end + 1, end - name_end - 1 });
+	field->name = (struct atr_str){ head + *at, colon - *at };
 	*at = end + 2;
+	while (is_blank(head[start]))
+		start++;
+	while (end > start && is_blank(head[end - 1]))
+		end--;
+	field->value = (struct atr_str){ head + start, end - start };
 	return true;
 }
 

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// server_node.js HOW PORT ORIGIN: node's http server; calls by
+//   agent      http.get over kept connections
+//   noagent    http.get, a connection a call
+//   limited    http.get over two connections at most, a call a request
+//   fetch      the global fetch
+const http = require('http');
+const [how, port, origin] = process.argv.slice(2);
+
+const agent = how === 'noagent' ? false
+	: new http.Agent({ keepAlive: true, maxSockets: how === 'limited' ? 2 : Infinity });
+
+function get(path) {
+	return new Promise((resolve, reject) => {
+		http.get({ host: '127.0.0.1', port: origin, path, agent }, (r) => {
+			r.resume();
+			r.on('end', resolve);
+		}).on('error', reject);
+	});
+}
+
+async function call(n, c) {
+	const path = `/hop?n=${n}&c=${c}`;
+
+	if (how === 'fetch')
+		await (await fetch(`http://127.0.0.1:${origin}${path}`)).text();
+	else
+		await get(path);
+}
+
+http.createServer(async (request, response) => {
+	const n = new URL(request.url, 'http://x').searchParams.get('n');
+
+	for (let c = 0; c < (how === 'limited' ? 1 : 2); c++)
+		await call(n, c);
+	response.end(`n=${n}\n`);
+}).listen(port, '127.0.0.1');

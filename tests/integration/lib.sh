@@ -1,0 +1,302 @@
+# SPDX-License-Identifier: Apache-2.0
+# Sourced by the tests of this folder: a program is run without the library and with it; what it
+# says, how it exits and what it sends must be the same, and its spans as the test has them.
+#
+#   need curl                         skips the test where a program is missing
+#   origin [option...]                the server that is asked: $url, $port (see origin.py)
+#   sends CLAIM command... <<TREE     a client: output, exit code, captures at the origin, spans
+#   serves CLAIM command... <<TREE    a server: the same; the test's function `requests` asks it.
+#                                     PORT in the command is the port it is to listen on
+#   check CLAIM command...            anything else that must succeed
+#   traced SERVICE command...         only runs it under the library
+#
+# and, before a call, for the calls that follow:
+#
+#   mask='s/../../'   what differs from run to run in the program's own output (a sed script)
+#   capture_mask=RE   the same in what it sends
+#   tree_mask='s///'  the same in the spans
+#   attributes=LIST   which attributes are printed in the tree
+#   before=function   called before each of the two runs
+#   also=FILE         a library that is preloaded in both runs, below ours
+#
+# SHOW=1 prints the trees that were got; KEEP=1 leaves the folder of the test behind.
+
+set -u
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+top=$(cd "$here/../.." && pwd)
+build=${AUTOTRACE_BUILD:-$top/build}
+library=$build/libautotrace.so
+autotrace=$build/autotrace
+dir=$(mktemp -d)
+spans=$dir/spans.jsonl
+failed=0
+running=
+mask=
+capture_mask=
+tree_mask=
+attributes=http.response.status_code,url.full,url.path,error.type
+before=:
+also=
+
+# Nothing of the caller's environment or home may tell in the result.
+for name in $(compgen -e); do
+	case $name in
+	OTEL_* | TRACE* | BAGGAGE | LD_* | *_proxy | *_PROXY | PYTHON* | NODE_* | JAVA_* | RUBY* | PERL* | GIT_*)
+		unset "$name" ;;
+	AUTOTRACE_BUILD) ;;
+	AUTOTRACE_*) unset "$name" ;;
+	esac
+done
+export LC_ALL=C TZ=UTC HOME=$dir
+
+leave() {
+	stop $running
+	if [ "${KEEP:-}" ]; then echo "kept: $dir"; else rm -rf "$dir"; fi
+	exit $failed
+}
+trap leave EXIT
+trap 'failed=1; exit' INT TERM HUP
+
+skip() {
+	echo "$*"
+	failed=77
+	exit
+}
+
+need() {
+	for program; do command -v "$program" >/dev/null || skip "$program is not installed"; done
+}
+
+need /usr/bin/python3 "${CC:-cc}"
+[ -f "$library" ] || skip "$library is not built"
+[ -x "$autotrace" ] || skip "$autotrace is not built"
+
+# wait_for SECONDS command...: until it succeeds
+wait_for() {
+	local end=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		[ $SECONDS -lt $end ] || return 1
+		sleep 0.05
+	done
+}
+
+free_port() {
+	/usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+# Asked of the kernel: a connection made to find out would be one that the server sees.
+listens() {
+	grep -qi ":$(printf %04X "$1") [0-9A-F:]* 0A " /proc/net/tcp /proc/net/tcp6
+}
+
+is_silent() {
+	! listens "$1"
+}
+
+# stop PID...: as a service manager does; status of the last in $status
+stop() {
+	local pid
+	for pid; do kill "$pid" 2>/dev/null; done
+	for pid; do
+		wait_for 10 is_gone "$pid" || { echo "had to be killed: $pid"; failed=1; kill -9 "$pid"; }
+		wait "$pid" 2>/dev/null
+		status=$?
+		running=${running/ $pid/}
+	done
+}
+
+is_gone() {
+	[ ! -e "/proc/$1" ] || grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null
+}
+
+# ready PORT PID: waits until somebody listens there
+ready() {
+	wait_for 20 listens_or_gone "$@"
+	listens "$1" && return
+	echo "nobody listens on port $1"
+	return 1
+}
+
+listens_or_gone() {
+	listens "$1" || is_gone "$2"
+}
+
+plain() {
+	env ${also:+LD_PRELOAD="$also"} "$@"
+}
+
+traced() {
+	local service=$1
+	shift
+	env LD_PRELOAD="$library${also:+ $also}" OTEL_TRACES_EXPORTER=otlp/file \
+		AUTOTRACE_FILE="$spans" OTEL_BSP_SCHEDULE_DELAY=50 AUTOTRACE_EXIT_FLUSH_MS=5000 \
+		${service:+OTEL_SERVICE_NAME="$service"} "$@"
+}
+
+# program NAME [flag...]: programs/NAME.c compiled, its path in $program
+program() {
+	local name=$1
+	shift
+	mkdir -p "$build/tests"
+	program=$build/tests/$name
+	"${CC:-cc}" -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -pthread -o "$dir/$name" \
+		"$here/programs/$name.c" "$@" && mv "$dir/$name" "$program" || exit
+}
+
+# ---- what was got and what was expected --------------------------------------------------------
+
+tell() { # CLAIM WHETHER
+	if [ "$2" = 0 ]; then
+		echo "ok      $1"
+	else
+		echo "FAILED  $1"
+		failed=1
+	fi
+}
+
+check() {
+	local claim=$1
+	shift
+	"$@"
+	tell "$claim" $?
+}
+
+same() { # WHAT PLAIN TRACED
+	cmp -s "$2" "$3" && return
+	echo "  $1, without the library and with it:"
+	diff -a -u "$2" "$3" | sed 1,2d | cut -c1-300 | head -n 40 | sed 's/^/  /'
+	return 1
+}
+
+tree() {
+	[ -s "$spans" ] || return
+	"$autotrace" show --tree --mask-ports --attributes "$attributes" "$spans" | sed -E -e "$tree_mask"
+}
+
+tree_is_there() {
+	tree >"$dir/got" 2>&1
+	cmp -s "$dir/want" "$dir/got"
+}
+
+same_tree() {
+	[ "${SHOW:-}" ] && cat "$dir/got"
+	cmp -s "$dir/want" "$dir/got" && return
+	echo "  the spans that were to be, and those that were:"
+	diff -u "$dir/want" "$dir/got" | sed 1,3d | sed 's/^/  /'
+	return 1
+}
+
+masked() { # FILE, in place; the interpreters' own pids and the ports of this run too
+	sed -E -e "$mask" -i "$1"
+}
+
+# ---- clients -----------------------------------------------------------------------------------
+
+origin() {
+	mkdir -p "$dir/origin/captured"
+	/usr/bin/python3 "$here/origin.py" "$dir/origin" "$@" &
+	running="$running $!"
+	wait_for 10 test -e "$dir/origin/port" || skip "the origin does not start"
+	port=$(cat "$dir/origin/port")
+	url=http://127.0.0.1:$port
+}
+
+all_captured() {
+	! compgen -G "$dir/origin/captured/*.open" >/dev/null
+}
+
+# run_client HOW command...: leaves out, err, status and the captures in $dir/HOW
+run_client() {
+	local how=$1 to=$dir/$1
+	shift
+	rm -rf "$to"
+	mkdir -p "$to"
+	$before
+	if [ "$how" = traced ]; then
+		traced "" "$@" >"$to/out" 2>"$to/err" </dev/null
+	else
+		plain "$@" >"$to/out" 2>"$to/err" </dev/null
+	fi
+	echo $? >"$to/status"
+	masked "$to/out"
+	masked "$to/err"
+	[ -d "$dir/origin" ] || return
+	wait_for 10 all_captured
+	mv "$dir/origin/captured" "$to/captured"
+	mkdir "$dir/origin/captured"
+}
+
+same_captures() {
+	[ -d "$dir/origin" ] || return 0
+	/usr/bin/python3 "$here/captures.py" "$dir/plain/captured" "$dir/traced/captured" "$spans" \
+		${capture_mask:+--mask "$capture_mask"}
+}
+
+sends() {
+	local claim=$1 good=0
+	shift
+	cat >"$dir/want"
+	rm -f "$spans"
+	run_client plain "$@"
+	run_client traced "$@"
+	same "standard output" "$dir"/{plain,traced}/out || good=1
+	same "standard error" "$dir"/{plain,traced}/err || good=1
+	same "exit code" "$dir"/{plain,traced}/status || good=1
+	same_captures || good=1
+	wait_for 2 tree_is_there
+	same_tree || good=1
+	[ "${SHOW:-}" ] && { echo "exit code $(cat "$dir/plain/status"):"; head -c 300 "$dir/plain/out" "$dir/plain/err"; }
+	tell "$claim" $good
+}
+
+# ---- servers -----------------------------------------------------------------------------------
+
+ask() {
+	/usr/bin/python3 "$here/probe.py" "$port" "$@"
+	echo
+}
+
+run_server() {
+	local how=$1 to=$dir/$1
+	shift
+	rm -rf "$to"
+	mkdir -p "$to"
+	$before
+	if [ "$how" = traced ]; then
+		traced server "$@" >"$to/out" 2>"$to/err" </dev/null &
+	else
+		plain "$@" >"$to/out" 2>"$to/err" </dev/null &
+	fi
+	local server=$!
+	running="$running $server"
+	if ready "$port" "$server"; then
+		requests >"$to/answers" 2>&1
+		[ "$how" = traced ] && wait_for 4 tree_is_there
+	fi
+	stop "$server"
+	echo $status >"$to/status"
+	wait_for 5 is_silent "$port" || echo "port $port is still listened on"
+	masked "$to/out"
+	masked "$to/err"
+	sed -E -e 's/^Date: .*/Date: DATE\r/I' -e "$mask" -i "$to/answers"
+}
+
+serves() {
+	local claim=$1 good=0
+	shift
+	cat >"$dir/want"
+	rm -f "$spans"
+	port=${server_port:-$(free_port)}
+	set -- "${@//PORT/$port}"
+	run_server plain "$@"
+	run_server traced "$@"
+	same "the answers" "$dir"/{plain,traced}/answers || good=1
+	same "standard output" "$dir"/{plain,traced}/out || good=1
+	same "standard error" "$dir"/{plain,traced}/err || good=1
+	same "exit code" "$dir"/{plain,traced}/status || good=1
+	wait_for 2 tree_is_there
+	same_tree || good=1
+	[ "${SHOW:-}" ] && { cat "$dir/plain/answers"; echo "exit code $(cat "$dir/plain/status"):"; head -c 300 "$dir/plain/out" "$dir/plain/err"; }
+	tell "$claim" $good
+}
