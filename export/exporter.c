@@ -203,9 +203,11 @@ static bool batch_is_due(uint64_t *due_ms)
 	uint64_t now;
 
 	if (!count) {
+		/* not both: while pages are given back, the ring does not look empty */
 		if (stopping())
 			ring_bell(&ex.done);
-		atr_ring_trim(ex.ring);
+		else
+			atr_ring_trim(ex.ring);
 		atomic_store(&ex.idle, 1);
 		if (!atr_ring_count(ex.ring))
 			futex_wait(&ex.bell, bell, NULL);

@@ -19,21 +19,20 @@ static size_t sequence(const unsigned char *at, size_t len)
 	return n;
 }
 
-size_t atr_text_clean(const char *text, size_t len, size_t characters_max, struct atr_buf *out)
+size_t atr_text_clean(const char *text, size_t len, size_t characters_max, char *out)
 {
 	const unsigned char *at = (const unsigned char *)text;
-	size_t done = 0, characters = 0, begin = out->len;
+	size_t done = 0, characters = 0;
+	char *to = out;
 
 	while (done < len && characters++ < characters_max) {
 		size_t n = sequence(at + done, len - done);
 
-		if (n)
-			atr_buf_put(out, at + done, n);
-		else
-			atr_buf_put(out, "\xef\xbf\xbd", 3); /* U+FFFD */
+		memcpy(to, n ? (const char *)at + done : "\xef\xbf\xbd", n ? n : 3); /* U+FFFD */
+		to += n ? n : 3;
 		done += n ? n : 1;
 	}
-	return out->len - begin;
+	return (size_t)(to - out);
 }
 
 bool atr_text_is_plain(const char *text, size_t len)

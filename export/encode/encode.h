@@ -28,11 +28,11 @@ struct atr_encoder {
 };
 
 /*
- * Appends text as valid UTF-8 of at most so many characters; what is no UTF-8 is
- * replaced, a byte by a U+FFFD. Returns the bytes appended. _is_plain: it is
- * ASCII, and can be taken as it is.
+ * Writes text as valid UTF-8 of at most so many characters; what is no UTF-8 is
+ * replaced, a byte by a U+FFFD, so that `out` has room for 3 * len bytes. Returns
+ * the bytes written. _is_plain: it is ASCII, and can be taken as it is.
  */
-size_t atr_text_clean(const char *text, size_t len, size_t characters_max, struct atr_buf *out);
+size_t atr_text_clean(const char *text, size_t len, size_t characters_max, char *out);
 bool atr_text_is_plain(const char *text, size_t len);
 
 extern const struct atr_encoder atr_encoder_otlp_pb;

@@ -44,18 +44,14 @@ static void put_number(cJSON *to, const char *key, int64_t value)
 /* Text as a string of its own, ended by a NUL, clean and within the limit; "" when memory failed. */
 static const char *text_of(const char *at, size_t len, size_t limit)
 {
-	struct atr_buf b = { 0 };
 	char *out;
 
-	/* a NUL would end it early: cJSON's strings have none */
-	atr_text_clean(at, strnlen(at, len), limit, &b);
-	out = b.failed ? NULL : atr_arena_malloc(b.len + 1);
-	if (out) {
-		memcpy(out, b.at, b.len);
-		out[b.len] = 0;
-	}
-	atr_buf_release(&b);
-	return out ? out : "";
+	len = strnlen(at, len); /* a NUL would end it early: cJSON's strings have none */
+	out = atr_arena_malloc(3 * len + 1);
+	if (!out)
+		return "";
+	out[atr_text_clean(at, len, limit, out)] = 0;
+	return out;
 }
 
 static const char *plain_text(struct atr_str s)

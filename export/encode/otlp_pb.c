@@ -15,7 +15,8 @@ static void put_text(struct atr_buf *out, char tag, const char *text, size_t len
 		return;
 	}
 	at = atr_pb_open(out, tag);
-	atr_text_clean(text, len, limit, out);
+	if (atr_buf_room(out, 3 * len))
+		out->len += atr_text_clean(text, len, limit, out->at + out->len);
 	atr_pb_close(out, at);
 }
 

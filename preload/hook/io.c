@@ -42,6 +42,13 @@ static ssize_t send_iov(int fd, struct iovec *iov, int nr, int flags, const stru
 	return REAL(sendmsg)(fd, &msg, flags);
 }
 
+/* The number stands for another thing by now: it was closed past us, and opened anew. */
+static ssize_t not_a_socket(int fd, const struct iovec *iov, int nr)
+{
+	atr_conn_closing(fd);
+	return REAL(writev)(fd, iov, nr);
+}
+
 /*
  * Sends pieces until the program's bytes are sent or the kernel takes no more.
  * When it took nothing but bytes of ours, the call is made again: its answer is
@@ -61,6 +68,8 @@ static ssize_t send_pieces(uint64_t word, int fd, const struct iovec *iov, int n
 		if (piece->is_plain)
 			piece->nr_iov = gather(iov, nr, done, piece->iov);
 		raw = send_iov(fd, piece->iov, piece->nr_iov, flags, done ? NULL : original);
+		if (raw < 0 && errno == ENOTSOCK && !done && !original)
+			return not_a_socket(fd, iov, nr);
 		n = atr_conn_sent(word, fd, iov, nr, piece, raw);
 		if (n < 0)
 			return done ? (ssize_t)done : -1;

@@ -10,13 +10,51 @@
 
 /* Opening, closing and copying of descriptors. */
 
+/* A new descriptor: what we knew of its number is over, however it was closed. */
+static int opened(int fd)
+{
+	if (fd >= 0 && __builtin_expect(atr_fd(fd) != 0, 0))
+		atr_conn_closing(fd);
+	return fd;
+}
+
+HOOK int socket(int family, int type, int protocol)
+{
+	return opened(REAL(socket)(family, type, protocol));
+}
+
+HOOK int socketpair(int family, int type, int protocol, int fds[2])
+{
+	int result = REAL(socketpair)(family, type, protocol, fds);
+
+	if (result == 0) {
+		opened(fds[0]);
+		opened(fds[1]);
+	}
+	return result;
+}
+
+/* libuv closes by number, lest the call be a cancellation point. */
+HOOK long syscall(long number, ...)
+{
+	va_list args;
+	long a[6];
+
+	va_start(args, number);
+	for (int i = 0; i < 6; i++)
+		a[i] = va_arg(args, long);
+	va_end(args);
+	if (number == SYS_close && __builtin_expect(atr_fd((int)a[0]) != 0, 0))
+		atr_conn_closing((int)a[0]);
+	return REAL(syscall)(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
 HOOK int connect(int fd, __CONST_SOCKADDR_ARG address, socklen_t len)
 {
 	const struct sockaddr *to = address.__sockaddr__;
 	uint64_t start_ns = atr_conn_connecting(to, len);
 	int result;
 
-	/* a descriptor that was closed behind our back: it is another one now */
 	result = REAL(connect)(fd, address, len);
 	if (start_ns)
 		atr_conn_connected(fd, to, len, start_ns, result);
@@ -200,7 +238,7 @@ HOOK int getsockopt(int fd, int level, int option, void *value, socklen_t *len)
 
 HOOK int eventfd(unsigned count, int flags)
 {
-	int fd = REAL(eventfd)(count, flags);
+	int fd = opened(REAL(eventfd)(count, flags));
 
 	if (fd >= 0)
 		atr_conn_carrier(-1, fd);
@@ -212,7 +250,7 @@ HOOK int pipe(int fds[2])
 	int result = REAL(pipe)(fds);
 
 	if (result == 0)
-		atr_conn_carrier(fds[0], fds[1]);
+		atr_conn_carrier(opened(fds[0]), opened(fds[1]));
 	return result;
 }
 
@@ -221,6 +259,6 @@ HOOK int pipe2(int fds[2], int flags)
 	int result = REAL(pipe2)(fds, flags);
 
 	if (result == 0)
-		atr_conn_carrier(fds[0], fds[1]);
+		atr_conn_carrier(opened(fds[0]), opened(fds[1]));
 	return result;
 }
