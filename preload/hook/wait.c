@@ -10,7 +10,9 @@
  */
 
 /* glibc declares poll's set as written only; its descriptors are read all the same */
+#ifndef __clang__
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 
 #define LOOK_AT 64 /* descriptors of a set; larger ones are those of loops in any case */
 
@@ -91,35 +93,63 @@ HOOK int __ppoll_chk(struct pollfd *fds, nfds_t nr, const struct timespec *timeo
 	return got;
 }
 
-static void before_select(int nr, const fd_set *readable)
+/* The connections among a few descriptors waited on: select says nothing of them in the end. */
+struct watched {
+	int fd[4];
+	int nr;
+};
+
+static void before_select(int nr, const fd_set *readable, struct watched *conns)
 {
 	int watched = 0;
 	bool for_work = false;
 
+	conns->nr = 0;
 	if (!atr_fds || !readable)
 		return;
 	for (int fd = 0; fd < nr && fd < FD_SETSIZE; fd++) {
-		if (!FD_ISSET(fd, readable))
-			continue;
-		watched++;
-		for_work = for_work || (atr_fd(fd) && atr_conn_awaits_work(atr_fd(fd)));
+		uint64_t word = FD_ISSET(fd, readable) ? atr_fd(fd) : 0;
+
+		watched += FD_ISSET(fd, readable) != 0;
+		for_work = for_work || (word && atr_conn_awaits_work(word));
+		if (atr_fd_is_conn(word) && conns->nr < 4)
+			conns->fd[conns->nr++] = fd;
 	}
 	if (for_work)
 		goes_idle(watched > 1);
 }
 
+static void after_select(const struct watched *conns, bool has_limit, int got)
+{
+	if (got == 0 && has_limit)
+		for (int i = 0; i < conns->nr; i++)
+			atr_conn_wait_timed_out(conns->fd[i]);
+}
+
 HOOK int select(int nr, fd_set *readable, fd_set *writable, fd_set *exceptional,
 		struct timeval *timeout)
 {
-	before_select(nr, readable);
-	return REAL(select)(nr, readable, writable, exceptional, timeout);
+	/* looked at before: the kernel writes what is left of it */
+	bool has_limit = timeout && (timeout->tv_sec || timeout->tv_usec);
+	struct watched conns;
+	int got;
+
+	before_select(nr, readable, &conns);
+	got = REAL(select)(nr, readable, writable, exceptional, timeout);
+	after_select(&conns, has_limit, got);
+	return got;
 }
 
 HOOK int pselect(int nr, fd_set *readable, fd_set *writable, fd_set *exceptional,
 		 const struct timespec *timeout, const sigset_t *mask)
 {
-	before_select(nr, readable);
-	return REAL(pselect)(nr, readable, writable, exceptional, timeout, mask);
+	struct watched conns;
+	int got;
+
+	before_select(nr, readable, &conns);
+	got = REAL(pselect)(nr, readable, writable, exceptional, timeout, mask);
+	after_select(&conns, timeout && (timeout->tv_sec || timeout->tv_nsec), got);
+	return got;
 }
 
 HOOK int epoll_ctl(int set, int operation, int fd, struct epoll_event *event)

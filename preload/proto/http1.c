@@ -93,45 +93,12 @@ static inline block not_letter(block b)
 	return ~((block)((b | 0x20) - 'a' < 26) | equal(b, '-'));
 }
 
-/*
- * The first byte at or after `at` that `stops` tells. A head ends with LF, which
- * stops all: the answer is below len. Near the end the last whole block is
- * taken and the bytes before `at` are shifted out, so nothing behind is read.
- */
-static inline __attribute__((always_inline)) size_t find(const char *head, size_t len, size_t at,
-							 block (*stops)(block))
-{
-	uint64_t found;
-
-	for (; at + BLOCK <= len; at += BLOCK) {
-		found = marks(stops(load(head + at)));
-		if (found)
-			return at + (size_t)__builtin_ctzll(found) / MARK_BITS;
-	}
-	found = marks(stops(load(head + len - BLOCK))) >> ((at + BLOCK - len) * MARK_BITS);
-	return at + (size_t)__builtin_ctzll(found) / MARK_BITS;
-}
-
 /* RFC 9110 5.6.2: letters, digits and !#$%&'*+-.^_`|~ */
 static const bool is_token[256] = {
 	['!'] = true, ['#' ... '\''] = true, ['*'] = true, ['+'] = true, ['-'] = true,
 	['.'] = true, ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['^' ... 'z'] = true,
 	['|'] = true, ['~'] = true,
 };
-
-static inline size_t token_end(const char *bytes, size_t len, size_t at)
-{
-	while (at < len && is_token[(uint8_t)bytes[at]])
-		at++;
-	return at;
-}
-
-/* The same within a head, for names: most are letters and hyphens. */
-static inline size_t name_end(const char *head, size_t len, size_t at)
-{
-	at = find(head, len, at, not_letter);
-	return head[at] == ':' ? at : token_end(head, len, at);
-}
 
 static inline bool is_digit(char c)
 {
@@ -187,11 +154,12 @@ static enum atr_http1_guess guess_target(struct atr_str method, const char *byte
 enum atr_http1_guess atr_http1_guess_request(const char *bytes, size_t len)
 {
 	enum atr_http1_guess guess;
-	size_t end;
+	size_t end = 0;
 
 	if (len > GUESS_MAX)
 		len = GUESS_MAX;
-	end = token_end(bytes, len, 0);
+	while (end < len && is_token[(uint8_t)bytes[end]])
+		end++;
 	if (end > METHOD_MAX)
 		return ATR_HTTP1_NO;
 	if (end == len)
@@ -346,10 +314,46 @@ struct facts {
 	bool opt_close, opt_keep_alive, opt_upgrade; /* Connection: */
 };
 
-static inline bool ends_line(const char *head, size_t at)
+/*
+ * Inside a head nothing needs its length at each byte: the head's last byte is
+ * an LF, which is no token character, no text and no part of a target, so every
+ * search stops there at the latest, and where there is a CR there is a next byte.
+ *
+ * find() gives the first byte from `at` on that `stops` tells. `last` is where
+ * the head's last whole block begins; behind it that block is taken again and
+ * the bytes before `at` are shifted out.
+ */
+static inline __attribute__((always_inline)) const char *
+find(const char *at, const char *last, block (*stops)(block))
 {
-	/* a head's last byte is LF: where there is a CR there is a next byte */
-	return head[at] == '\r' && head[at + 1] == '\n';
+	uint64_t found;
+
+	for (; at <= last; at += BLOCK) {
+		found = marks(stops(load(at)));
+		if (found)
+			return at + __builtin_ctzll(found) / MARK_BITS;
+	}
+	found = marks(stops(load(last))) >> ((at - last) * MARK_BITS);
+	return at + __builtin_ctzll(found) / MARK_BITS;
+}
+
+static inline const char *token_end(const char *at)
+{
+	while (is_token[(uint8_t)*at])
+		at++;
+	return at;
+}
+
+/* The same for names, which are mostly letters and hyphens. */
+static inline const char *name_end(const char *at, const char *last)
+{
+	at = find(at, last, not_letter);
+	return *at == ':' ? at : token_end(at);
+}
+
+static inline bool ends_line(const char *at)
+{
+	return at[0] == '\r' && at[1] == '\n';
 }
 
 static inline uint64_t load64(const char *at)
@@ -370,10 +374,10 @@ static inline uint32_t load32(const char *at)
 
 /*
  * Whether `name` is `lower`, which is as long, in any case. Setting 0x20 makes
- * letters small and leaves '-' alone; of other token characters it makes
- * neither, so for a token the answer is exact.
+ * letters small and leaves hyphens and digits alone; what else it would make
+ * one of these is no text, so for names and values the answer is exact.
  */
-static inline bool same_name(const char *name, const char *lower, size_t len)
+static inline bool same_letters(const char *name, const char *lower, size_t len)
 {
 	const uint64_t small = UINT64_C(0x2020202020202020);
 	uint64_t differ = 0;
@@ -386,49 +390,46 @@ static inline bool same_name(const char *name, const char *lower, size_t len)
 	return (differ | ((load64(name + len - 8) | small) ^ load64(lower + len - 8))) == 0;
 }
 
-#define NAMED(name, lower) same_name((name).at, lower, sizeof(lower) - 1)
+/* The literal has 4 characters at least; NAMED is for names of its length. */
+#define NAMED(name, lower) same_letters((name).at, lower, sizeof(lower) - 1)
+#define IS(str, lower) ((str).len == sizeof(lower) - 1 && NAMED(str, lower))
 
-/* Takes the next item off a comma-separated list. False when nothing is left. */
-static bool next_item(struct atr_str *list, struct atr_str *item)
+/* Takes the first item off a comma-separated list, which is absent after its last. */
+static struct atr_str take_item(struct atr_str *list)
 {
-	const char *comma;
+	struct atr_str item = { list->at, 0 };
 
-	if (!list->at)
-		return false;
-	comma = memchr(list->at, ',', list->len);
-	*item = *list;
-	if (comma) {
-		item->len = (size_t)(comma - list->at);
-		list->at += item->len + 1;
-		list->len -= item->len + 1;
-	} else {
+	while (item.len < list->len && item.at[item.len] != ',')
+		item.len++;
+	if (item.len < list->len)
+		*list = (struct atr_str){ item.at + item.len + 1, list->len - item.len - 1 };
+	else
 		*list = (struct atr_str){ 0 };
-	}
-	*item = atr_str_trim(*item);
-	return true;
+	return atr_str_trim(item);
 }
 
 static void note_connection(struct facts *facts, struct atr_str options)
 {
-	struct atr_str option;
+	while (options.at) {
+		struct atr_str option = take_item(&options);
 
-	while (next_item(&options, &option)) {
-		if (atr_str_equal_nocase(option, ATR_STR("close")))
+		if (IS(option, "close"))
 			facts->opt_close = true;
-		else if (atr_str_equal_nocase(option, ATR_STR("keep-alive")))
+		else if (IS(option, "keep-alive"))
 			facts->opt_keep_alive = true;
-		else if (atr_str_equal_nocase(option, ATR_STR("upgrade")))
+		else if (IS(option, "upgrade"))
 			facts->opt_upgrade = true;
 	}
 }
 
 static void note_expect(struct facts *facts, struct atr_str expectations)
 {
-	struct atr_str item;
+	while (expectations.at) {
+		struct atr_str expectation = take_item(&expectations);
 
-	while (next_item(&expectations, &item))
-		if (atr_str_equal_nocase(item, ATR_STR("100-continue")))
+		if (IS(expectation, "100-continue"))
 			facts->out->expect_continue = true;
+	}
 }
 
 static bool note_length(struct facts *facts, struct atr_str digits)
@@ -454,23 +455,22 @@ static bool note_length(struct facts *facts, struct atr_str digits)
  */
 static bool note_coding(struct facts *facts, struct atr_str codings)
 {
-	struct atr_str coding;
+	while (codings.at) {
+		struct atr_str coding = take_item(&codings);
 
-	while (next_item(&codings, &coding)) {
 		if (facts->chunked || coding.len == 0 ||
-		    token_end(coding.at, coding.len, 0) != coding.len)
+		    token_end(coding.at) != coding.at + coding.len)
 			return false;
 		facts->has_coding = true;
-		facts->chunked = atr_str_equal_nocase(coding, ATR_STR("chunked"));
+		facts->chunked = IS(coding, "chunked");
 	}
 	return true;
 }
 
-static inline bool keep_first(struct atr_str *kept, struct atr_str value)
+static inline void keep_first(struct atr_str *kept, struct atr_str value)
 {
 	if (!kept->at)
 		*kept = value;
-	return true;
 }
 
 /* Most names are told apart by their length alone. False: the field breaks the head. */
@@ -523,92 +523,91 @@ static inline bool note_field(struct facts *facts, struct atr_str name, struct a
 	return true;
 }
 
-/* One header line at *at, which is below len; *at moves behind its LF. */
-static inline __attribute__((always_inline)) bool read_field(const char *head, size_t len, size_t *at, struct atr_pair *field)
+/* One header line. Returns the next line, NULL when this one is not well-formed. */
+static inline __attribute__((always_inline)) const char *
+read_field(const char *line, const char *last, struct atr_pair *field)
 {
-	size_t colon = name_end(head, len, *at);
-	size_t start = colon + 1, end;
+	const char *colon = name_end(line, last);
+	const char *value = colon + 1, *end, *next;
 
-	if (colon == *at || head[colon] != ':')
-		return false;
-	end = find(head, len, start, not_text);
-	if (!ends_line(head, end))
-		return false;
-	field->name = (struct atr_str){ head + *at, colon - *at };
-	*at = end + 2;
-	while (is_blank(head[start]))
-		start++;
-	while (end > start && is_blank(head[end - 1]))
+	if (colon == line || *colon != ':')
+		return NULL;
+	end = find(value, last, not_text);
+	if (!ends_line(end))
+		return NULL;
+	next = end + 2;
+	while (is_blank(*value))
+		value++;
+	while (end > value && is_blank(end[-1]))
 		end--;
-	field->value = (struct atr_str){ head + start, end - start };
-	return true;
+	field->name = (struct atr_str){ line, (size_t)(colon - line) };
+	field->value = (struct atr_str){ value, (size_t)(end - value) };
+	return next;
 }
 
-/* Reads all header lines from `at` on; the blank line must be the head's last. */
-static bool read_fields(struct facts *facts, const char *head, size_t len, size_t at)
+/* Reads the header lines from `line` to the blank line, which must be the head's last. */
+static bool read_fields(struct facts *facts, const char *head, size_t len, const char *line)
 {
-	struct atr_http1_head *out = facts->out;
+	const char *blank = head + len - 2, *last = head + len - BLOCK;
 	struct atr_pair field;
+	uint32_t nr_fields = 0;
 
-	out->fields_at = (uint32_t)at;
-	while (at < len && head[at] != '\r') {
-		if (!read_field(head, len, &at, &field) ||
-		    !note_field(facts, field.name, field.value))
+	facts->out->fields_at = (uint32_t)(line - head);
+	while (line < blank) {
+		line = read_field(line, last, &field);
+		if (!line || !note_field(facts, field.name, field.value))
 			return false;
-		out->nr_fields++;
+		nr_fields++;
 	}
-	out->blank_at = (uint32_t)at;
-	return at + 2 == len;
+	facts->out->nr_fields = nr_fields;
+	facts->out->blank_at = (uint32_t)(blank - head);
+	return line == blank;
 }
 
-/* "HTTP/1.0" or "HTTP/1.1" at `at`, within a head of `len` bytes. */
-static inline bool read_version(const char *head, size_t len, size_t at, uint8_t *minor)
+/* "HTTP/1.0" or "HTTP/1.1" and nothing else up to `end`. */
+static inline bool read_version(const char *at, const char *end, uint8_t *minor)
 {
-	if (len - at < 8 || memcmp(head + at, "HTTP/1.", 7) != 0)
+	if (end - at != 8 || memcmp(at, "HTTP/1.", 7) != 0)
 		return false;
-	*minor = (uint8_t)(head[at + 7] - '0');
+	*minor = (uint8_t)(at[7] - '0');
 	return *minor <= 1;
 }
 
-/* Returns where the header lines begin, 0 when the line is not one. */
-static size_t read_request_line(const char *head, size_t len, struct atr_http1_head *out)
+/* Returns the line after it, NULL when it is not well-formed. */
+static const char *read_request_line(const char *head, size_t len, struct atr_http1_head *out)
 {
-	size_t method_end = token_end(head, len, 0);
-	size_t target_end;
+	const char *last = head + len - BLOCK;
+	const char *method_end = token_end(head), *target = method_end + 1;
+	const char *target_end, *end;
 
-	if (method_end == 0 || method_end > METHOD_MAX || head[method_end] != ' ')
-		return 0;
-	target_end = find(head, len, method_end + 1, not_target);
-	if (target_end == method_end + 1 || head[target_end] != ' ' ||
-	    !read_version(head, len, target_end + 1, &out->minor) ||
-	    !ends_line(head, target_end + 9))
-		return 0;
-	out->method = (struct atr_str){ head, method_end };
-	out->target = (struct atr_str){ head + method_end + 1, target_end - method_end - 1 };
-	return target_end + 11;
+	if (method_end == head || method_end - head > METHOD_MAX || *method_end != ' ')
+		return NULL;
+	target_end = find(target, last, not_target);
+	if (target_end == target || *target_end != ' ')
+		return NULL;
+	end = find(target_end + 1, last, not_target);
+	if (!read_version(target_end + 1, end, &out->minor) || !ends_line(end))
+		return NULL;
+	out->method = (struct atr_str){ head, (size_t)(method_end - head) };
+	out->target = (struct atr_str){ target, (size_t)(target_end - target) };
+	return end + 2;
 }
 
 /*
  * As read_request_line. The SP before an absent reason may be missing too: many
  * servers leave it out, and nobody reads such a line differently.
  */
-static size_t read_status_line(const char *head, size_t len, struct atr_http1_head *out)
+static const char *read_status_line(const char *head, size_t len, struct atr_http1_head *out)
 {
-	size_t end;
+	const char *code = head + 9, *end = code + 3;
 
-	if (!read_version(head, len, 0, &out->minor) || head[8] != ' ' || !is_digit(head[9]) ||
-	    head[9] == '0' || !is_digit(head[10]) || !is_digit(head[11]))
-		return 0;
-	out->status = (uint16_t)((head[9] - '0') * 100 + (head[10] - '0') * 10 + (head[11] - '0'));
-	end = head[12] == ' ' ? find(head, len, 13, not_text) : 12;
-	return ends_line(head, end) ? end + 2 : 0;
-}
-
-/* What find() and ends_line() rely on. */
-static inline bool is_head_shaped(const char *head, size_t len)
-{
-	return len >= HEAD_MIN && len <= ATR_HTTP1_HEAD_MAX &&
-	       memcmp(head + len - 4, "\r\n\r\n", 4) == 0;
+	if (!read_version(head, head + 8, &out->minor) || head[8] != ' ' || !is_digit(code[0]) ||
+	    code[0] == '0' || !is_digit(code[1]) || !is_digit(code[2]))
+		return NULL;
+	out->status = (uint16_t)((code[0] - '0') * 100 + (code[1] - '0') * 10 + (code[2] - '0'));
+	if (*end == ' ')
+		end = find(end + 1, head + len - BLOCK, not_text);
+	return ends_line(end) ? end + 2 : NULL;
 }
 
 /* What holds for both kinds of message; false when the fields contradict each other. */
@@ -624,6 +623,20 @@ static bool settle(struct facts *facts)
 	return true;
 }
 
+typedef const char *read_start_line(const char *head, size_t len, struct atr_http1_head *out);
+
+/* All of a head but its framing. The first checks are what find() and the start lines rest on. */
+static inline __attribute__((always_inline)) bool read_head(struct facts *facts, const char *head,
+							    size_t len, read_start_line *read)
+{
+	const char *fields;
+
+	if (len < HEAD_MIN || len > ATR_HTTP1_HEAD_MAX || memcmp(head + len - 4, "\r\n\r\n", 4))
+		return false;
+	fields = read(head, len, facts->out);
+	return fields && read_fields(facts, head, len, fields) && settle(facts);
+}
+
 static void set_framing(struct atr_http1_head *out, enum atr_http1_framing framing)
 {
 	out->framing = framing;
@@ -636,13 +649,9 @@ static void set_framing(struct atr_http1_head *out, enum atr_http1_framing frami
 bool atr_http1_parse_request(const char *head, size_t len, struct atr_http1_head *out)
 {
 	struct facts facts = { .out = out };
-	size_t fields_at;
 
 	*out = (struct atr_http1_head){ .is_response = false };
-	if (!is_head_shaped(head, len))
-		return false;
-	fields_at = read_request_line(head, len, out);
-	if (!fields_at || !read_fields(&facts, head, len, fields_at) || !settle(&facts))
+	if (!read_head(&facts, head, len, read_request_line))
 		return false;
 	if (facts.nr_hosts > 1 || (facts.nr_hosts == 0 && out->minor == 1))
 		return false;
@@ -679,13 +688,9 @@ bool atr_http1_parse_response(const char *head, size_t len, bool to_head, bool t
 			      struct atr_http1_head *out)
 {
 	struct facts facts = { .out = out };
-	size_t fields_at;
 
 	*out = (struct atr_http1_head){ .is_response = true };
-	if (!is_head_shaped(head, len))
-		return false;
-	fields_at = read_status_line(head, len, out);
-	if (!fields_at || !read_fields(&facts, head, len, fields_at) || !settle(&facts))
+	if (!read_head(&facts, head, len, read_status_line))
 		return false;
 	set_framing(out, response_framing(&facts, to_head, to_connect));
 	return true;
@@ -693,11 +698,11 @@ bool atr_http1_parse_response(const char *head, size_t len, bool to_head, bool t
 
 bool atr_http1_next_field(const char *head, size_t len, uint32_t *at, struct atr_pair *field)
 {
-	size_t next = *at;
+	const char *line = head + *at;
 
-	if (next >= len || !read_field(head, len, &next, field))
+	if (line == head + len - 2)
 		return false;
-	*at = (uint32_t)next;
+	*at = (uint32_t)(read_field(line, head + len - BLOCK, field) - head);
 	return true;
 }
 

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The commands themselves, each in a process of its own. */
+#include "tests/unit/tools.h"
+
+#include "tools/commands.h"
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct ended {
+	int code;
+	char out[8192], err[8192];
+};
+
+static void read_back(int fd, char *text, size_t cap)
+{
+	ssize_t n = pread(fd, text, cap - 1, 0);
+
+	text[n > 0 ? n : 0] = '\0';
+	close(fd);
+}
+
+static int scratch_file(void)
+{
+	char name[] = "/tmp/autotrace-test.XXXXXX";
+	int fd = mkstemp(name);
+
+	CHECK(fd >= 0);
+	unlink(name);
+	return fd;
+}
+
+/*
+ * Starts a command with the environment that `prepare` leaves. libc itself
+ * stands for the library: it is there, and preloading it changes nothing.
+ */
+static pid_t start(int (*command)(int, char **), char **argv, void (*prepare)(void), int out, int err)
+{
+	pid_t pid = fork();
+	int argc = 0;
+	Dl_info libc;
+
+	if (pid)
+		return pid;
+	/* what sanitizers want of a process is not for the programs it runs */
+	unsetenv("LD_PRELOAD");
+	dladdr((void *)&fread, &libc);
+	setenv("AUTOTRACE_LIBRARY", libc.dli_fname, 1);
+	unsetenv("TRACEPARENT");
+	if (prepare)
+		prepare();
+	dup2(out, STDOUT_FILENO);
+	dup2(err, STDERR_FILENO);
+	while (argv[argc])
+		argc++;
+	optind = 0;
+	argc = command(argc, argv);
+	fflush(NULL);
+	_exit(argc);
+}
+
+static struct ended finish(pid_t pid, int out, int err)
+{
+	struct ended ended;
+	int status;
+
+	CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+	ended.code = WEXITSTATUS(status);
+	read_back(out, ended.out, sizeof(ended.out));
+	read_back(err, ended.err, sizeof(ended.err));
+	return ended;
+}
+
+static struct ended run_with(void (*prepare)(void), int (*command)(int, char **), char **argv)
+{
+	int out = scratch_file(), err = scratch_file();
+
+	return finish(start(command, argv, prepare, out, err), out, err);
+}
+
+#define RUN(command, ...) run_with(NULL, command, (char *[]){ #command, __VA_ARGS__, NULL })
+#define SH(script) RUN(atr_cmd_run, "--", "/bin/sh", "-c", script)
+
+TEST(run_passes_output_and_exit_code_through)
+{
+	struct ended e = SH("echo said; echo told >&2; exit 7");
+
+	CHECK(e.code == 7);
+	CHECK(strcmp(e.out, "said\n") == 0);
+	CHECK(strncmp(e.err, "told\ntrace ", 11) == 0);
+	CHECK(strstr(e.err, " exit 7\n") && strstr(e.err, "1 span, 1 service, 1 error"));
+}
+
+TEST(run_tells_a_signal_as_a_shell_does)
+{
+	struct ended e = SH("kill -9 $$");
+
+	CHECK(e.code == 128 + SIGKILL);
+	CHECK(strstr(e.err, "exit 137 SIGKILL"));
+}
+
+TEST(run_of_what_cannot_run_says_why)
+{
+	struct ended e = RUN(atr_cmd_run, "/no/such/program");
+
+	CHECK(e.code == 127);
+	CHECK(strcmp(e.err, "autotrace: /no/such/program: No such file or directory\n") == 0);
+	e = RUN(atr_cmd_run, "/etc/passwd");
+	CHECK(e.code == 126);
+	CHECK(strcmp(e.err, "autotrace: /etc/passwd: Permission denied\n") == 0);
+}
+
+TEST(run_leads_the_program_to_its_socket_and_below_its_root)
+{
+	struct ended e = SH("echo $OTEL_TRACES_EXPORTER $OTEL_EXPORTER_OTLP_PROTOCOL "
+			    "$OTEL_BSP_SCHEDULE_DELAY; echo $OTEL_EXPORTER_OTLP_ENDPOINT; "
+			    "test -S ${OTEL_EXPORTER_OTLP_ENDPOINT#unix:} && echo there; "
+			    "echo $TRACEPARENT");
+	char *trace = strstr(e.err, "trace ") + 6, *parent = strstr(e.out, "\n00-");
+
+	CHECK(strncmp(e.out, "otlp http/protobuf 100\nunix:/", 29) == 0);
+	CHECK(strstr(e.out, ".sock\nthere\n00-"));
+	CHECK(strncmp(parent + 4, trace, 32) == 0);
+	CHECK(strcmp(parent + 4 + 32 + 18, "-03\n") != 0);
+	CHECK(parent[4 + 32 + 1 + 16 + 2] & 1);
+}
+
+static void set_user_variables(void)
+{
+	setenv("TRACEPARENT", "00-0123456789abcdef0123456789abcdef-00000000000000aa-00", 1);
+	setenv("OTEL_BSP_SCHEDULE_DELAY", "7", 1);
+	setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://elsewhere/", 1);
+	setenv("LD_PRELOAD", "/no/such/other.so", 1);
+}
+
+TEST(run_keeps_what_the_user_has_set_and_hangs_below_his_trace)
+{
+	char *argv[] = { "run", "--probes", "dns", "/bin/sh", "-c",
+			 "echo $OTEL_BSP_SCHEDULE_DELAY-$OTEL_EXPORTER_OTLP_TRACES_ENDPOINT-"
+			 "$AUTOTRACE_PROBES; echo $LD_PRELOAD; echo $TRACEPARENT",
+			 NULL };
+	struct ended e = run_with(set_user_variables, atr_cmd_run, argv);
+
+	CHECK(strncmp(e.out, "7--dns\n/", 8) == 0);
+	CHECK(strstr(e.out, ":/no/such/other.so\n00-0123456789abcdef0123456789abcdef-"));
+	CHECK(!strstr(e.out, "00000000000000aa"));
+	CHECK(strstr(e.out, "-01\n")); /* sampled now: it is to be seen */
+	CHECK(strstr(e.err, "trace 0123456789abcdef0123456789abcdef"));
+}
+
+TEST(run_hands_signals_to_the_program)
+{
+	static const int signals[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1 };
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		int out = scratch_file(), err = scratch_file();
+		char *argv[] = { "run", "/bin/sh", "-c",
+				 "trap 'echo got; exit 3' TERM INT HUP USR1; echo up; "
+				 "while :; do sleep 0.05; done",
+				 NULL };
+		pid_t pid = start(atr_cmd_run, argv, NULL, out, err);
+		struct stat st = { 0 };
+		struct ended e;
+
+		for (int waited = 0; waited < 500 && st.st_size == 0; waited++) {
+			usleep(10000);
+			fstat(out, &st);
+		}
+		CHECK(st.st_size > 0);
+		kill(pid, signals[i]);
+		e = finish(pid, out, err);
+		CHECK(e.code == 3);
+		CHECK(strcmp(e.out, "up\ngot\n") == 0);
+	}
+}
+
+TEST(run_leaves_nothing_behind_in_the_temporary_directory)
+{
+	struct ended e = SH("echo ${OTEL_EXPORTER_OTLP_ENDPOINT#unix:}");
+	struct stat st;
+
+	e.out[strcspn(e.out, "\n")] = '\0';
+	CHECK(stat(e.out, &st) != 0);
+	*strrchr(e.out, '/') = '\0';
+	CHECK(stat(e.out, &st) != 0);
+}
+
+TEST(run_writes_json_that_show_draws_and_html)
+{
+	char *json = "/tmp/autotrace-test.jsonl", *html = "/tmp/autotrace-test.html";
+	struct ended e = RUN(atr_cmd_run, "--json", json, "--html", html, "/bin/sh", "-c", ":");
+	struct stat st;
+
+	CHECK(e.code == 0);
+	CHECK(stat(html, &st) == 0 && st.st_size > 2000);
+	e = RUN(atr_cmd_show, "--tree", "--attributes", "process.exit.code", json);
+	CHECK(e.code == 0);
+	CHECK(strncmp(e.out, "INTERNAL sh [unknown_service:", 29) == 0);
+	CHECK(strstr(e.out, "] UNSET process.exit.code=0\n"));
+	unlink(json);
+	unlink(html);
+}
+
+TEST(run_into_a_file_that_cannot_be_written_does_not_start)
+{
+	struct ended e = RUN(atr_cmd_run, "--json", "/no/such/file", "/bin/sh", "-c", "echo ran");
+
+	CHECK(e.code == 125 && e.out[0] == '\0');
+	CHECK(strcmp(e.err, "autotrace: /no/such/file: No such file or directory\n") == 0);
+}
+
+static void lose_library(void)
+{
+	setenv("AUTOTRACE_LIBRARY", "/no/such/libautotrace.so", 1);
+}
+
+TEST(run_without_the_library_says_so)
+{
+	char *argv[] = { "run", "/bin/true", NULL };
+	struct ended e = run_with(lose_library, atr_cmd_run, argv);
+
+	CHECK(e.code == 125);
+	CHECK(strstr(e.err, "/no/such/libautotrace.so; set AUTOTRACE_LIBRARY"));
+}
+
+TEST(commands_refuse_unknown_options_in_one_line)
+{
+	struct ended runs[] = {
+		RUN(atr_cmd_run, "--nonsense"),	   RUN(atr_cmd_run, "--"),
+		RUN(atr_cmd_show, "--nonsense"),   RUN(atr_cmd_show, "--tree"),
+		RUN(atr_cmd_doctor, "--nonsense"), RUN(atr_cmd_doctor, "a", "b"),
+	};
+
+	for (size_t i = 0; i < sizeof(runs) / sizeof(runs[0]); i++) {
+		CHECK(runs[i].code == ATR_EXIT_USAGE && runs[i].out[0] == '\0');
+		CHECK(strchr(runs[i].err, '\n') == runs[i].err + strlen(runs[i].err) - 1);
+	}
+}
+
+TEST(show_of_a_damaged_file_draws_the_rest_and_fails)
+{
+	struct ended e = RUN(atr_cmd_show, TOOLS_DATA "services.jsonl", "/no/such/file");
+
+	CHECK(e.code == 1 && strstr(e.out, "7 spans"));
+	CHECK(strcmp(e.err, "autotrace: /no/such/file: No such file or directory\n") == 0);
+	e = RUN(atr_cmd_show, "/etc/passwd");
+	CHECK(e.code == 1 && e.out[0] == '\0');
+	CHECK(strstr(e.err, "/etc/passwd:1: not OTLP"));
+}
+
+/* A copy of /bin/sh to be examined: cut to `len` (0: whole), with a mode. Of one name for all tests. */
+static char *shell_copy(const char *from, size_t len, mode_t mode)
+{
+	static char path[] = "/tmp/autotrace-test-program";
+	char buffer[4096];
+	FILE *in = fopen(from, "rb"), *out = fopen(path, "wb");
+	size_t n, left = len ? len : SIZE_MAX;
+
+	while (left && (n = fread(buffer, 1, left < sizeof(buffer) ? left : sizeof(buffer), in))) {
+		fwrite(buffer, 1, n, out);
+		left -= n;
+	}
+	fclose(in);
+	fclose(out);
+	chmod(path, mode);
+	return path;
+}
+
+TEST(doctor_of_a_dynamic_program_tells_what_is_seen)
+{
+	struct ended e = RUN(atr_cmd_doctor, "/bin/sh");
+
+	CHECK(e.code == 0);
+	CHECK(strstr(e.out, "sh will be traced.\n") && strstr(e.out, "\nkind         dynamic, "));
+	CHECK(strstr(e.out, "Programs that it starts"));
+}
+
+TEST(doctor_of_a_cut_program_says_that_it_is_damaged)
+{
+	struct ended e = RUN(atr_cmd_doctor, shell_copy("/bin/sh", 200, 0755));
+
+	CHECK(e.code == 1 && strstr(e.out, "damaged or cut off"));
+	e = RUN(atr_cmd_doctor, shell_copy(TOOLS_DATA "services.pb", 0, 0755));
+	CHECK(e.code == 1 && strstr(e.out, "neither an ELF executable nor a script"));
+	unlink("/tmp/autotrace-test-program");
+}
+
+TEST(doctor_of_a_program_without_interpreter_says_that_it_is_static)
+{
+	/* to be run itself is not meant for libc, but it has an interpreter; the loader has none */
+	static const char *const loaders[] = { "/lib64/ld-linux-x86-64.so.2",
+					       "/lib/ld-linux-aarch64.so.1" };
+	struct ended e;
+
+	for (size_t i = 0; i < 2; i++) {
+		if (access(loaders[i], X_OK) != 0)
+			continue;
+		e = RUN(atr_cmd_doctor, (char *)loaders[i]);
+		CHECK(e.code == 1 && strstr(e.out, "kind         static"));
+		CHECK(strstr(e.out, "linked statically"));
+		return;
+	}
+	SKIP("no loader where it is known to be");
+}
+
+static void not_be_root(void)
+{
+	if (geteuid() == 0 && setresuid(65534, 65534, 65534) != 0)
+		_exit(99);
+}
+
+TEST(doctor_of_a_set_id_program_says_that_the_loader_ignores_us)
+{
+	char *argv[] = { "doctor", shell_copy("/bin/sh", 0, 04755), NULL };
+	struct ended e;
+
+	if (geteuid() != 0)
+		SKIP("needs root, to have a file of another user");
+	e = run_with(not_be_root, atr_cmd_doctor, argv);
+	CHECK(e.code == 1);
+	CHECK(strstr(e.out, "set-user-id") && strstr(e.out, "ignores LD_PRELOAD"));
+	/* for its owner it is a program like any other */
+	e = RUN(atr_cmd_doctor, "/tmp/autotrace-test-program");
+	CHECK(e.code == 0);
+	unlink("/tmp/autotrace-test-program");
+}
+
+static void switch_off(void)
+{
+	setenv("AUTOTRACE_EXCLUDE", "nginx,da*,sh,ba*,busybox", 1);
+	setenv("OTEL_SERVICENAME", "x", 1);
+	setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=secret-word", 1);
+}
+
+TEST(doctor_reads_the_variables_and_keeps_secrets)
+{
+	char *argv[] = { "doctor", "/bin/sh", NULL };
+	struct ended e = run_with(switch_off, atr_cmd_doctor, argv);
+
+	CHECK(e.code == 1);
+	CHECK(strstr(e.out, "AUTOTRACE_EXCLUDE=nginx,da*,sh,ba*,busybox matches it."));
+	CHECK(strstr(e.out, "is it meant to be OTEL_SERVICE_NAME?"));
+	CHECK(strstr(e.out, "OTEL_EXPORTER_OTLP_HEADERS=(not shown)"));
+	CHECK(!strstr(e.out, "secret-word"));
+}
+
+TEST(doctor_without_the_library_says_so)
+{
+	char *argv[] = { "doctor", "/bin/sh", NULL };
+	struct ended e = run_with(lose_library, atr_cmd_doctor, argv);
+
+	CHECK(e.code == 1 && strstr(e.out, "libautotrace.so was not found"));
+}

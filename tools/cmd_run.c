@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/commands.h"
+
+#include "propagator/propagator.h"
+#include "tools/html.h"
+#include "tools/otlp_write.h"
+#include "tools/program.h"
+#include "tools/receive.h"
+#include "tools/root_span.h"
+#include "tools/waterfall.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	LATE_MS = 1000, /* how long the spans of what outlives the program are waited for */
+	QUIET_MS = 150, /* nobody connected for this long: nobody will; more than a batch's delay */
+};
+
+struct run {
+	const char *html, *json, *probes;
+	FILE *html_out, *json_out;
+	char **program; /* and its arguments */
+	char library[PATH_MAX], executable[PATH_MAX];
+	struct atr_trace trace;
+	struct atr_receiver *receiver;
+	struct atr_root_span root;
+	int signal_fd;
+	sigset_t mask_before;
+	pid_t pid;
+	int wait_status;
+	bool has_ended, is_interrupted;
+};
+
+static const char usage[] =
+	"Usage: autotrace run [OPTION...] [--] PROGRAM [ARGUMENT...]\n"
+	"Runs the program with libautotrace preloaded, and draws the trace on standard error\n"
+	"when it has ended. Its input, output, signals and exit code are its own.\n\n"
+	"      --html FILE    also write the trace as one HTML page\n"
+	"      --json FILE    also write it as OTLP JSON lines, for autotrace show\n"
+	"      --all-probes   switch every probe on\n"
+	"      --probes LIST  switch these on (AUTOTRACE_PROBES), as in autotrace(7)\n"
+	"  -h, --help         this text\n";
+
+/* False: an option was wrong, and that has been told. */
+static bool read_options(int argc, char **argv, struct run *run)
+{
+	enum { HTML = 256, JSON, ALL_PROBES, PROBES };
+	static const struct option known[] = {
+		{ "html", required_argument, NULL, HTML },
+		{ "json", required_argument, NULL, JSON },
+		{ "all-probes", no_argument, NULL, ALL_PROBES },
+		{ "probes", required_argument, NULL, PROBES },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "+h", known, NULL)) != -1) {
+		switch (c) {
+		case HTML:
+			run->html = optarg;
+			break;
+		case JSON:
+			run->json = optarg;
+			break;
+		case ALL_PROBES:
+			run->probes = "all";
+			break;
+		case PROBES:
+			run->probes = optarg;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			exit(0);
+		default:
+			return false;
+		}
+	}
+	run->program = argv + optind;
+	if (optind == argc)
+		fputs("autotrace run: a program is missing; see autotrace run --help\n", stderr);
+	return optind < argc;
+}
+
+static bool find_library(struct run *run)
+{
+	if (!atr_program_library(run->library)) {
+		fprintf(stderr,
+			"autotrace: no libautotrace.so at %s; set AUTOTRACE_LIBRARY to its path\n",
+			run->library);
+		return false;
+	}
+	if (strpbrk(run->library, ": \t")) {
+		fprintf(stderr, "autotrace: LD_PRELOAD cannot name %s: a space or colon is in it\n",
+			run->library);
+		return false;
+	}
+	return true;
+}
+
+/* Before the program runs: an hour's trace must not be lost to a mistyped directory. */
+static bool open_output(const char *name, FILE **out)
+{
+	if (!name)
+		return true;
+	*out = fopen(name, "we");
+	if (!*out)
+		fprintf(stderr, "autotrace: %s: %s\n", name, strerror(errno));
+	return *out;
+}
+
+static void find_executable(struct run *run)
+{
+	char path[PATH_MAX], line[PATH_MAX];
+
+	if (atr_program_find(run->program[0], path) != 0 ||
+	    atr_program_executable(path, run->executable, line) != 0)
+		run->executable[0] = '\0';
+}
+
+static void set_preload(const char *library)
+{
+	const char *others = getenv("LD_PRELOAD");
+	char *list = NULL;
+
+	if (others && *others && asprintf(&list, "%s:%s", library, others) < 0)
+		_exit(ATR_EXIT_OURS);
+	setenv("LD_PRELOAD", list ? list : library, 1);
+}
+
+/*
+ * In the child. What is particular to traces would win over the general
+ * variables that lead to our socket, so it goes; delays are the user's if he set any.
+ */
+static void set_environment(const struct run *run)
+{
+	static const char *const overriding[] = {
+		"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",	 "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
+		"OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION",
+	};
+	char traceparent[ATR_TRACEPARENT_LEN + 1] = "", endpoint[PATH_MAX];
+	static const uint8_t none[ATR_SPAN_ID_LEN];
+
+	for (size_t i = 0; i < sizeof(overriding) / sizeof(overriding[0]); i++)
+		unsetenv(overriding[i]);
+	snprintf(endpoint, sizeof(endpoint), "unix:%s", atr_receiver_path(run->receiver));
+	setenv("OTEL_TRACES_EXPORTER", "otlp", 1);
+	setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint, 1);
+	setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf", 1);
+	setenv("OTEL_BSP_SCHEDULE_DELAY", "100", 0);
+	if (run->probes)
+		setenv("AUTOTRACE_PROBES", run->probes, 1);
+	atr_traceparent_write(&run->root.context, traceparent);
+	setenv("TRACEPARENT", traceparent, 1);
+	/* a state belongs to a parent; without one it is left over from something else */
+	if (memcmp(run->root.parent_id, none, sizeof(none)) == 0)
+		unsetenv("TRACESTATE");
+	set_preload(run->library);
+}
+
+/*
+ * The signals that are meant for the program, and the news of its end. Blocked
+ * and read from a descriptor, so that no disposition changes that the program
+ * would inherit; those it is to ignore (nohup) stay ignored and never arrive.
+ */
+static bool catch_signals(struct run *run)
+{
+	static const int caught[] = { SIGINT,  SIGQUIT, SIGTERM, SIGHUP,
+				      SIGUSR1, SIGUSR2, SIGCHLD };
+	sigset_t mask;
+
+	sigemptyset(&mask);
+	for (size_t i = 0; i < sizeof(caught) / sizeof(caught[0]); i++)
+		sigaddset(&mask, caught[i]);
+	if (sigprocmask(SIG_BLOCK, &mask, &run->mask_before) != 0)
+		return false;
+	run->signal_fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+	return run->signal_fd >= 0;
+}
+
+/* In the child; does not come back. Why exec failed goes to the parent through `report`. */
+static _Noreturn void become_program(const struct run *run, int report,
+				     const struct sigaction *on_child)
+{
+	int error;
+
+	sigaction(SIGCHLD, on_child, NULL);
+	set_environment(run);
+	sigprocmask(SIG_SETMASK, &run->mask_before, NULL);
+	execvp(run->program[0], run->program);
+	error = errno;
+	if (write(report, &error, sizeof(error)) < 0)
+		_exit(ATR_EXIT_OURS);
+	_exit(error == ENOENT ? ATR_EXIT_NOT_FOUND : ATR_EXIT_NOT_EXECUTABLE);
+}
+
+/* 0, or the errno of what failed: of exec in the child too, which has then ended. */
+static int start_program(struct run *run, bool *is_exec)
+{
+	struct sigaction on_child = { .sa_handler = SIG_DFL }, before;
+	int report[2], error = 0;
+
+	*is_exec = false;
+	if (pipe2(report, O_CLOEXEC) != 0)
+		return errno;
+	/* a parent that ignores its children could not wait for one */
+	sigaction(SIGCHLD, &on_child, &before);
+	run->pid = fork();
+	if (run->pid == 0)
+		become_program(run, report[1], &before);
+	error = run->pid < 0 ? errno : 0;
+	close(report[1]);
+	if (!error && read(report[0], &error, sizeof(error)) > 0) {
+		*is_exec = true;
+		waitpid(run->pid, &run->wait_status, 0);
+	}
+	close(report[0]);
+	return error;
+}
+
+/* A signal from a terminal went to the program as well, which is in the same group. */
+static void pass_on(struct run *run, const struct signalfd_siginfo *info)
+{
+	if (run->has_ended)
+		run->is_interrupted = true;
+	else if (info->ssi_code != SI_KERNEL)
+		kill(run->pid, (int)info->ssi_signo);
+}
+
+static void read_signals(struct run *run)
+{
+	struct signalfd_siginfo info;
+
+	while (read(run->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		if (info.ssi_signo != SIGCHLD)
+			pass_on(run, &info);
+		else if (!run->has_ended && waitpid(run->pid, &run->wait_status, WNOHANG) > 0)
+			run->has_ended = true;
+	}
+}
+
+/* One turn: at most `timeout_ms` for something to happen (-1: for ever), then all of it. */
+static int serve(struct run *run, int timeout_ms)
+{
+	struct pollfd fds[] = {
+		{ .fd = run->signal_fd, .events = POLLIN },
+		{ .fd = atr_receiver_fd(run->receiver), .events = POLLIN },
+	};
+	int nr = poll(fds, 2, timeout_ms);
+
+	if (nr > 0) {
+		read_signals(run);
+		atr_receiver_serve(run->receiver);
+	}
+	return nr;
+}
+
+static long long now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
+}
+
+/* The program has ended; what it started may have not. */
+static void wait_for_late_spans(struct run *run)
+{
+	long long start = now_ms(), quiet_since = start;
+
+	while (!run->is_interrupted) {
+		long long now = now_ms();
+
+		if (atr_receiver_connections(run->receiver))
+			quiet_since = now;
+		if (now - start >= LATE_MS || now - quiet_since >= QUIET_MS)
+			break;
+		serve(run, 20);
+	}
+}
+
+static void complain(const char *name)
+{
+	fprintf(stderr, "autotrace: %s: %s\n", name, strerror(errno));
+}
+
+static void write_files(struct run *run)
+{
+	/* by arrival: a line for what a process sent at once */
+	if (run->json_out && (!atr_otlp_write_json(&run->trace, run->json_out) ||
+			      fclose(run->json_out) != 0))
+		complain(run->json);
+	atr_trace_link(&run->trace);
+	if (run->html_out && (!atr_html_draw(&run->trace, run->program[0], run->html_out) ||
+			      fclose(run->html_out) != 0))
+		complain(run->html);
+}
+
+static void tell_what_is_missing(const struct run *run)
+{
+	const struct atr_otlp_result *result = atr_receiver_result(run->receiver);
+	size_t nr_refused = atr_receiver_nr_refused(run->receiver);
+
+	if (nr_refused)
+		fprintf(stderr, "autotrace: %zu requests could not be read\n", nr_refused);
+	if (result->nr_rejected)
+		fprintf(stderr, "autotrace: %zu spans with invalid ids left out\n",
+			result->nr_rejected);
+	if (!result->nr_spans)
+		fprintf(stderr,
+			"autotrace: %s sent no spans; `autotrace doctor %s` tells what can be seen of it\n",
+			run->program[0], run->program[0]);
+}
+
+static void draw(struct run *run)
+{
+	struct atr_waterfall_style style = atr_waterfall_style_of(STDERR_FILENO);
+
+	atr_root_span_add(&run->root, &run->trace, run->program[0], run->executable, run->pid,
+			  run->wait_status);
+	write_files(run);
+	atr_waterfall_draw(&run->trace, &style, stderr);
+	tell_what_is_missing(run);
+}
+
+/* From here on there is a socket to remove. Returns the exit code. */
+static int run_program(struct run *run)
+{
+	bool is_exec;
+	int error;
+
+	atr_root_span_begin(&run->root);
+	error = start_program(run, &is_exec);
+	if (error) {
+		fprintf(stderr, "autotrace: %s: %s\n", run->program[0], strerror(error));
+		return is_exec ? WEXITSTATUS(run->wait_status) : ATR_EXIT_OURS;
+	}
+	/* whoever reads our drawing may have gone; the exit code must still come through */
+	signal(SIGPIPE, SIG_IGN);
+	while (!run->has_ended)
+		serve(run, -1);
+	atr_root_span_stop(&run->root);
+	wait_for_late_spans(run);
+	draw(run);
+	return atr_root_span_exit_code(run->wait_status);
+}
+
+int atr_cmd_run(int argc, char **argv)
+{
+	static struct run run;
+	int code;
+
+	argv[0] = "autotrace run";
+	if (!read_options(argc, argv, &run))
+		return ATR_EXIT_USAGE;
+	if (!find_library(&run) || !open_output(run.html, &run.html_out) ||
+	    !open_output(run.json, &run.json_out))
+		return ATR_EXIT_OURS;
+	find_executable(&run);
+	run.receiver = atr_receiver_open(&run.trace);
+	if (!run.receiver || !catch_signals(&run)) {
+		complain("a place to receive spans");
+		return ATR_EXIT_OURS;
+	}
+	code = run_program(&run);
+	atr_receiver_close(run.receiver);
+	atr_trace_free(&run.trace);
+	return code;
+}
