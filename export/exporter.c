@@ -297,12 +297,8 @@ void atr_exporter_flush(uint32_t timeout_ms)
 	uint64_t stop_ms = atr_now_ms() + timeout_ms, none = 0, now;
 	uint32_t done;
 
-	if (!ex.ring || !unsettled() || !timeout_ms)
+	if (!ex.ring || !unsettled() || !timeout_ms || atomic_load(&ex.state) == NO_THREAD)
 		return;
-	if (atomic_load(&ex.state) == NO_THREAD) {
-		atr_count_add(ATR_COUNT_LOST_NO_THREAD, unsettled());
-		return;
-	}
 	/* another thread's flush goes on: its limit is as good as ours */
 	atomic_compare_exchange_strong(&ex.stop_ms, &none, stop_ms);
 	done = atomic_load(&ex.done);
@@ -311,8 +307,15 @@ void atr_exporter_flush(uint32_t timeout_ms)
 		wait_ms(&ex.done, done, stop_ms - now);
 		done = atomic_load(&ex.done);
 	}
-	atr_count_add(ATR_COUNT_LOST_AT_EXIT, unsettled());
 	atomic_store(&ex.stop_ms, 0);
+}
+
+void atr_exporter_count_lost(void)
+{
+	if (ex.ring)
+		atr_count_add(atomic_load(&ex.state) == NO_THREAD ? ATR_COUNT_LOST_NO_THREAD :
+								    ATR_COUNT_LOST_AT_EXIT,
+			      unsettled());
 }
 
 void atr_exporter_forked(void)

@@ -31,11 +31,12 @@ void atr_exporter_offer(const struct atr_span *span);
 
 /*
  * Before the process ends, any thread: has what is in the ring sent, and waits
- * for that at most `timeout_ms`; at once when there is nothing to send. What was
- * not sent is counted. May be called again; no span offered later is promised
- * a way out. Leaves no thread of ours running a half-sent request beyond it.
+ * for that at most `timeout_ms`; at once when there is nothing to send. May be
+ * called again, and the process may go on (an exec that failed).
  */
 void atr_exporter_flush(uint32_t timeout_ms);
+/* At the very end, once: counts what is still in the ring as lost. */
+void atr_exporter_count_lost(void);
 
 /* The default of AUTOTRACE_EXIT_FLUSH_MS, read from the environment copy once. */
 uint32_t atr_exporter_exit_flush_ms(void);

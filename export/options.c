@@ -21,8 +21,10 @@ static struct atr_str keep(struct atr_str a, struct atr_str b)
 
 	if (out.len + 1 > TEXT_MAX - text_len)
 		return (struct atr_str){ 0 };
-	memcpy(text + text_len, a.at, a.len);
-	memcpy(text + text_len + a.len, b.at, b.len);
+	if (a.len)
+		memcpy(text + text_len, a.at, a.len);
+	if (b.len)
+		memcpy(text + text_len + a.len, b.at, b.len);
 	text[text_len + out.len] = 0;
 	text_len += out.len + 1;
 	return out;

@@ -272,6 +272,7 @@ out:
 __attribute__((destructor)) static void end(void)
 {
 	atr_process_ends(exit_status);
+	atr_exporter_count_lost();
 	if (atr_log_is_on() && atr_env_bool("AUTOTRACE_STATS", false))
 		atr_log_counts();
 }

@@ -43,7 +43,9 @@ int main(int argc, char **argv)
 		if (strcmp(name, commands[i].name) == 0)
 			return commands[i].run(argc - 1, argv + 1);
 	}
-	fprintf(stderr, *name ? "autotrace: no command '%s'; see autotrace --help\n" :
-				"autotrace: a command is missing%s; see autotrace --help\n", name);
+	fprintf(stderr,
+		*name ? "autotrace: no command '%s'; see autotrace --help\n" :
+			"autotrace: a command is missing%s; see autotrace --help\n",
+		name);
 	return ATR_EXIT_USAGE;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/commands.h"
 
+#include "propagator/str.h"
 #include "tools/libraries.h"
 #include "tools/program.h"
 #include "tools/variables.h"
@@ -183,7 +184,8 @@ static void tell_libraries(struct patient *p)
 
 	for (size_t i = 1; i < p->libraries.nr; i++)
 		nr_missing += !p->libraries.objects[i].path[0];
-	fact("libraries", "%zu%s needed", p->libraries.nr - 1, p->libraries.is_cut ? " and more" : "");
+	fact("libraries", "%zu%s needed", p->libraries.nr - 1,
+	     p->libraries.is_cut ? " and more" : "");
 	for (size_t i = 0; i < p->libraries.nr; i++) {
 		const struct atr_object *object = &p->libraries.objects[i];
 
@@ -193,7 +195,8 @@ static void tell_libraries(struct patient *p)
 			fact("  missing", "%s", object->name);
 	}
 	if (nr_missing)
-		say(&p->unseen, "%zu of its libraries were not found; what they call is not counted here.",
+		say(&p->unseen,
+		    "%zu of its libraries were not found; what they call is not counted here.",
 		    nr_missing);
 }
 
@@ -205,18 +208,20 @@ static bool calls(const struct patient *p, enum atr_use use)
 static void judge_network(struct patient *p)
 {
 	if (calls(p, ATR_USE_NETWORK))
-		say(&p->seen, "Plain HTTP/1 that it speaks over sockets, as a client and as a server; "
-			      "trace headers are put into its requests and read from those it gets.");
+		say(&p->seen,
+		    "Plain HTTP/1 that it speaks over sockets, as a client and as a server; "
+		    "trace headers are put into its requests and read from those it gets.");
 	if (calls(p, ATR_USE_NAMES))
 		say(&p->seen, "Name lookups, on the request they are for "
-			      "(spans of their own with AUTOTRACE_PROBES=all,dns).");
+			      "(spans of their own with AUTOTRACE_PROBES=http,dns).");
 	if (calls(p, ATR_USE_CURL))
 		say(&p->seen, "What libcurl does for it over plain HTTP/1.");
 	if (calls(p, ATR_USE_PROCESS))
 		say(&p->seen, "Programs that it starts: they inherit the trace, and are traced "
 			      "themselves if they can be (ask doctor about each).");
 	if (calls(p, ATR_USE_LOADING))
-		say(&p->seen, "Libraries that it loads as it runs, which cannot be told from here.");
+		say(&p->seen,
+		    "Libraries that it loads as it runs, which cannot be told from here.");
 }
 
 static void judge_blind_spots(struct patient *p)
@@ -224,7 +229,8 @@ static void judge_blind_spots(struct patient *p)
 	const struct atr_object *program = &p->libraries.objects[0];
 
 	if (calls(p, ATR_USE_TLS))
-		say(&p->unseen, "What it says inside TLS (HTTPS): such a connection is left alone.");
+		say(&p->unseen,
+		    "What it says inside TLS (HTTPS): such a connection is left alone.");
 	if (program->defines & atr_functions_of(ATR_USE_TLS))
 		say(&p->unseen, "TLS that is compiled into it: HTTPS is left alone.");
 	if (program->imports & atr_functions_of(ATR_USE_DIRECT))
@@ -236,9 +242,9 @@ static void judge_blind_spots(struct patient *p)
 static void judge(struct patient *p)
 {
 	if (p->elf.is_go) {
-		say(&p->obstacles,
-		    "It is a Go program: the library loads into it, but Go calls the kernel directly "
-		    "and not through libc. Use OpenTelemetry's Go SDK in it.");
+		say(&p->obstacles, "It is a Go program: the library loads into it, but Go calls "
+				   "the kernel directly "
+				   "and not through libc. Use OpenTelemetry's Go SDK in it.");
 		return;
 	}
 	judge_network(p);
@@ -259,8 +265,9 @@ static void examine_elf(struct patient *p)
 		    "It is linked statically: no loader runs, so nothing can be preloaded. Use a "
 		    "dynamically linked build of it (%s)%s.",
 		    p->elf.is_go ? "Go: better, OpenTelemetry's SDK" : "link without -static",
-		    p->elf.is_go ? "; as a Go program it would call the kernel directly all the same" :
-				   "");
+		    p->elf.is_go ?
+			    "; as a Go program it would call the kernel directly all the same" :
+			    "");
 		return;
 	}
 	examine_libc(p);
@@ -282,8 +289,9 @@ static void examine_file(struct patient *p)
 		say(&p->obstacles, "It is neither an ELF executable nor a script with a #! line.");
 	} else if (state == ATR_ELF_OTHER_MACHINE) {
 		fact("kind", "%s, %u bit", atr_elf_machine_name(p->elf.machine), p->elf.bits);
-		say(&p->obstacles, "It is for another machine (%s, %u bit) than the library here; "
-				   "build libautotrace for that one and name it in LD_PRELOAD.",
+		say(&p->obstacles,
+		    "It is for another machine (%s, %u bit) than the library here; "
+		    "build libautotrace for that one and name it in LD_PRELOAD.",
 		    atr_elf_machine_name(p->elf.machine), p->elf.bits);
 	} else if (state == ATR_ELF_DAMAGED) {
 		say(&p->obstacles, "Its ELF headers are damaged or cut off.");
@@ -301,8 +309,8 @@ static void examine_library(struct patient *p)
 
 	if (!atr_program_library(path)) {
 		fact("library", "not found at %s", path);
-		say(&p->obstacles,
-		    "libautotrace.so was not found; install it, or set AUTOTRACE_LIBRARY to its path.");
+		say(&p->obstacles, "libautotrace.so was not found; install it, or set "
+				   "AUTOTRACE_LIBRARY to its path.");
 		return;
 	}
 	fact("library", "%s", path);
@@ -337,19 +345,34 @@ static bool is_matched(const char *globs, const char *path)
 	char glob[PATH_MAX];
 
 	while (*globs) {
-		int len = (int)strcspn(globs, ",");
+		size_t len = strcspn(globs, ",");
+		struct atr_str one = atr_str_trim((struct atr_str){ globs, len });
 
-		snprintf(glob, sizeof(glob), "%.*s", len, globs);
-		if (fnmatch(glob, path, 0) == 0 || fnmatch(glob, atr_program_base_name(path), 0) == 0)
+		snprintf(glob, sizeof(glob), "%.*s", (int)one.len, one.at);
+		if (fnmatch(glob, path, 0) == 0 ||
+		    fnmatch(glob, atr_program_base_name(path), 0) == 0)
 			return true;
 		globs += len + (globs[len] != '\0');
 	}
 	return false;
 }
 
+/* Of the two that name it, the one for traces counts. */
+static void judge_endpoint(struct patient *p)
+{
+	const char *endpoint = value_of("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
+
+	if (!*endpoint)
+		endpoint = value_of("OTEL_EXPORTER_OTLP_ENDPOINT");
+	if (strncasecmp(endpoint, "https:", 6) == 0)
+		say(&p->unseen, "The collector is named by https, which this version cannot speak: "
+				"spans are not sent. Use http, or a collector on this machine.");
+}
+
 static void judge_variables(struct patient *p)
 {
-	const char *include = value_of("AUTOTRACE_INCLUDE"), *exclude = value_of("AUTOTRACE_EXCLUDE");
+	const char *include = value_of("AUTOTRACE_INCLUDE"),
+		   *exclude = value_of("AUTOTRACE_EXCLUDE");
 
 	if (is_set_to("AUTOTRACE_DISABLED", "true"))
 		say(&p->obstacles, "AUTOTRACE_DISABLED=true switches the library off.");
@@ -358,12 +381,14 @@ static void judge_variables(struct patient *p)
 	if (*exclude && is_matched(exclude, p->executable))
 		say(&p->obstacles, "AUTOTRACE_EXCLUDE=%s matches it.", exclude);
 	if (is_set_to("OTEL_SDK_DISABLED", "true"))
-		say(&p->obstacles, "OTEL_SDK_DISABLED=true: contexts are passed on, but no spans made.");
+		say(&p->obstacles,
+		    "OTEL_SDK_DISABLED=true: contexts are passed on, but no spans made.");
 	if (is_set_to("OTEL_TRACES_EXPORTER", "none"))
 		say(&p->unseen, "OTEL_TRACES_EXPORTER=none: spans go nowhere "
 				"(autotrace run sets its own exporter).");
 	if (is_set_to("OTEL_TRACES_SAMPLER", "always_off"))
 		say(&p->obstacles, "OTEL_TRACES_SAMPLER=always_off: every span is dropped.");
+	judge_endpoint(p);
 }
 
 static void examine_environment(struct patient *p)
@@ -372,8 +397,9 @@ static void examine_environment(struct patient *p)
 
 	if (seccomp > 0) {
 		fact("seccomp", "%s", seccomp == 1 ? "strict" : "a filter is in force here");
-		say(&p->unseen, "A seccomp filter is in force: spans leave only if it allows the program "
-				"socket, connect, sendto, recvfrom, ppoll, futex and clone.");
+		say(&p->unseen,
+		    "A seccomp filter is in force: spans leave only if it allows the program "
+		    "socket, connect, sendto, recvfrom, ppoll, futex and clone.");
 	}
 	if (*value_of("LD_PRELOAD"))
 		fact("LD_PRELOAD", "%s (kept; the library goes before it)", value_of("LD_PRELOAD"));
@@ -441,7 +467,8 @@ static bool read_options(int argc, char **argv)
 		exit(0);
 	}
 	if (optind != argc - 1)
-		fputs("autotrace doctor: one program is needed; see autotrace doctor --help\n", stderr);
+		fputs("autotrace doctor: one program is needed; see autotrace doctor --help\n",
+		      stderr);
 	return optind == argc - 1;
 }
 

@@ -97,7 +97,8 @@ static bool find_library(struct run *run)
 {
 	if (!atr_program_library(run->library)) {
 		fprintf(stderr,
-			"autotrace: no libautotrace.so at %s; set AUTOTRACE_LIBRARY to its path\n",
+			"autotrace: no library at %s; install it there or beside this command, "
+			"or set AUTOTRACE_LIBRARY to its path\n",
 			run->library);
 		return false;
 	}
@@ -146,8 +147,10 @@ static void set_preload(const char *library)
 static void set_environment(const struct run *run)
 {
 	static const char *const overriding[] = {
-		"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",	 "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
-		"OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION",
+		"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+		"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
+		"OTEL_EXPORTER_OTLP_TRACES_COMPRESSION",
+		"OTEL_EXPORTER_OTLP_COMPRESSION",
 	};
 	char traceparent[ATR_TRACEPARENT_LEN + 1] = "", endpoint[PATH_MAX];
 	static const uint8_t none[ATR_SPAN_ID_LEN];
@@ -176,8 +179,7 @@ static void set_environment(const struct run *run)
  */
 static bool catch_signals(struct run *run)
 {
-	static const int caught[] = { SIGINT,  SIGQUIT, SIGTERM, SIGHUP,
-				      SIGUSR1, SIGUSR2, SIGCHLD };
+	static const int caught[] = { SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD };
 	sigset_t mask;
 
 	sigemptyset(&mask);
@@ -298,8 +300,8 @@ static void complain(const char *name)
 static void write_files(struct run *run)
 {
 	/* by arrival: a line for what a process sent at once */
-	if (run->json_out && (!atr_otlp_write_json(&run->trace, run->json_out) ||
-			      fclose(run->json_out) != 0))
+	if (run->json_out &&
+	    (!atr_otlp_write_json(&run->trace, run->json_out) || fclose(run->json_out) != 0))
 		complain(run->json);
 	atr_trace_link(&run->trace);
 	if (run->html_out && (!atr_html_draw(&run->trace, run->program[0], run->html_out) ||
@@ -319,7 +321,8 @@ static void tell_what_is_missing(const struct run *run)
 			result->nr_rejected);
 	if (!result->nr_spans)
 		fprintf(stderr,
-			"autotrace: %s sent no spans; `autotrace doctor %s` tells what can be seen of it\n",
+			"autotrace: %s sent no spans; `autotrace doctor %s` tells what can be seen "
+			"of it\n",
 			run->program[0], run->program[0]);
 }
 

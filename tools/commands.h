@@ -7,8 +7,8 @@
  * name first, and returns the exit code.
  */
 enum {
-	ATR_EXIT_USAGE = 2,	     /* an option or argument that is not known */
-	ATR_EXIT_OURS = 125,	     /* the command itself failed, not the program it runs */
+	ATR_EXIT_USAGE = 2,  /* an option or argument that is not known */
+	ATR_EXIT_OURS = 125, /* the command itself failed, not the program it runs */
 	ATR_EXIT_NOT_EXECUTABLE = 126,
 	ATR_EXIT_NOT_FOUND = 127,
 };

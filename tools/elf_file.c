@@ -59,10 +59,11 @@ static const char *string_within(const struct atr_elf *elf, uint64_t at, uint64_
 /* The table is known to end with a NUL, so every name in it ends. */
 static const char *string_at(const struct atr_elf *elf, uint64_t offset)
 {
-	return offset < elf->strings_len ? (const char *)elf->bytes + elf->strings_at + offset : NULL;
+	return offset < elf->strings_len ? (const char *)elf->bytes + elf->strings_at + offset :
+					   NULL;
 }
 
-static bool header_at(const struct atr_elf *elf, size_t i, ElfW(Phdr) *out)
+static bool header_at(const struct atr_elf *elf, size_t i, ElfW(Phdr) * out)
 {
 	return i < elf->nr_headers &&
 	       copy_from(elf, elf->headers_at + i * sizeof(*out), out, sizeof(*out));
@@ -81,7 +82,7 @@ static uint64_t offset_of(const struct atr_elf *elf, uint64_t address)
 	return elf->len;
 }
 
-static bool dynamic_entry(const struct atr_elf *elf, size_t i, ElfW(Dyn) *out)
+static bool dynamic_entry(const struct atr_elf *elf, size_t i, ElfW(Dyn) * out)
 {
 	return i < elf->nr_dynamic &&
 	       copy_from(elf, elf->dynamic_at + i * sizeof(*out), out, sizeof(*out)) &&
@@ -109,7 +110,7 @@ static const char *dynamic_string(const struct atr_elf *elf, int64_t tag)
 }
 
 /* A note named "Go" is .note.go.buildid. */
-static bool has_go_note(const struct atr_elf *elf, const ElfW(Phdr) *h)
+static bool has_go_note(const struct atr_elf *elf, const ElfW(Phdr) * h)
 {
 	ElfW(Nhdr) note;
 	char name[3];
@@ -120,7 +121,7 @@ static bool has_go_note(const struct atr_elf *elf, const ElfW(Phdr) *h)
 	       memcmp(name, "Go", 3) == 0;
 }
 
-static bool has_go_section(const struct atr_elf *elf, const ElfW(Ehdr) *file)
+static bool has_go_section(const struct atr_elf *elf, const ElfW(Ehdr) * file)
 {
 	ElfW(Shdr) names, section;
 	uint64_t at = file->e_shoff + (uint64_t)file->e_shstrndx * sizeof(names);
@@ -137,8 +138,8 @@ static bool has_go_section(const struct atr_elf *elf, const ElfW(Ehdr) *file)
 			continue;
 		name = string_within(elf, names.sh_offset + section.sh_name,
 				     names.sh_offset + names.sh_size);
-		if (name && (strcmp(name, ".go.buildinfo") == 0 ||
-			     strcmp(name, ".note.go.buildid") == 0))
+		if (name &&
+		    (strcmp(name, ".go.buildinfo") == 0 || strcmp(name, ".note.go.buildid") == 0))
 			return true;
 	}
 	return false;
@@ -187,7 +188,7 @@ static size_t count_symbols(const struct atr_elf *elf)
 	return 0;
 }
 
-static bool read_dynamic(struct atr_elf *elf, const ElfW(Phdr) *h)
+static bool read_dynamic(struct atr_elf *elf, const ElfW(Phdr) * h)
 {
 	uint64_t strings, symbols, versions, count, size;
 
@@ -213,7 +214,7 @@ static bool read_dynamic(struct atr_elf *elf, const ElfW(Phdr) *h)
 	return true;
 }
 
-static bool read_headers(struct atr_elf *elf, const ElfW(Ehdr) *file)
+static bool read_headers(struct atr_elf *elf, const ElfW(Ehdr) * file)
 {
 	ElfW(Phdr) h;
 
@@ -229,8 +230,7 @@ static bool read_headers(struct atr_elf *elf, const ElfW(Ehdr) *file)
 		if (h.p_type == PT_INTERP) {
 			if (h.p_offset > elf->len || h.p_filesz > elf->len - h.p_offset)
 				return false;
-			elf->interpreter =
-				string_within(elf, h.p_offset, h.p_offset + h.p_filesz);
+			elf->interpreter = string_within(elf, h.p_offset, h.p_offset + h.p_filesz);
 			if (!elf->interpreter)
 				return false;
 		}
@@ -347,7 +347,8 @@ const char *atr_elf_newest_version(const struct atr_elf *elf, const char *prefix
 		uint64_t aux_at = at + need.vn_aux;
 		ElfW(Vernaux) aux;
 
-		for (size_t k = 0; k < need.vn_cnt && budget && copy_from(elf, aux_at, &aux, sizeof(aux));
+		for (size_t k = 0;
+		     k < need.vn_cnt && budget && copy_from(elf, aux_at, &aux, sizeof(aux));
 		     k++, budget--) {
 			const char *name = string_at(elf, aux.vna_name);
 
@@ -371,9 +372,9 @@ const char *atr_elf_machine_name(uint16_t machine)
 		uint16_t machine;
 		const char *name;
 	} names[] = {
-		{ EM_X86_64, "x86-64" }, { EM_AARCH64, "AArch64" }, { EM_386, "x86 (32 bit)" },
-		{ EM_ARM, "ARM (32 bit)" }, { EM_RISCV, "RISC-V" }, { EM_PPC64, "PowerPC" },
-		{ EM_S390, "S/390" },	 { EM_MIPS, "MIPS" },
+		{ EM_X86_64, "x86-64" },    { EM_AARCH64, "AArch64" }, { EM_386, "x86 (32 bit)" },
+		{ EM_ARM, "ARM (32 bit)" }, { EM_RISCV, "RISC-V" },    { EM_PPC64, "PowerPC" },
+		{ EM_S390, "S/390" },	    { EM_MIPS, "MIPS" },
 	};
 	static char unnamed[32];
 

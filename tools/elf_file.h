@@ -25,10 +25,10 @@ enum atr_elf_state {
 struct atr_elf {
 	const unsigned char *bytes;
 	size_t len;
-	uint16_t machine;		  /* e_machine */
-	uint8_t bits;			  /* 32, 64 */
-	const char *interpreter;	  /* NULL: none, so that nothing can be preloaded */
-	const char *runpath, *rpath;	  /* NULL: none */
+	uint16_t machine;	     /* e_machine */
+	uint8_t bits;		     /* 32, 64 */
+	const char *interpreter;     /* NULL: none, so that nothing can be preloaded */
+	const char *runpath, *rpath; /* NULL: none */
 	bool is_go;
 	/* where the parts lie: file offsets and counts, within the file */
 	uint64_t headers_at, dynamic_at, strings_at, symbols_at, versions_at;

@@ -15,24 +15,30 @@ static const char head[] =
 	":root { color-scheme: light dark; --back: #fff; --text: #1b1f24; --quiet: #6a737d;\n"
 	"  --line: #e1e4e8; --bar: #3b82c4; --error: #c62828; --hover: #f3f6f9 }\n"
 	"@media (prefers-color-scheme: dark) { :root { --back: #14181d; --text: #dde3ea;\n"
-	"  --quiet: #8b96a3; --line: #2b323b; --bar: #4f9ae0; --error: #ff6b60; --hover: #1c232b } }\n"
+	"  --quiet: #8b96a3; --line: #2b323b; --bar: #4f9ae0; --error: #ff6b60; --hover: #1c232b } "
+	"}\n"
 	"body { margin: 1.5em; background: var(--back); color: var(--text);\n"
 	"  font: 14px/1.5 system-ui, sans-serif }\n"
-	"h1 { font-size: 1.3em } h2 { font-size: 1em; margin: 2em 0 .5em; overflow-wrap: anywhere }\n"
+	"h1 { font-size: 1.3em } h2 { font-size: 1em; margin: 2em 0 .5em; overflow-wrap: anywhere "
+	"}\n"
 	"h2 small, .service, .kind, .note, .start { color: var(--quiet); font-weight: normal }\n"
 	"summary { display: grid; gap: .8em; padding: .1em .3em; cursor: pointer;\n"
 	"  border-top: 1px solid var(--line); align-items: center;\n"
-	"  grid-template-columns: minmax(8em, 3fr) minmax(5em, 1fr) 5em minmax(8em, 4fr) 5em 5em minmax(4em, 1fr) }\n"
+	"  grid-template-columns: minmax(8em, 3fr) minmax(5em, 1fr) 5em minmax(8em, 4fr) 5em 5em "
+	"minmax(4em, 1fr) }\n"
 	"summary:hover { background: var(--hover) }\n"
 	"summary > * { overflow: hidden; text-overflow: ellipsis; white-space: nowrap }\n"
-	".kind { font-size: .8em } .number { text-align: right; font-variant-numeric: tabular-nums }\n"
+	".kind { font-size: .8em } .number { text-align: right; font-variant-numeric: tabular-nums "
+	"}\n"
 	".lane { position: relative; height: .9em; background: var(--hover); border-radius: 2px }\n"
 	".bar { position: absolute; top: 0; bottom: 0; min-width: 2px; border-radius: 2px;\n"
 	"  background: var(--bar) }\n"
-	".error .bar { background: var(--error) } .error .name, .error .status { color: var(--error) }\n"
+	".error .bar { background: var(--error) } .error .name, .error .status { color: "
+	"var(--error) }\n"
 	"dl { display: grid; grid-template-columns: max-content 1fr; gap: .1em 1em;\n"
 	"  margin: .3em 0 .8em 2em; font-family: ui-monospace, monospace; font-size: .9em }\n"
-	"dt { color: var(--quiet) } dd { margin: 0; overflow-wrap: anywhere; white-space: pre-wrap }\n"
+	"dt { color: var(--quiet) } dd { margin: 0; overflow-wrap: anywhere; white-space: pre-wrap "
+	"}\n"
 	"h3 { margin: .6em 0 0 2em; font-size: .9em }\n"
 	"</style>\n";
 
@@ -60,17 +66,17 @@ static void put_text(FILE *out, struct atr_str text)
 }
 
 /* Runs a label's writer and escapes what it wrote. */
-#define PUT_LABEL(out, write, ...)                                                            \
-	do {                                                                                  \
-		char *label = NULL;                                                           \
-		size_t label_len = 0;                                                         \
-		FILE *into = open_memstream(&label, &label_len);                              \
-		if (!into)                                                                    \
-			break;                                                                \
-		write(into, __VA_ARGS__);                                                     \
-		fclose(into);                                                                 \
-		put_text(out, (struct atr_str){ label, label_len });                          \
-		free(label);                                                                  \
+#define PUT_LABEL(out, write, ...)                                   \
+	do {                                                         \
+		char *label = NULL;                                  \
+		size_t label_len = 0;                                \
+		FILE *into = open_memstream(&label, &label_len);     \
+		if (!into)                                           \
+			break;                                       \
+		write(into, __VA_ARGS__);                            \
+		fclose(into);                                        \
+		put_text(out, (struct atr_str){ label, label_len }); \
+		free(label);                                         \
 	} while (0)
 
 static void put_value(FILE *out, const struct atr_value *value)
@@ -123,7 +129,8 @@ static void put_events(FILE *out, const struct atr_node *node)
 	char at[ATR_TEXT_DURATION_MAX];
 
 	for (const struct atr_event *e = node->events; e; e = e->next) {
-		atr_text_duration(e->time_ns > node->start_ns ? e->time_ns - node->start_ns : 0, at);
+		atr_text_duration(e->time_ns > node->start_ns ? e->time_ns - node->start_ns : 0,
+				  at);
 		fputs("<h3>event ", out);
 		put_text(out, e->name);
 		fprintf(out, " <span class=\"note\">at %s</span></h3>\n<dl>\n", at);

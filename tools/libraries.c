@@ -11,30 +11,54 @@ static const struct {
 	const char *name;
 	enum atr_use use;
 } functions[] = {
-	{ "accept", ATR_USE_NETWORK },	   { "accept4", ATR_USE_NETWORK },
-	{ "connect", ATR_USE_NETWORK },	   { "listen", ATR_USE_NETWORK },
-	{ "recv", ATR_USE_NETWORK },	   { "recvfrom", ATR_USE_NETWORK },
-	{ "recvmsg", ATR_USE_NETWORK },	   { "recvmmsg", ATR_USE_NETWORK },
-	{ "send", ATR_USE_NETWORK },	   { "sendto", ATR_USE_NETWORK },
-	{ "sendmsg", ATR_USE_NETWORK },	   { "sendmmsg", ATR_USE_NETWORK },
-	{ "socket", ATR_USE_NETWORK },	   { "__recv_chk", ATR_USE_NETWORK },
-	{ "__recvfrom_chk", ATR_USE_NETWORK }, { "fdopen", ATR_USE_STDIO },
-	{ "getaddrinfo", ATR_USE_NAMES },  { "gethostbyname", ATR_USE_NAMES },
-	{ "gethostbyname2", ATR_USE_NAMES }, { "gethostbyname_r", ATR_USE_NAMES },
-	{ "gethostbyname2_r", ATR_USE_NAMES }, { "curl_easy_perform", ATR_USE_CURL },
-	{ "curl_multi_perform", ATR_USE_CURL }, { "curl_multi_socket_action", ATR_USE_CURL },
-	{ "SSL_connect", ATR_USE_TLS },	   { "SSL_accept", ATR_USE_TLS },
-	{ "SSL_do_handshake", ATR_USE_TLS }, { "SSL_read", ATR_USE_TLS },
-	{ "SSL_read_ex", ATR_USE_TLS },	   { "SSL_write", ATR_USE_TLS },
-	{ "SSL_write_ex", ATR_USE_TLS },   { "gnutls_handshake", ATR_USE_TLS },
-	{ "gnutls_record_recv", ATR_USE_TLS }, { "gnutls_record_send", ATR_USE_TLS },
-	{ "execv", ATR_USE_PROCESS },	   { "execve", ATR_USE_PROCESS },
-	{ "execvp", ATR_USE_PROCESS },	   { "execvpe", ATR_USE_PROCESS },
-	{ "fork", ATR_USE_PROCESS },	   { "vfork", ATR_USE_PROCESS },
-	{ "popen", ATR_USE_PROCESS },	   { "posix_spawn", ATR_USE_PROCESS },
-	{ "posix_spawnp", ATR_USE_PROCESS }, { "system", ATR_USE_PROCESS },
-	{ "dlopen", ATR_USE_LOADING },	   { "syscall", ATR_USE_DIRECT },
-	{ "io_uring_submit", ATR_USE_DIRECT }, { "io_uring_enter", ATR_USE_DIRECT },
+	{ "accept", ATR_USE_NETWORK },
+	{ "accept4", ATR_USE_NETWORK },
+	{ "connect", ATR_USE_NETWORK },
+	{ "listen", ATR_USE_NETWORK },
+	{ "recv", ATR_USE_NETWORK },
+	{ "recvfrom", ATR_USE_NETWORK },
+	{ "recvmsg", ATR_USE_NETWORK },
+	{ "recvmmsg", ATR_USE_NETWORK },
+	{ "send", ATR_USE_NETWORK },
+	{ "sendto", ATR_USE_NETWORK },
+	{ "sendmsg", ATR_USE_NETWORK },
+	{ "sendmmsg", ATR_USE_NETWORK },
+	{ "socket", ATR_USE_NETWORK },
+	{ "__recv_chk", ATR_USE_NETWORK },
+	{ "__recvfrom_chk", ATR_USE_NETWORK },
+	{ "fdopen", ATR_USE_STDIO },
+	{ "getaddrinfo", ATR_USE_NAMES },
+	{ "gethostbyname", ATR_USE_NAMES },
+	{ "gethostbyname2", ATR_USE_NAMES },
+	{ "gethostbyname_r", ATR_USE_NAMES },
+	{ "gethostbyname2_r", ATR_USE_NAMES },
+	{ "curl_easy_perform", ATR_USE_CURL },
+	{ "curl_multi_perform", ATR_USE_CURL },
+	{ "curl_multi_socket_action", ATR_USE_CURL },
+	{ "SSL_connect", ATR_USE_TLS },
+	{ "SSL_accept", ATR_USE_TLS },
+	{ "SSL_do_handshake", ATR_USE_TLS },
+	{ "SSL_read", ATR_USE_TLS },
+	{ "SSL_read_ex", ATR_USE_TLS },
+	{ "SSL_write", ATR_USE_TLS },
+	{ "SSL_write_ex", ATR_USE_TLS },
+	{ "gnutls_handshake", ATR_USE_TLS },
+	{ "gnutls_record_recv", ATR_USE_TLS },
+	{ "gnutls_record_send", ATR_USE_TLS },
+	{ "execv", ATR_USE_PROCESS },
+	{ "execve", ATR_USE_PROCESS },
+	{ "execvp", ATR_USE_PROCESS },
+	{ "execvpe", ATR_USE_PROCESS },
+	{ "fork", ATR_USE_PROCESS },
+	{ "vfork", ATR_USE_PROCESS },
+	{ "popen", ATR_USE_PROCESS },
+	{ "posix_spawn", ATR_USE_PROCESS },
+	{ "posix_spawnp", ATR_USE_PROCESS },
+	{ "system", ATR_USE_PROCESS },
+	{ "dlopen", ATR_USE_LOADING },
+	{ "syscall", ATR_USE_DIRECT },
+	{ "io_uring_submit", ATR_USE_DIRECT },
+	{ "io_uring_enter", ATR_USE_DIRECT },
 };
 
 #define NR_FUNCTIONS (sizeof(functions) / sizeof(functions[0]))
@@ -186,8 +210,7 @@ static bool find_library(const char *name, const struct atr_elf *asking, const c
 	if (!asking->runpath && search(asking->rpath, origin, name, elf, path))
 		return true;
 	return search(getenv("LD_LIBRARY_PATH"), origin, name, elf, path) ||
-	       search(asking->runpath, origin, name, elf, path) ||
-	       search_default(name, elf, path);
+	       search(asking->runpath, origin, name, elf, path) || search_default(name, elf, path);
 }
 
 /* libc calls nobody for us to see; and musl's is the interpreter, whatever it is called here. */

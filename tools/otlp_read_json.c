@@ -181,7 +181,8 @@ static void read_attributes(struct reader *r, const cJSON *array, struct atr_fie
 {
 	const cJSON *item;
 
-	cJSON_ArrayForEach(item, array) {
+	cJSON_ArrayForEach(item, array)
+	{
 		struct atr_field *field = atr_trace_add_field(r->trace, list);
 
 		field->key = read_text(r, item, "key");
@@ -201,7 +202,8 @@ static void read_events(struct reader *r, const cJSON *array, struct atr_node *n
 {
 	const cJSON *item;
 
-	cJSON_ArrayForEach(item, array) {
+	cJSON_ArrayForEach(item, array)
+	{
 		struct atr_event *event = atr_trace_add_event(r->trace, node);
 
 		event->time_ns = as_u64(member(item, "timeUnixNano"));
@@ -214,7 +216,8 @@ static void read_links(struct reader *r, const cJSON *array, struct atr_node *no
 {
 	const cJSON *item;
 
-	cJSON_ArrayForEach(item, array) {
+	cJSON_ArrayForEach(item, array)
+	{
 		struct atr_link *link = atr_trace_add_link(r->trace, node);
 
 		read_id(item, "traceId", link->trace_id, ATR_TRACE_ID_LEN);
@@ -256,7 +259,8 @@ static void read_scope_spans(struct reader *r, const cJSON *object, struct atr_r
 	scope->version = read_text(r, told, "version");
 	scope->dropped_attributes = read_attributes_of(r, told, &scope->attributes);
 	scope->schema_url = read_text(r, object, "schemaUrl");
-	cJSON_ArrayForEach(item, member(object, "spans")) {
+	cJSON_ArrayForEach(item, member(object, "spans"))
+	{
 		struct atr_node *node = atr_trace_add_node(r->trace, resource, scope);
 
 		read_span(r, item, node);
@@ -276,8 +280,7 @@ static void read_resource_spans(struct reader *r, const cJSON *object)
 		read_attributes_of(r, member(object, "resource"), &resource->attributes);
 	resource->schema_url = read_text(r, object, "schemaUrl");
 	atr_resource_complete(resource);
-	cJSON_ArrayForEach(item, member(object, "scopeSpans"))
-		read_scope_spans(r, item, resource);
+	cJSON_ArrayForEach(item, member(object, "scopeSpans")) read_scope_spans(r, item, resource);
 }
 
 /* JSON whose shape is not that of TracesData holds no spans, which is no error. */
@@ -285,8 +288,7 @@ static void read_request(struct reader *r, const cJSON *request)
 {
 	const cJSON *item;
 
-	cJSON_ArrayForEach(item, member(request, "resourceSpans"))
-		read_resource_spans(r, item);
+	cJSON_ArrayForEach(item, member(request, "resourceSpans")) read_resource_spans(r, item);
 }
 
 /*

@@ -119,10 +119,10 @@ static bool answer(struct connection *c, const char *status, const char *type, b
 {
 	const char *body = type && strcmp(type, "application/json") == 0 ? "{}" : "";
 	char text[256];
-	int len = snprintf(text, sizeof(text),
-			   "HTTP/1.1 %s\r\n%s%s%sContent-Length: %zu\r\n%s\r\n%s", status,
-			   type ? "Content-Type: " : "", type ? type : "", type ? "\r\n" : "",
-			   strlen(body), keep_alive ? "" : "Connection: close\r\n", body);
+	int len =
+		snprintf(text, sizeof(text), "HTTP/1.1 %s\r\n%s%s%sContent-Length: %zu\r\n%s\r\n%s",
+			 status, type ? "Content-Type: " : "", type ? type : "", type ? "\r\n" : "",
+			 strlen(body), keep_alive ? "" : "Connection: close\r\n", body);
 
 	return send_all(c, text, (size_t)len) && keep_alive;
 }
@@ -139,7 +139,8 @@ static struct body_form body_form(const struct connection *c, const struct atr_h
 	struct atr_pair field;
 
 	while (atr_http1_next_field(c->bytes, c->head_len, &at, &field)) {
-		const char *end = field.value.len ? memchr(field.value.at, ';', field.value.len) : NULL;
+		const char *end =
+			field.value.len ? memchr(field.value.at, ';', field.value.len) : NULL;
 		struct atr_str value = field.value;
 
 		if (end)
@@ -214,7 +215,8 @@ static int take_request(struct atr_receiver *r, struct connection *c)
 	size_t whole;
 
 	if (!c->head_len) {
-		long end = atr_http1_scan(&c->scan_state, c->bytes + c->scanned, c->len - c->scanned);
+		long end =
+			atr_http1_scan(&c->scan_state, c->bytes + c->scanned, c->len - c->scanned);
 
 		if (end < 0 || (!end && c->len > ATR_HTTP1_HEAD_MAX))
 			return refuse(r, c, "400 Bad Request");
@@ -292,8 +294,8 @@ static bool make_directory(struct atr_receiver *r)
 {
 	const char *parent = getenv("TMPDIR");
 
-	/* the socket's name and a NUL must have room behind it */
-	if (!parent || parent[0] != '/' || strlen(parent) > 60)
+	/* the socket's name must have room behind it, and in unix:PATH a colon ends the path */
+	if (!parent || parent[0] != '/' || strlen(parent) > 60 || strchr(parent, ':'))
 		parent = "/tmp";
 	snprintf(r->directory, sizeof(r->directory), "%s/autotrace.XXXXXX", parent);
 	if (!mkdtemp(r->directory)) {

@@ -26,6 +26,7 @@ void atr_receiver_serve(struct atr_receiver *receiver);
 
 size_t atr_receiver_connections(const struct atr_receiver *receiver);
 const struct atr_otlp_result *atr_receiver_result(const struct atr_receiver *receiver);
-size_t atr_receiver_nr_refused(const struct atr_receiver *receiver); /* requests not answered by 200 */
+size_t
+atr_receiver_nr_refused(const struct atr_receiver *receiver); /* requests not answered by 200 */
 
 #endif

@@ -91,7 +91,8 @@ static int service_among(const char *attributes, const char **name)
 }
 
 /* The program's own name for itself, so that it and its root are one service. */
-static void put_service(struct atr_trace *trace, struct atr_field_list *list, const char *executable)
+static void put_service(struct atr_trace *trace, struct atr_field_list *list,
+			const char *executable)
 {
 	const char *told = getenv("OTEL_SERVICE_NAME"), *among = "";
 	int among_len = service_among(getenv("OTEL_RESOURCE_ATTRIBUTES"), &among);

@@ -53,7 +53,7 @@ struct atr_resource {
 	struct atr_str schema_url;
 	struct atr_str service; /* service.name; "unknown_service" when it is not told */
 	int64_t pid;		/* process.pid; 0 when it is not told */
-	bool shares_name;	/* of atr_trace_link: processes of other pids have this service too */
+	bool shares_name; /* of atr_trace_link: processes of other pids have this service too */
 	struct atr_scope *scopes, *last_scope;
 };
 

@@ -62,7 +62,8 @@ static struct atr_str next_key(const char **list)
 	return key;
 }
 
-static void put_attributes(FILE *out, const struct atr_node *node, const struct atr_tree_style *style)
+static void put_attributes(FILE *out, const struct atr_node *node,
+			   const struct atr_tree_style *style)
 {
 	for (const char *list = style->attributes; *list;) {
 		struct atr_str key = next_key(&list);

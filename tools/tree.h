@@ -17,8 +17,8 @@
 
 #include <stdio.h>
 
-#define ATR_TREE_ATTRIBUTES                                                                   \
-	"http.request.method,http.response.status_code,url.full,url.path,server.address,"     \
+#define ATR_TREE_ATTRIBUTES                                                               \
+	"http.request.method,http.response.status_code,url.full,url.path,server.address," \
 	"server.port,error.type"
 
 struct atr_tree_style {

@@ -127,8 +127,7 @@ static struct columns measure(const struct atr_group *group,
 		deepest = larger(deepest, n->depth);
 		c.name = larger(c.name, 2 + at_most(n->depth, width) * 2 +
 						atr_text_columns(atr_str(row.name), style->utf8));
-		c.service = larger(c.service,
-				   atr_text_columns(atr_str(row.service), style->utf8));
+		c.service = larger(c.service, atr_text_columns(atr_str(row.service), style->utf8));
 		c.status = larger(c.status, atr_text_columns(atr_str(row.status), style->utf8));
 	}
 	c.service = at_most(c.service, width < 80 ? SERVICE_MOST / 2 : SERVICE_MOST);
@@ -216,8 +215,8 @@ static void put_heading(FILE *out, const struct atr_group *group, const struct c
 	if (group->nr_errors)
 		fprintf(out, ", %zu error%s", group->nr_errors, group->nr_errors == 1 ? "" : "s");
 	putc('\n', out);
-	fprintf(out, "  %-*s %-*s K %-*s%*s%*s status\n", (int)c->name - 2, "span",
-		(int)c->service, "service", (int)c->bar, "", NUMBER, "start", NUMBER, "took");
+	fprintf(out, "  %-*s %-*s K %-*s%*s%*s status\n", (int)c->name - 2, "span", (int)c->service,
+		"service", (int)c->bar, "", NUMBER, "start", NUMBER, "took");
 }
 
 static void draw_group(const struct atr_group *group, const struct atr_waterfall_style *style,

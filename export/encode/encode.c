@@ -19,7 +19,7 @@ static size_t sequence(const unsigned char *at, size_t len)
 	return n;
 }
 
-size_t atr_text_clean(const char *text, size_t len, size_t characters_max, char *out)
+size_t atr_utf8_clean(const char *text, size_t len, size_t characters_max, char *out)
 {
 	const unsigned char *at = (const unsigned char *)text;
 	size_t done = 0, characters = 0;
@@ -35,7 +35,7 @@ size_t atr_text_clean(const char *text, size_t len, size_t characters_max, char 
 	return (size_t)(to - out);
 }
 
-bool atr_text_is_plain(const char *text, size_t len)
+bool atr_utf8_is_ascii(const char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
 		if ((unsigned char)text[i] >= 0x80)

@@ -23,7 +23,7 @@ struct atr_encoder {
 	const char *content_type;
 	/* Appends one whole request; false when memory failed (out is then of no use). */
 	bool (*encode)(const struct atr_batch *batch, struct atr_buf *out);
-	/* What a 2xx body said: spans rejected, and the message (borrowed from body). */
+	/* What a 2xx body (ended by a NUL) said: spans rejected, and the message (borrowed). */
 	void (*response)(struct atr_str body, uint64_t *rejected, struct atr_str *message);
 };
 
@@ -32,8 +32,8 @@ struct atr_encoder {
  * replaced, a byte by a U+FFFD, so that `out` has room for 3 * len bytes. Returns
  * the bytes written. _is_plain: it is ASCII, and can be taken as it is.
  */
-size_t atr_text_clean(const char *text, size_t len, size_t characters_max, char *out);
-bool atr_text_is_plain(const char *text, size_t len);
+size_t atr_utf8_clean(const char *text, size_t len, size_t characters_max, char *out);
+bool atr_utf8_is_ascii(const char *text, size_t len);
 
 extern const struct atr_encoder atr_encoder_otlp_pb;
 extern const struct atr_encoder atr_encoder_otlp_json;

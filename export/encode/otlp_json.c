@@ -50,7 +50,7 @@ static const char *text_of(const char *at, size_t len, size_t limit)
 	out = atr_arena_malloc(3 * len + 1);
 	if (!out)
 		return "";
-	out[atr_text_clean(at, len, limit, out)] = 0;
+	out[atr_utf8_clean(at, len, limit, out)] = 0;
 	return out;
 }
 
@@ -230,7 +230,7 @@ static bool encode(const struct atr_batch *batch, struct atr_buf *out)
 static void response(struct atr_str body, uint64_t *rejected, struct atr_str *message)
 {
 	static char kept[256];
-	cJSON *all = cJSON_ParseWithLength(body.at, body.len);
+	cJSON *all = cJSON_Parse(body.at); /* ended by a NUL: with a length it reads a byte too many */
 	const cJSON *part = cJSON_GetObjectItemCaseSensitive(all, "partialSuccess");
 	const cJSON *number = cJSON_GetObjectItemCaseSensitive(part, "rejectedSpans");
 	const cJSON *text = cJSON_GetObjectItemCaseSensitive(part, "errorMessage");

@@ -10,13 +10,13 @@ static void put_text(struct atr_buf *out, char tag, const char *text, size_t len
 {
 	size_t at;
 
-	if (len <= limit && atr_text_is_plain(text, len)) {
+	if (len <= limit && atr_utf8_is_ascii(text, len)) {
 		atr_pb_bytes(out, (unsigned char)tag, text, len);
 		return;
 	}
 	at = atr_pb_open(out, tag);
 	if (atr_buf_room(out, 3 * len))
-		out->len += atr_text_clean(text, len, limit, out->at + out->len);
+		out->len += atr_utf8_clean(text, len, limit, out->at + out->len);
 	atr_pb_close(out, at);
 }
 

@@ -281,27 +281,38 @@ static uint32_t retry_after(struct atr_str value)
 	return 0;
 }
 
-/* Takes the chunked coding off, in place; the length of what is left, -1 when it is not whole yet. */
+/* A chunk's line and its size; 0 when it is not whole yet, else where its bytes begin. */
+static size_t chunk_at(const char *body, size_t len, size_t at, unsigned long *size)
+{
+	const char *end = memchr(body + at, '\n', len - at);
+
+	if (!end)
+		return 0;
+	*size = strtoul(body + at, NULL, 16);
+	return (size_t)(end + 1 - body);
+}
+
+/*
+ * Takes the chunked coding off, in place, once all of it is there: up to the
+ * empty line after the last chunk. The length of what is left, else -1.
+ */
 static ssize_t dechunk(char *body, size_t len)
 {
-	size_t in = 0, out = 0;
+	size_t at = 0, in, out = 0;
+	unsigned long size;
 
-	for (;;) {
-		char *end = memchr(body + in, '\n', len - in);
-		unsigned long size;
-
-		if (!end)
-			return -1;
-		size = strtoul(body + in, NULL, 16);
-		in = (size_t)(end + 1 - body);
-		if (!size)
-			return (ssize_t)out;
+	while ((in = chunk_at(body, len, at, &size)) && size) {
 		if (size > len || len - in < size + 2)
 			return -1;
+		at = in + size + 2;
+	}
+	if (!in || !memmem(body + at, len - at, "\r\n\r\n", 4))
+		return -1;
+	for (at = 0; (in = chunk_at(body, len, at, &size)) && size; at = in + size + 2) {
 		memmove(body + out, body + in, size);
 		out += size;
-		in += size + 2;
 	}
+	return (ssize_t)out;
 }
 
 static enum atr_outcome outcome_of(int status)
@@ -311,6 +322,18 @@ static enum atr_outcome outcome_of(int status)
 	if (status == 429 || status == 502 || status == 503 || status == 504)
 		return ATR_RETRY;
 	return ATR_REFUSED;
+}
+
+/* Drops interim (1xx) heads; where the answer's own head ends, or NULL when it is not whole. */
+static char *past_interim(char *buf, size_t *len)
+{
+	char *blank;
+
+	while ((blank = memmem(buf, *len, "\r\n\r\n", 4)) && *len > 9 && buf[9] == '1') {
+		*len -= (size_t)(blank + 4 - buf);
+		memmove(buf, blank + 4, *len);
+	}
+	return blank;
 }
 
 /* Reads the answer. An end before its first byte is a connection that was dead already. */
@@ -330,7 +353,7 @@ static enum atr_outcome read_answer(struct attempt *a, struct atr_answer *answer
 			*was_dead = n == 0 && !len;
 			return ATR_UNREACHED;
 		}
-		blank = memmem(buf, len, "\r\n\r\n", 4);
+		blank = past_interim(buf, &len);
 	} while (!blank);
 	head_len = (size_t)(blank + 4 - buf);
 	head = (struct atr_str){ buf, head_len };
@@ -365,6 +388,7 @@ static enum atr_outcome read_answer(struct attempt *a, struct atr_answer *answer
 		}
 	}
 	answer->body_len = len;
+	answer->body[len] = 0;
 	if (closes)
 		atr_link_close(a->io, a->link);
 	return outcome_of(answer->status);

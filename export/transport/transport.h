@@ -21,7 +21,7 @@ struct atr_answer {
 	int status;		 /* HTTP's, 0: none */
 	uint32_t retry_after_ms; /* 0: not said */
 	size_t body_len;
-	char body[ATR_ANSWER_MAX];
+	char body[ATR_ANSWER_MAX + 1]; /* and a NUL after it */
 };
 
 /* A connection that is kept; all zero but fd = -1 to begin with. */

@@ -378,11 +378,24 @@ static bool feed_iov(struct atr_thread *self, struct atr_conn *conn, bool outwar
 	return true;
 }
 
-/* A call failed; what is not only "later" is why the exchange will end. */
-static void note_error(struct atr_conn *conn, int error)
+/* A call failed. Whether that is the connection's end, and not a wrong argument or a later. */
+static bool note_error(struct atr_conn *conn, int error)
 {
-	if (error != EAGAIN && error != EINTR && error != EINPROGRESS && error != ENOTCONN)
+	switch (error) {
+	case ECONNRESET:
+	case ECONNABORTED:
+	case ECONNREFUSED:
+	case EPIPE:
+	case ETIMEDOUT:
+	case ENETDOWN:
+	case ENETUNREACH:
+	case ENETRESET:
+	case EHOSTUNREACH:
 		conn->error = error;
+		return true;
+	default:
+		return false;
+	}
 }
 
 void atr_conn_received(uint64_t word, int fd, const struct iovec *iov, int nr, ssize_t n)
@@ -405,10 +418,8 @@ void atr_conn_received(uint64_t word, int fd, const struct iovec *iov, int nr, s
 	} else if (n == 0) {
 		conn->peer_closed = true;
 		atr_stream_ended(self, conn);
-	} else {
-		note_error(conn, saved);
-		if (conn->error)
-			atr_exchanges_end(self, conn);
+	} else if (note_error(conn, saved)) {
+		atr_exchanges_end(self, conn);
 	}
 	leave_or_forget(self, conn, word, fd);
 	errno = saved;

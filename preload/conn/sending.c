@@ -230,8 +230,12 @@ static void owed_first(struct atr_conn *conn, struct atr_pieces *piece)
 static void plan_injection(struct atr_conn *conn, struct atr_pieces *piece,
 			   const struct atr_replacing *replacing)
 {
-	size_t len = write_fields(conn, replacing->except, piece);
+	size_t len;
 
+	/* the blank line's CR is out already: there is no place for a field any more */
+	if (piece->head_end < 2 && !conn->keeps_cr)
+		return;
+	len = write_fields(conn, replacing->except, piece);
 	if (!len)
 		return;
 	if (conn->keeps_cr) {
@@ -279,7 +283,7 @@ static void plan_head(struct atr_thread *self, struct atr_conn *conn, const stru
 	if (!conn->out.head_ns)
 		conn->out.head_ns = atr_clock_ns();
 	atr_request_prepare(self, conn, head, len, &piece->head, conn->out.held_len, &replacing);
-	if (replacing.inject && !conn->rest)
+	if (replacing.inject && !conn->rest && !conn->injected)
 		plan_injection(conn, piece, &replacing);
 	else if (replacing.replace)
 		plan_replacement(conn, piece, &replacing);
@@ -327,17 +331,20 @@ bool atr_sending_plan(struct atr_thread *self, struct atr_conn *conn, const stru
 		answers(self, conn, c);
 	if (conn->side != ATR_SIDE_CLIENT || !total)
 		return true;
-	if (conn->given_up) {
+	if (conn->given_up || conn->nr_exchanges == ATR_EXCHANGES_MAX) {
+		/* not followed (any further): what is owed, and nothing else */
 		if (owes(conn))
 			owed_first(conn, piece);
 	} else if (conn->out.in_body) {
 		piece->end = piece->at = body_end(conn->out.body, c, total);
 	} else if (!(flags & MSG_ZEROCOPY) && is_request_so_far(conn, c)) {
 		end = scan(conn->out.scan, c, &at_blank);
-		if (end > 0)
+		if (end > 0) {
 			plan_head(self, conn, iov, nr, (size_t)end, piece);
-		else if (end == 0 && at_blank)
+		} else if (end == 0 && at_blank && !conn->injected) {
 			piece->hold_last = true;
+			piece->at = total - 1;
+		}
 		if (owes(conn) && (conn->rest || !piece->ours_len))
 			owed_first(conn, piece);
 	}
@@ -396,6 +403,9 @@ size_t atr_sending_settle(struct atr_conn *conn, const struct atr_pieces *piece,
 		release_rest(conn);
 		if (piece->at == 0 && !piece->hold_last)
 			conn->keeps_cr = false;
+		/* but for a CR that was kept back, and goes alone where it is no head's */
+		if (piece->ours_len > 1)
+			conn->injected = true;
 		if (piece->head_end)
 			atr_count(ATR_COUNT_HEADS_INJECTED);
 	}

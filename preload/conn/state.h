@@ -15,7 +15,7 @@
 #include "propagator/propagator.h"
 
 #define ATR_CONNS_MAX 16384
-#define ATR_EXCHANGES_MAX 8
+#define ATR_EXCHANGES_MAX 64
 
 enum atr_side { ATR_SIDE_UNKNOWN, ATR_SIDE_CLIENT, ATR_SIDE_SERVER };
 
@@ -49,6 +49,7 @@ struct atr_conn {
 	bool given_up;
 	bool peer_closed, wait_timed_out;
 	bool keeps_cr;		/* a CR of the program's was counted as sent and is not */
+	bool injected;		/* our fields are out, the end of their head is not yet */
 	bool overlays;		/* part of a replaced header is on its way */
 	uint8_t nr_exchanges, first_exchange;
 	int fd;			/* a descriptor of it, at the time it was opened */
@@ -58,6 +59,8 @@ struct atr_conn {
 	atr_ref prepared;	/* client: the span of the head that is being sent */
 	atr_ref prepared_work;
 	bool is_prepared;
+	bool prepared_head, prepared_connect; /* its method is HEAD, or CONNECT */
+	bool answered_early;	/* its response came before we were told that it was sent */
 	atr_ref opened_in;	/* the work it was opened in */
 	uint64_t connect_ns, connected_ns;
 	struct atr_lookup lookup; /* the name it was opened for */

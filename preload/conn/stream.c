@@ -49,7 +49,7 @@ static struct atr_exchange *last(struct atr_conn *conn)
 				    NULL;
 }
 
-static struct atr_exchange *push(struct atr_conn *conn, const struct atr_http1_head *head)
+static struct atr_exchange *push(struct atr_conn *conn, bool to_head, bool to_connect)
 {
 	struct atr_exchange *e;
 
@@ -58,9 +58,14 @@ static struct atr_exchange *push(struct atr_conn *conn, const struct atr_http1_h
 	conn->nr_exchanges++;
 	e = last(conn);
 	memset(e, 0, sizeof(*e));
-	e->to_head = atr_str_equal(head->method, ATR_STR("HEAD"));
-	e->to_connect = atr_str_equal(head->method, ATR_STR("CONNECT"));
+	e->to_head = to_head;
+	e->to_connect = to_connect;
 	return e;
+}
+
+static bool is_method(const struct atr_http1_head *head, struct atr_str method)
+{
+	return atr_str_equal(head->method, method);
 }
 
 /* The first exchange is over; whoever did its work does what it did before. */
@@ -112,7 +117,8 @@ static bool request_read(struct atr_thread *self, struct atr_conn *conn, const c
 {
 	struct atr_pair fields[FIELDS_MAX];
 	size_t nr_fields = context_fields(bytes, len, head, fields);
-	struct atr_exchange *e = push(conn, head);
+	struct atr_exchange *e = push(conn, is_method(head, ATR_STR("HEAD")),
+				      is_method(head, ATR_STR("CONNECT")));
 	struct atr_context_copy started_with = { .block = 0 };
 	struct atr_context context;
 	const struct atr_context *parent = NULL;
@@ -244,6 +250,8 @@ void atr_request_prepare(struct atr_thread *self, struct atr_conn *conn, const c
 	atr_ref work, from;
 
 	memset(plan, 0, sizeof(*plan));
+	conn->prepared_head = is_method(head, ATR_STR("HEAD"));
+	conn->prepared_connect = is_method(head, ATR_STR("CONNECT"));
 	for (size_t i = 0; i < nr_fields; i++) {
 		if (atr_propagators_is_trace(&atr_formats, fields[i].name))
 			is_traced = true;
@@ -274,12 +282,11 @@ void atr_request_prepare(struct atr_thread *self, struct atr_conn *conn, const c
 	plan->replace = plan->replace && conn->prepared != 0;
 }
 
-bool atr_stream_planned(struct atr_thread *self, struct atr_conn *conn,
-			const struct atr_http1_head *head)
+/* The prepared request is on its way: an exchange begins. */
+static bool begin_exchange(struct atr_conn *conn)
 {
-	struct atr_exchange *e = push(conn, head);
+	struct atr_exchange *e = push(conn, conn->prepared_head, conn->prepared_connect);
 
-	(void)self;
 	if (!e)
 		return false;
 	e->span = conn->prepared;
@@ -290,7 +297,17 @@ bool atr_stream_planned(struct atr_thread *self, struct atr_conn *conn,
 	conn->counts_as_call = false;
 	conn->opened_in = 0;
 	conn->prepared = conn->prepared_work = 0;
-	conn->is_prepared = conn->is_fresh = conn->overlays = false;
+	return true;
+}
+
+bool atr_stream_planned(struct atr_thread *self, struct atr_conn *conn,
+			const struct atr_http1_head *head)
+{
+	(void)self;
+	if (!conn->answered_early && !begin_exchange(conn))
+		return false;
+	conn->answered_early = false;
+	conn->is_prepared = conn->is_fresh = conn->overlays = conn->injected = false;
 	conn->out.scan = 0;
 	conn->out.head_ns = 0;
 	conn->out.known = true;
@@ -317,6 +334,11 @@ static bool response_head(struct atr_thread *self, struct atr_conn *conn, struct
 	struct atr_http1_head head;
 	struct atr_span *span;
 
+	/* another thread reads it while the one that sent the request is on its way to tell us */
+	if (!e && conn->is_prepared && !conn->answered_early && begin_exchange(conn)) {
+		conn->answered_early = true;
+		e = first(conn);
+	}
 	if (!e || !atr_http1_parse_response(bytes, len, e->to_head, e->to_connect, &head))
 		return false;
 	if (head.status < 200 && head.status != 101) {

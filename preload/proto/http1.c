@@ -9,7 +9,7 @@
 
 #define METHOD_MAX 32
 #define GUESS_MAX 40
-#define HEAD_MIN 16 /* "HTTP/1.1 200" and two line ends; a request's is longer */
+#define HEAD_MIN 16	     /* "HTTP/1.1 200" and two line ends; a request's is longer */
 #define LENGTH_MAX INT64_MAX /* more does not fit where most receivers keep a length */
 #define CHUNK_DIGITS_MAX 16
 #define CHUNK_LINE_MAX 4096
@@ -18,7 +18,7 @@
 /*
  * Bytes are looked at 16 at a time, with the compiler's vectors: a comparison
  * gives 0xff for each byte where it holds. Its marks are one bit a byte, first
- * byte lowest; MARK(i) is the bit of byte i and MARK_BITS the way to the next.
+ * byte lowest, MARK_BITS apart.
  */
 typedef uint8_t block __attribute__((vector_size(16)));
 
@@ -54,7 +54,6 @@ static inline uint64_t marks(block found)
 
 #endif
 
-#define MARK(i) (UINT64_C(1) << ((i) * MARK_BITS))
 #define BLOCK sizeof(block)
 
 _Static_assert(BLOCK <= HEAD_MIN, "the last block of a head begins inside it");
@@ -95,9 +94,9 @@ static inline block not_letter(block b)
 
 /* RFC 9110 5.6.2: letters, digits and !#$%&'*+-.^_`|~ */
 static const bool is_token[256] = {
-	['!'] = true, ['#' ... '\''] = true, ['*'] = true, ['+'] = true, ['-'] = true,
-	['.'] = true, ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['^' ... 'z'] = true,
-	['|'] = true, ['~'] = true,
+	['!'] = true,	      ['#' ... '\''] = true, ['*'] = true,	   ['+'] = true,
+	['-'] = true,	      ['.'] = true,	     ['0' ... '9'] = true, ['A' ... 'Z'] = true,
+	['^' ... 'z'] = true, ['|'] = true,	     ['~'] = true,
 };
 
 static inline bool is_digit(char c)
@@ -105,17 +104,16 @@ static inline bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
+/* Whether a character of text, where HTAB is the only control, is SP or HTAB. */
 static inline bool is_blank(char c)
 {
-	return c == ' ' || c == '\t';
+	return (uint8_t)c <= ' ';
 }
 
 static inline bool is_letter(char c)
 {
 	return (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
 }
-
-/* ---- guess ---- */
 
 /*
  * "scheme://", as a proxy is asked. Without it lines of other protocols
@@ -180,103 +178,75 @@ enum atr_http1_guess atr_http1_guess_response(const char *bytes, size_t len)
 	if (len <= version_len)
 		return len && memcmp(bytes, version, len) ? ATR_HTTP1_NO : ATR_HTTP1_MAYBE;
 	return !memcmp(bytes, version, version_len) && is_digit(bytes[version_len]) ?
-		       ATR_HTTP1_YES : ATR_HTTP1_NO;
+		       ATR_HTTP1_YES :
+		       ATR_HTTP1_NO;
 }
 
-/* ---- scan ---- */
-
-/* What the byte before the next one was. */
 enum scan_state {
-	SCAN_START,	 /* there was none */
+	SCAN_START, /* before the first byte */
 	SCAN_IN_LINE,
-	SCAN_CR,	 /* the CR of a line with something in it */
-	SCAN_LINE_START, /* its LF */
-	SCAN_BLANK,	 /* the blank line's CR */
+	SCAN_CR,	 /* behind the CR of a line with something in it */
+	SCAN_LINE_START, /* behind its LF */
+	SCAN_BLANK,	 /* behind the blank line's CR */
+	SCAN_END,	 /* behind its LF */
 	SCAN_BAD,
 };
 
-/* As many bytes as have their marks in one word. */
-#define STRIDE (64 / MARK_BITS)
-
-struct stride {
-	block part[STRIDE / BLOCK];
-};
-
-/*
- * Loads the bytes from `at` on. Near the end the last whole stride is taken and
- * *shift moves the marks of those before `at` out; what is shorter than a
- * stride is filled up with spaces.
- */
-static inline struct stride load_stride(const char *bytes, size_t len, size_t at, size_t *shift)
+static enum scan_state scan_step(enum scan_state state, char c)
 {
-	size_t from = len - at >= STRIDE ? at : len - STRIDE;
-	char padded[STRIDE];
-	struct stride s;
-
-	*shift = 0;
-	if (len < STRIDE) {
-		memset(padded, ' ', STRIDE);
-		memcpy(padded, bytes, len);
-		bytes = padded;
-		from = 0;
-	} else {
-		*shift = (at - from) * MARK_BITS;
+	switch (c) {
+	case 0:
+		return SCAN_BAD;
+	case '\r':
+		return state == SCAN_IN_LINE	? SCAN_CR :
+		       state == SCAN_LINE_START ? SCAN_BLANK :
+						  SCAN_BAD;
+	case '\n':
+		return state == SCAN_CR	   ? SCAN_LINE_START :
+		       state == SCAN_BLANK ? SCAN_END :
+					     SCAN_BAD;
+	default:
+		return state == SCAN_CR || state == SCAN_BLANK ? SCAN_BAD : SCAN_IN_LINE;
 	}
-#pragma GCC unroll 4
-	for (size_t i = 0; i < STRIDE / BLOCK; i++)
-		s.part[i] = load(bytes + from + i * BLOCK);
-	return s;
-}
-
-static inline uint64_t stride_marks(const struct stride *s, uint8_t byte)
-{
-	uint64_t found = 0;
-
-#pragma GCC unroll 4
-	for (size_t i = 0; i < STRIDE / BLOCK; i++)
-		found |= marks(equal(s->part[i], byte)) << (i * BLOCK * MARK_BITS);
-	return found;
 }
 
 /*
- * Moves *state over the lines up to the blank line's CR or the end, and returns
- * how many bytes that is. An LF must stand exactly where the byte before is a
- * CR, so (lf ^ cr moved by one byte) marks every stray one; a CR whose byte
- * before is an LF is the blank line's.
+ * Marks what is not an ordinary byte of an ordinary line: a NUL, an LF without
+ * a CR before it, a CR without an LF behind it (marked there), and a CR behind
+ * an LF, which begins the blank line. Reads from at[-1] to at[15].
  */
-static size_t scan_lines(enum scan_state *state, const char *bytes, size_t len)
+static inline uint64_t remarkable(const char *at)
 {
-	uint64_t after_cr = *state == SCAN_CR ? MARK(0) : 0;
-	uint64_t after_lf = *state == SCAN_LINE_START ? MARK(0) : 0;
-	size_t at, n;
+	block here = load(at), before = load(at - 1);
 
-	for (at = 0; at < len; at += n) {
-		size_t shift;
-		struct stride s = load_stride(bytes, len, at, &shift);
-		uint64_t cr = stride_marks(&s, '\r') >> shift;
-		uint64_t lf = stride_marks(&s, '\n') >> shift;
-		uint64_t stray, blank, last;
+	return marks((equal(here, '\n') ^ equal(before, '\r')) | equal(here, 0) |
+		     (equal(here, '\r') & equal(before, '\n')));
+}
 
-		n = len - at < STRIDE ? len - at : STRIDE;
-		last = MARK(n - 1);
-		after_cr |= cr << MARK_BITS;
-		after_lf |= lf << MARK_BITS;
-		blank = cr & after_lf;
-		stray = (lf ^ after_cr) | stride_marks(&s, 0) >> shift;
-		stray &= blank ? (blank & -blank) - 1 : last | (last - 1);
-		if (stray) {
-			*state = SCAN_BAD;
-			return at;
-		}
-		if (blank) {
-			*state = SCAN_BLANK;
-			return at + (size_t)__builtin_ctzll(blank) / MARK_BITS + 1;
-		}
-		after_cr = cr & last ? MARK(0) : 0;
-		after_lf = lf & last ? MARK(0) : 0;
+/*
+ * The first remarkable byte from bytes[1] on, or len; len is above BLOCK. A
+ * verdict rests on two bytes only, so the last block may overlap with the one
+ * before.
+ */
+static size_t ordinary_end(const char *bytes, size_t len)
+{
+	uint64_t found;
+	size_t at;
+
+	for (at = 1; at + BLOCK < len; at += BLOCK) {
+		found = remarkable(bytes + at);
+		if (found)
+			return at + (size_t)__builtin_ctzll(found) / MARK_BITS;
 	}
-	*state = after_cr ? SCAN_CR : after_lf ? SCAN_LINE_START : SCAN_IN_LINE;
-	return at;
+	at = len - BLOCK;
+	found = remarkable(bytes + at);
+	return found ? at + (size_t)__builtin_ctzll(found) / MARK_BITS : len;
+}
+
+/* The state behind an ordinary byte. */
+static enum scan_state state_behind(char c)
+{
+	return c == '\r' ? SCAN_CR : c == '\n' ? SCAN_LINE_START : SCAN_IN_LINE;
 }
 
 long atr_http1_scan(uint8_t *state, const char *bytes, size_t len)
@@ -284,16 +254,16 @@ long atr_http1_scan(uint8_t *state, const char *bytes, size_t len)
 	enum scan_state now = *state;
 	size_t at = 0;
 
-	if (len == 0)
-		return now == SCAN_BAD ? -1 : 0;
-	if (now == SCAN_START)
-		now = bytes[0] == '\r' ? SCAN_BAD : SCAN_IN_LINE;
-	if (now != SCAN_BLANK && now != SCAN_BAD)
-		at = scan_lines(&now, bytes, len);
-	if (now == SCAN_BLANK && at < len)
-		now = bytes[at] == '\n' ? SCAN_START : SCAN_BAD;
-	*state = now;
-	return now == SCAN_BAD ? -1 : now == SCAN_START ? (long)at + 1 : 0;
+	if (now != SCAN_BAD && len)
+		now = scan_step(now, bytes[at++]);
+	if (now <= SCAN_LINE_START && len > BLOCK) {
+		at = ordinary_end(bytes, len);
+		now = at > 1 ? state_behind(bytes[at - 1]) : now;
+	}
+	while (at < len && now < SCAN_END)
+		now = scan_step(now, bytes[at++]);
+	*state = now == SCAN_END ? SCAN_START : now;
+	return now == SCAN_BAD ? -1 : now == SCAN_END ? (long)at : 0;
 }
 
 bool atr_http1_scan_at_blank(uint8_t state)
@@ -301,15 +271,13 @@ bool atr_http1_scan_at_blank(uint8_t state)
 	return state == SCAN_BLANK;
 }
 
-/* ---- parse ---- */
-
 /* What the fields said, before it is known what it means for the framing. */
 struct facts {
 	struct atr_http1_head *out;
 	uint32_t nr_hosts;
 	bool has_length;
-	bool has_coding;    /* a Transfer-Encoding */
-	bool chunked;	    /* the last coding so far */
+	bool has_coding; /* a Transfer-Encoding */
+	bool chunked;	 /* the last coding so far */
 	bool has_upgrade;
 	bool opt_close, opt_keep_alive, opt_upgrade; /* Connection: */
 };
@@ -323,8 +291,8 @@ struct facts {
  * the head's last whole block begins; behind it that block is taken again and
  * the bytes before `at` are shifted out.
  */
-static inline __attribute__((always_inline)) const char *
-find(const char *at, const char *last, block (*stops)(block))
+static inline __attribute__((always_inline)) const char *find(const char *at, const char *last,
+							      block (*stops)(block))
 {
 	uint64_t found;
 
@@ -384,7 +352,8 @@ static inline bool same_letters(const char *name, const char *lower, size_t len)
 
 	if (len < 8)
 		return (((load32(name) | (uint32_t)small) ^ load32(lower)) |
-			((load32(name + len - 4) | (uint32_t)small) ^ load32(lower + len - 4))) == 0;
+			((load32(name + len - 4) | (uint32_t)small) ^ load32(lower + len - 4))) ==
+		       0;
 	for (size_t i = 0; i + 8 < len; i += 8)
 		differ |= (load64(name + i) | small) ^ load64(lower + i);
 	return (differ | ((load64(name + len - 8) | small) ^ load64(lower + len - 8))) == 0;
@@ -523,20 +492,20 @@ static inline bool note_field(struct facts *facts, struct atr_str name, struct a
 	return true;
 }
 
-/* One header line. Returns the next line, NULL when this one is not well-formed. */
+/*
+ * One header line. Returns the next line, NULL when this one is not well-formed.
+ * The line's end is not sought from the colon on but beside it: lines then wait
+ * for each other only by their ends.
+ */
 static inline __attribute__((always_inline)) const char *
 read_field(const char *line, const char *last, struct atr_pair *field)
 {
-	const char *colon = name_end(line, last);
-	const char *value = colon + 1, *end, *next;
+	const char *end = find(line, last, not_text), *next = end + 2;
+	const char *colon = name_end(line, last), *value = colon + 1;
 
-	if (colon == line || *colon != ':')
+	if (colon == line || *colon != ':' || !ends_line(end))
 		return NULL;
-	end = find(value, last, not_text);
-	if (!ends_line(end))
-		return NULL;
-	next = end + 2;
-	while (is_blank(*value))
+	while (value < end && is_blank(*value))
 		value++;
 	while (end > value && is_blank(end[-1]))
 		end--;
@@ -564,10 +533,10 @@ static bool read_fields(struct facts *facts, const char *head, size_t len, const
 	return line == blank;
 }
 
-/* "HTTP/1.0" or "HTTP/1.1" and nothing else up to `end`. */
-static inline bool read_version(const char *at, const char *end, uint8_t *minor)
+/* "HTTP/1.0" or "HTTP/1.1" in the 8 bytes at `at`. */
+static inline bool read_version(const char *at, uint8_t *minor)
 {
-	if (end - at != 8 || memcmp(at, "HTTP/1.", 7) != 0)
+	if (memcmp(at, "HTTP/1.", 7) != 0)
 		return false;
 	*minor = (uint8_t)(at[7] - '0');
 	return *minor <= 1;
@@ -578,19 +547,18 @@ static const char *read_request_line(const char *head, size_t len, struct atr_ht
 {
 	const char *last = head + len - BLOCK;
 	const char *method_end = token_end(head), *target = method_end + 1;
-	const char *target_end, *end;
+	const char *target_end, *version;
 
 	if (method_end == head || method_end - head > METHOD_MAX || *method_end != ' ')
 		return NULL;
 	target_end = find(target, last, not_target);
-	if (target_end == target || *target_end != ' ')
-		return NULL;
-	end = find(target_end + 1, last, not_target);
-	if (!read_version(target_end + 1, end, &out->minor) || !ends_line(end))
+	version = target_end + 1;
+	if (target_end == target || *target_end != ' ' || head + len - version < 8 + 4 ||
+	    !read_version(version, &out->minor) || !ends_line(version + 8))
 		return NULL;
 	out->method = (struct atr_str){ head, (size_t)(method_end - head) };
 	out->target = (struct atr_str){ target, (size_t)(target_end - target) };
-	return end + 2;
+	return version + 10;
 }
 
 /*
@@ -601,7 +569,7 @@ static const char *read_status_line(const char *head, size_t len, struct atr_htt
 {
 	const char *code = head + 9, *end = code + 3;
 
-	if (!read_version(head, head + 8, &out->minor) || head[8] != ' ' || !is_digit(code[0]) ||
+	if (!read_version(head, &out->minor) || head[8] != ' ' || !is_digit(code[0]) ||
 	    code[0] == '0' || !is_digit(code[1]) || !is_digit(code[2]))
 		return NULL;
 	out->status = (uint16_t)((code[0] - '0') * 100 + (code[1] - '0') * 10 + (code[2] - '0'));
@@ -661,24 +629,22 @@ bool atr_http1_parse_request(const char *head, size_t len, struct atr_http1_head
 	if (atr_str_equal(out->method, ATR_STR("CONNECT")) &&
 	    (facts.has_coding || out->content_length > 0))
 		return false;
-	set_framing(out, facts.chunked	    ? ATR_HTTP1_CHUNKED :
+	set_framing(out, facts.chunked	  ? ATR_HTTP1_CHUNKED :
 			 facts.has_length ? ATR_HTTP1_LENGTH :
 					    ATR_HTTP1_NO_BODY);
 	return true;
 }
 
-/* RFC 9112 6.3, in its order. */
+/* RFC 9112 6.3; a 204 to CONNECT, too, opens the tunnel (RFC 9110 9.3.6). */
 static enum atr_http1_framing response_framing(const struct facts *facts, bool to_head,
 					       bool to_connect)
 {
 	uint16_t status = facts->out->status;
 
-	if (status == 101)
+	if (status == 101 || (to_connect && status >= 200 && status < 300))
 		return ATR_HTTP1_TUNNEL;
 	if (to_head || status < 200 || status == 204 || status == 304)
 		return ATR_HTTP1_NO_BODY;
-	if (to_connect && status < 300)
-		return ATR_HTTP1_TUNNEL;
 	if (facts->chunked)
 		return ATR_HTTP1_CHUNKED;
 	return facts->has_length ? ATR_HTTP1_LENGTH : ATR_HTTP1_UNTIL_CLOSE;
@@ -706,12 +672,10 @@ bool atr_http1_next_field(const char *head, size_t len, uint32_t *at, struct atr
 	return true;
 }
 
-/* ---- body ---- */
-
 /* What the next byte of a chunked body is. */
 enum chunk_state {
 	CHUNK_SIZE,
-	CHUNK_BLANKS,	    /* spaces between the size and its extensions */
+	CHUNK_BLANKS, /* spaces between the size and its extensions */
 	CHUNK_EXTENSIONS,
 	CHUNK_SIZE_LF,
 	CHUNK_DATA,
@@ -770,33 +734,33 @@ static enum chunk_state step_extensions(struct atr_http1_body *body, char c)
 {
 	if (c == '\r')
 		return CHUNK_SIZE_LF;
-	return is_text(c) && ++body->trailer < CHUNK_LINE_MAX ? CHUNK_EXTENSIONS : CHUNK_BAD;
+	return is_text(c) && ++body->extra < CHUNK_LINE_MAX ? CHUNK_EXTENSIONS : CHUNK_BAD;
 }
 
 static enum chunk_state step_blanks(struct atr_http1_body *body, char c)
 {
 	if (c == ';')
 		return CHUNK_EXTENSIONS;
-	return c == ' ' && ++body->trailer < CHUNK_LINE_MAX ? CHUNK_BLANKS : CHUNK_BAD;
+	return c == ' ' && ++body->extra < CHUNK_LINE_MAX ? CHUNK_BLANKS : CHUNK_BAD;
 }
 
 static enum chunk_state begin_chunk(struct atr_http1_body *body)
 {
 	body->left = 0;
 	body->digits = 0;
-	body->trailer = 0;
+	body->extra = 0;
 	return CHUNK_SIZE;
 }
 
 static enum chunk_state end_of_size_line(struct atr_http1_body *body)
 {
-	body->trailer = 0;
+	body->extra = 0;
 	return body->left ? CHUNK_DATA : CHUNK_TRAILER_START;
 }
 
 static enum chunk_state step_trailers(struct atr_http1_body *body, char c)
 {
-	if (++body->trailer > TRAILER_MAX)
+	if (++body->extra > TRAILER_MAX)
 		return CHUNK_BAD;
 	switch (body->state) {
 	case CHUNK_TRAILER_START:

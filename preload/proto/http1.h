@@ -25,7 +25,9 @@
 /*
  * Whether the first bytes of a direction can be, or are, an HTTP/1 message.
  * MAYBE asks for more bytes; at most 40 settle it. A request: a method (token
- * characters, at most 32) and a space and a byte of a target. A response: "HTTP/1." and a digit.
+ * characters, at most 32), a space, and what a target begins with: '/', '*',
+ * "scheme://", or after CONNECT anything; so that lines of other text protocols
+ * ("get key", "HELO example.org") are NO. A response: "HTTP/1." and a digit.
  * HTTP/2's preface ("PRI * HTTP/2.0") is NO.
  */
 enum atr_http1_guess { ATR_HTTP1_NO, ATR_HTTP1_MAYBE, ATR_HTTP1_YES };
@@ -36,8 +38,9 @@ enum atr_http1_guess atr_http1_guess_response(const char *bytes, size_t len);
  * Looks for the end of a head in the next bytes of it. *state is 0 for the
  * head's first byte and carries over between calls. Returns the number of bytes
  * up to and with the blank line's LF (> 0) when the head ends here; 0 when it
- * does not end here; -1 when it cannot be well-formed (an LF without its CR, a
- * CR without its LF, a NUL). Empty lines (CRLF) before a request's start line
+ * does not end here; -1, then and for all that follows, when it cannot be
+ * well-formed (an LF without its CR, a CR without its LF, a NUL). *state is 0
+ * again behind a head's end. Empty lines (CRLF) before a request's start line
  * are allowed by RFC 9112 2.2 but refused here, as are all others.
  */
 long atr_http1_scan(uint8_t *state, const char *bytes, size_t len);
@@ -46,65 +49,70 @@ long atr_http1_scan(uint8_t *state, const char *bytes, size_t len);
 bool atr_http1_scan_at_blank(uint8_t state);
 
 enum atr_http1_framing {
-	ATR_HTTP1_NO_BODY,	/* the message ends with its head */
-	ATR_HTTP1_LENGTH,	/* content_length bytes */
-	ATR_HTTP1_CHUNKED,	/* the last transfer coding is chunked */
-	ATR_HTTP1_UNTIL_CLOSE,	/* a response that ends with its connection */
-	ATR_HTTP1_TUNNEL,	/* not HTTP any more after this head (CONNECT, 101) */
+	ATR_HTTP1_NO_BODY,     /* the message ends with its head */
+	ATR_HTTP1_LENGTH,      /* content_length bytes */
+	ATR_HTTP1_CHUNKED,     /* the last transfer coding is chunked */
+	ATR_HTTP1_UNTIL_CLOSE, /* a response that ends with its connection */
+	ATR_HTTP1_TUNNEL,      /* a response behind which it is not HTTP (2xx to CONNECT, 101) */
 };
 
 struct atr_http1_head {
 	bool is_response;
-	uint8_t minor;		      /* HTTP/1.minor, 0 or 1 */
-	uint16_t status;	      /* a response's, 100..999 */
+	uint8_t minor;		       /* HTTP/1.minor, 0 or 1 */
+	uint16_t status;	       /* a response's, 100..999 */
 	struct atr_str method, target; /* a request's */
-	struct atr_str host;	      /* the one Host field, trimmed; absent */
+	struct atr_str host;	       /* the one Host field, trimmed; absent */
 	struct atr_str user_agent, forwarded, x_forwarded_for, x_forwarded_host,
-		x_forwarded_proto;    /* the first of each, trimmed; absent */
-	bool keep_alive;	      /* the connection persists after this message */
-	bool upgrade;		      /* Connection: upgrade with an Upgrade field */
-	bool expect_continue;
+		x_forwarded_proto; /* the first of each, trimmed; absent */
+	bool keep_alive;	   /* another message can follow this one */
+	bool upgrade;		   /* HTTP/1.1, Connection: upgrade, and an Upgrade field */
+	bool expect_continue;	   /* HTTP/1.1 */
 	enum atr_http1_framing framing;
-	uint64_t content_length;      /* framing LENGTH; for others 0 */
-	uint32_t nr_fields;	      /* header lines */
-	uint32_t fields_at;	      /* offset of the first header line */
-	uint32_t blank_at;	      /* offset of the blank line (its CR): where a field can be added */
+	uint64_t content_length; /* framing LENGTH; for others 0 */
+	uint32_t nr_fields;	 /* header lines */
+	uint32_t fields_at;	 /* offset of the first header line */
+	uint32_t blank_at;	 /* offset of the blank line (its CR): where a field can be added */
 };
 
 /*
  * Reads a complete head, `len` bytes to its blank line's LF. False: not
- * well-formed, to be left alone. Refused are: an unknown version; anything but
- * one SP between the parts of the start line; bytes outside field-name tokens;
- * space before the colon; obs-fold; NUL, CR or LF inside a value; control
- * characters in a target; several Content-Length fields that differ or any that is not 1..19 digits
- * (a list of equal values too); Content-Length beside Transfer-Encoding;
- * Transfer-Encoding in HTTP/1.0; chunked not last, twice, or (in a request)
- * another final coding; an HTTP/1.1 request with no or several Host fields, or
- * an HTTP/1.0 one with several.
+ * well-formed, to be left alone; *out is then of no use. Refused are:
+ * - more than ATR_HTTP1_HEAD_MAX bytes; bytes behind the blank line;
+ * - an unknown version; a method above 32 characters; anything but one SP
+ *   between the parts of the start line (a status line may end with its code);
+ * - bytes outside field-name tokens, space before the colon, obs-fold; controls
+ *   but HTAB inside a value or reason; controls in a target;
+ * - more than one Content-Length field (equal ones too, and lists), or one that
+ *   is not 1..19 digits and at most INT64_MAX; one beside Transfer-Encoding;
+ * - Transfer-Encoding in HTTP/1.0; codings with parameters, empty list items;
+ *   chunked not last, or twice, or in a request missing;
+ * - an HTTP/1.1 request with no or several Host fields, or an HTTP/1.0 one with
+ *   several; a CONNECT that announces a body.
  *
  * A response's framing also depends on its request: parse_response takes
  * whether that was HEAD, and whether it was CONNECT. 1xx (not 101), 204 and 304
- * have no body; 101 and a 2xx to CONNECT open a tunnel.
+ * have no body; 101 and a 2xx to CONNECT open a tunnel. A CONNECT request has
+ * no body and is no tunnel yet: a proxy may refuse it and HTTP goes on.
  */
 bool atr_http1_parse_request(const char *head, size_t len, struct atr_http1_head *out);
 bool atr_http1_parse_response(const char *head, size_t len, bool to_head, bool to_connect,
 			      struct atr_http1_head *out);
 
 /*
- * The header fields of a head that parse accepted, in order; *at starts as
- * out->fields_at. False after the last. Values are trimmed.
+ * The header fields of a head that parse accepted, and of no other, in order;
+ * *at starts as out->fields_at. False after the last. Values are trimmed.
  */
 bool atr_http1_next_field(const char *head, size_t len, uint32_t *at, struct atr_pair *field);
 
 /* Where in a message's body we are. Plain data: assignment copies it. */
 struct atr_http1_body {
-	uint8_t framing;  /* enum atr_http1_framing */
-	uint8_t state;	  /* chunked: which part of the coding */
-	uint8_t digits;	  /* chunked: size digits read */
+	uint8_t framing; /* enum atr_http1_framing */
+	uint8_t state;	 /* chunked: which part of the coding */
+	uint8_t digits;	 /* chunked: size digits read */
 	bool done;
-	uint32_t trailer; /* bytes of trailers and chunk extensions read in the present line or section: bounded */
-	uint64_t left;	  /* bytes left of the body or of this chunk */
-	uint64_t size;	  /* payload bytes so far (without the coding's own) */
+	uint32_t extra; /* bytes of the present line's extensions, or of the trailers */
+	uint64_t left;	/* bytes left of the body or of this chunk */
+	uint64_t size;	/* payload bytes so far (without the coding's own) */
 };
 
 void atr_http1_body_begin(struct atr_http1_body *body, const struct atr_http1_head *head);
@@ -112,7 +120,10 @@ void atr_http1_body_begin(struct atr_http1_body *body, const struct atr_http1_he
 /*
  * Follows the next bytes. Returns how many belong to this message; fewer than
  * `len` only when body->done became true (the rest is the next message's).
- * -1: malformed. UNTIL_CLOSE and TUNNEL take everything and are never done.
+ * UNTIL_CLOSE and TUNNEL take everything and are never done. -1, then and for
+ * all that follows: malformed, which only the chunked coding can be. A chunk's
+ * size is 1 to 16 hex digits and at most INT64_MAX, its extensions are below
+ * 4 KiB, the trailers up to 64 KiB and shaped as header lines.
  */
 long atr_http1_body_feed(struct atr_http1_body *body, const char *bytes, size_t len);
 

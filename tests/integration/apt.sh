@@ -46,6 +46,13 @@ forget() {
 }
 
 sends "update" apt-get update <<'END'
+CLIENT GET [unknown_service:http] ERROR http.response.status_code=404 url.full=http://127.0.0.1:PORT/./InRelease
+
+CLIENT GET [unknown_service:http] ERROR http.response.status_code=404 url.full=http://127.0.0.1:PORT/./Release.gpg
+
+CLIENT GET [unknown_service:http] UNSET http.response.status_code=200 url.full=http://127.0.0.1:PORT/./Packages
+
+CLIENT GET [unknown_service:http] UNSET http.response.status_code=200 url.full=http://127.0.0.1:PORT/./Release
 END
 
 before=forget_package
@@ -54,5 +61,6 @@ forget_package() {
 }
 cd "$dir" || exit 1
 sends "download" apt-get download nothing <<'END'
+CLIENT GET [unknown_service:http] UNSET http.response.status_code=200 url.full=http://127.0.0.1:PORT/./nothing_1_all.deb
 END
 check "the package is whole" cmp "$dir/www/nothing_1_all.deb" "$dir/nothing_1_all.deb"

@@ -91,7 +91,7 @@ CLIENT GET [unknown_service:curl] UNSET http.response.status_code=200 url.full=h
 CLIENT GET [unknown_service:curl] UNSET http.response.status_code=200 url.full=http://127.0.0.1:PORT/ok?3
 END
 
-sends "four URLs in parallel" curl -sS -Z "$url/ok?1" "$url/ok?2" "$url/ok?3" "$url/ok?4" <<'END'
+sends "four URLs in parallel" curl -s -Z --no-progress-meter "$url/ok?1" "$url/ok?2" "$url/ok?3" "$url/ok?4" <<'END'
 CLIENT GET [unknown_service:curl] UNSET http.response.status_code=200 url.full=http://127.0.0.1:PORT/ok?1
 
 CLIENT GET [unknown_service:curl] UNSET http.response.status_code=200 url.full=http://127.0.0.1:PORT/ok?2

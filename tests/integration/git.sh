@@ -27,6 +27,21 @@ forget() {
 origin --root "$dir/www"
 
 sends "clone, the dumb protocol" git clone -q "$url/repo.git" "$dir/clone" <<'END'
+CLIENT GET [unknown_service:git-remote-http] ERROR http.response.status_code=404 url.full=http://127.0.0.1:PORT/repo.git/objects/ID
+
+CLIENT GET [unknown_service:git-remote-http] ERROR http.response.status_code=404 url.full=http://127.0.0.1:PORT/repo.git/objects/info/alternates
+
+CLIENT GET [unknown_service:git-remote-http] ERROR http.response.status_code=404 url.full=http://127.0.0.1:PORT/repo.git/objects/info/http-alternates
+
+CLIENT GET [unknown_service:git-remote-http] UNSET http.response.status_code=200 url.full=http://127.0.0.1:PORT/repo.git/HEAD
+
+CLIENT GET [unknown_service:git-remote-http] UNSET http.response.status_code=200 url.full=http://127.0.0.1:PORT/repo.git/info/refs?service=git-upload-pack
+
+CLIENT GET [unknown_service:git-remote-http] UNSET http.response.status_code=200 url.full=http://127.0.0.1:PORT/repo.git/objects/info/packs
+
+CLIENT GET [unknown_service:git-remote-http] UNSET http.response.status_code=200 url.full=http://127.0.0.1:PORT/repo.git/objects/pack/pack-ID.idx
+
+CLIENT GET [unknown_service:git-remote-http] UNSET http.response.status_code=200 url.full=http://127.0.0.1:PORT/repo.git/objects/pack/pack-ID.pack
 END
 check "the clone is whole" cmp "$dir/work/file" "$dir/clone/file"
 
@@ -48,9 +63,17 @@ ready "$port" $! || exit
 smart=http://127.0.0.1:$port/git/repo.git
 
 sends "ls-remote" git ls-remote "$smart" <<'END'
+CLIENT GET [unknown_service:git-remote-http] UNSET http.response.status_code=200 url.full=http://127.0.0.1:PORT/git/repo.git/info/refs?service=git-upload-pack
+
+CLIENT POST [unknown_service:git-remote-http] UNSET http.response.status_code=200 url.full=http://127.0.0.1:PORT/git/repo.git/git-upload-pack
 END
 
 sends "clone, the smart protocol" git clone -q "$smart" "$dir/clone" <<'END'
+CLIENT GET [unknown_service:git-remote-http] UNSET http.response.status_code=200 url.full=http://127.0.0.1:PORT/git/repo.git/info/refs?service=git-upload-pack
+
+CLIENT POST [unknown_service:git-remote-http] UNSET http.response.status_code=200 url.full=http://127.0.0.1:PORT/git/repo.git/git-upload-pack
+
+CLIENT POST [unknown_service:git-remote-http] UNSET http.response.status_code=200 url.full=http://127.0.0.1:PORT/git/repo.git/git-upload-pack
 END
 check "the clone is whole" cmp "$dir/work/file" "$dir/clone/file"
 
@@ -61,4 +84,7 @@ another_commit() {
 	git -C "$dir/work" commit -q --allow-empty -m another
 }
 sends "push" git -C "$dir/work" push -q "$smart" main <<'END'
+CLIENT GET [unknown_service:git-remote-http] UNSET http.response.status_code=200 url.full=http://127.0.0.1:PORT/git/repo.git/info/refs?service=git-receive-pack
+
+CLIENT POST [unknown_service:git-remote-http] UNSET http.response.status_code=200 url.full=http://127.0.0.1:PORT/git/repo.git/git-receive-pack
 END

@@ -17,6 +17,7 @@
 #   tree_mask='s///'  the same in the spans
 #   attributes=LIST   which attributes are printed in the tree
 #   before=function   called before each of the two runs
+#   limit=SECONDS     how long a client may run
 #   also=FILE         a library that is preloaded in both runs, below ours
 #
 # SHOW=1 prints the trees that were got; KEEP=1 leaves the folder of the test behind.
@@ -37,6 +38,7 @@ tree_mask=
 attributes=http.response.status_code,url.full,url.path,error.type
 before=:
 also=
+limit=30
 
 # Nothing of the caller's environment or home may tell in the result.
 for name in $(compgen -e); do
@@ -122,16 +124,31 @@ listens_or_gone() {
 	listens "$1" || is_gone "$2"
 }
 
-plain() {
-	env ${also:+LD_PRELOAD="$also"} "$@"
+# under HOW SERVICE: the words before a command, in $env; a function would be a process in between
+under() {
+	env=(env)
+	if [ "$1" = traced ]; then
+		env+=(LD_PRELOAD="$library${also:+ $also}" OTEL_TRACES_EXPORTER=otlp/file
+			AUTOTRACE_FILE="$spans" OTEL_BSP_SCHEDULE_DELAY=50 AUTOTRACE_EXIT_FLUSH_MS=5000
+			${2:+OTEL_SERVICE_NAME="$2"})
+	elif [ "$also" ]; then
+		env+=(LD_PRELOAD="$also")
+	fi
 }
 
 traced() {
-	local service=$1
+	under traced "$1"
 	shift
-	env LD_PRELOAD="$library${also:+ $also}" OTEL_TRACES_EXPORTER=otlp/file \
-		AUTOTRACE_FILE="$spans" OTEL_BSP_SCHEDULE_DELAY=50 AUTOTRACE_EXIT_FLUSH_MS=5000 \
-		${service:+OTEL_SERVICE_NAME="$service"} "$@"
+	"${env[@]}" "$@"
+}
+
+# times N LINE: the tree of that many spans that are the same and roots
+times() {
+	local i
+	for ((i = 0; i < $1; i++)); do
+		((i)) && echo
+		echo "$2"
+	done
 }
 
 # program NAME [flag...]: programs/NAME.c compiled, its path in $program
@@ -206,6 +223,13 @@ all_captured() {
 	! compgen -G "$dir/origin/captured/*.open" >/dev/null
 }
 
+keep_captures() { # FOLDER
+	[ -d "$dir/origin" ] || return
+	wait_for 10 all_captured || echo "a connection to the origin is still open"
+	mv "$dir/origin/captured" "$1/captured"
+	mkdir "$dir/origin/captured"
+}
+
 # run_client HOW command...: leaves out, err, status and the captures in $dir/HOW
 run_client() {
 	local how=$1 to=$dir/$1
@@ -213,18 +237,12 @@ run_client() {
 	rm -rf "$to"
 	mkdir -p "$to"
 	$before
-	if [ "$how" = traced ]; then
-		traced "" "$@" >"$to/out" 2>"$to/err" </dev/null
-	else
-		plain "$@" >"$to/out" 2>"$to/err" </dev/null
-	fi
+	under "$how" ""
+	timeout -k 2 "$limit" "${env[@]}" "$@" >"$to/out" 2>"$to/err" </dev/null
 	echo $? >"$to/status"
 	masked "$to/out"
 	masked "$to/err"
-	[ -d "$dir/origin" ] || return
-	wait_for 10 all_captured
-	mv "$dir/origin/captured" "$to/captured"
-	mkdir "$dir/origin/captured"
+	keep_captures "$to"
 }
 
 same_captures() {
@@ -263,11 +281,8 @@ run_server() {
 	rm -rf "$to"
 	mkdir -p "$to"
 	$before
-	if [ "$how" = traced ]; then
-		traced server "$@" >"$to/out" 2>"$to/err" </dev/null &
-	else
-		plain "$@" >"$to/out" 2>"$to/err" </dev/null &
-	fi
+	under "$how" server
+	"${env[@]}" "$@" >"$to/out" 2>"$to/err" </dev/null &
 	local server=$!
 	running="$running $server"
 	if ready "$port" "$server"; then
@@ -276,6 +291,7 @@ run_server() {
 	fi
 	stop "$server"
 	echo $status >"$to/status"
+	keep_captures "$to"
 	wait_for 5 is_silent "$port" || echo "port $port is still listened on"
 	masked "$to/out"
 	masked "$to/err"
@@ -295,8 +311,39 @@ serves() {
 	same "standard output" "$dir"/{plain,traced}/out || good=1
 	same "standard error" "$dir"/{plain,traced}/err || good=1
 	same "exit code" "$dir"/{plain,traced}/status || good=1
+	same_captures || good=1
 	wait_for 2 tree_is_there
 	same_tree || good=1
 	[ "${SHOW:-}" ] && { cat "$dir/plain/answers"; echo "exit code $(cat "$dir/plain/status"):"; head -c 300 "$dir/plain/out" "$dir/plain/err"; }
 	tell "$claim" $good
+}
+
+# What every server of files is asked; $dir/www/ok and $dir/www/big are there.
+server_files() {
+	mkdir -p "$dir/www"
+	echo ok >"$dir/www/ok"
+	seq 100000 >"$dir/www/big"
+	touch -d 2026-01-01 "$dir/www"/*
+	chmod -R a+rX "$dir"
+	attributes=http.response.status_code,url.path,url.query,error.type
+}
+
+file_requests() {
+	local close='Host: h\r\nConnection: close\r\n\r\n' keep='Host: h\r\n\r\n'
+
+	ask "GET /ok?whole HTTP/1.1\r\n$close"
+	ask "GET /ok?kept1 HTTP/1.1\r\n$keep" =next "GET /ok?kept2 HTTP/1.1\r\n$close"
+	ask "GET /ok?line1 HTTP/1.1\r\n${keep}GET /ok?line2 HTTP/1.1\r\n$close"
+	ask "GET /ok?old HTTP/1.0\r\n\r\n"
+	ask "HEAD /ok?head HTTP/1.1\r\n$close"
+	ask "GET /ok?abort HTTP/1.1\r\nHost: h\r\n" =abort
+	ask "GET /none HTTP/1.1\r\n$close"
+	ask "GET /ok?parent HTTP/1.1\r\ntraceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n$close"
+	ask "POST /ok?post HTTP/1.1\r\nContent-Length: 4\r\n$close" "bo" =0.05 "dy"
+	ask "GET /big HTTP/1.1\r\n$close" | tail -c 100000 | md5sum
+	ask "GARBAGE\r\n\r\n"
+}
+
+byte_by_byte() {
+	ask =each "GET /ok?bytes HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
 }

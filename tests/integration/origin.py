@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""origin.py DIR [--sink] [--root FOLDER]: an HTTP/1.1 server that keeps every byte it was sent.
+"""origin.py DIR [--sink] [--sluggish] [--apart] [--root FOLDER]: an HTTP/1.1 server that keeps every byte it was sent.
 
 Listens on a free port of 127.0.0.1 and writes it to DIR/port. The bytes of each
 connection go to DIR/captured/NNN, which is called NNN.open while the connection
-is. It answers by path, and never with anything that differs from run to run:
+is; with --apart those of each request to a file of its own, for a client that puts
+its requests on this connection or that. It answers by path, and never with anything that differs from run to run:
 
     /ok /status/N /chunked /close /empty /big /redirect /slow /reset /cut /drip
     /echo         the request's body
@@ -13,7 +14,8 @@ is. It answers by path, and never with anything that differs from run to run:
 A CONNECT is granted, and what comes through the tunnel answered here as well.
 
 Any other path is a file below FOLDER, or 404. With --sink nothing is understood:
-all is read until the client is done sending, and one fixed answer is given.
+all is read until the client is done sending, and one fixed answer is given. With
+--sluggish little is read at a time, out of a small buffer.
 """
 import os
 import socket
@@ -28,10 +30,14 @@ class Connection:
     def __init__(self, sock, path):
         self.sock, self.path, self.buffer = sock, path, b""
         self.file = open(path + ".open", "wb", buffering=0)
+        self.nr_requests = 0
 
     def more(self):
-        got = self.sock.recv(65536)
-        self.file.write(got)
+        got = self.sock.recv(300 if sluggish else 65536)
+        if sluggish:
+            time.sleep(0.0005)
+        if not apart:
+            self.file.write(got)
         self.buffer += got
         return bool(got)
 
@@ -40,6 +46,8 @@ class Connection:
             if not self.more():
                 raise EOFError
         taken, self.buffer = self.buffer[:n], self.buffer[n:]
+        if apart:
+            self.file.write(taken)
         return taken
 
     def take_to(self, end):
@@ -47,6 +55,16 @@ class Connection:
             if not self.more():
                 raise EOFError
         return self.take(self.buffer.index(end) + len(end))
+
+    def request_ended(self):
+        if apart:
+            self.nr_requests += 1
+            self.ended(f"{self.path}-{self.nr_requests}")
+            self.file = open(self.path + ".open", "wb", buffering=0)
+
+    def ended(self, path):
+        self.file.close()
+        os.rename(self.path + ".open", path)
 
     def body(self, fields):
         if fields.get("expect") == "100-continue":
@@ -73,6 +91,7 @@ class Connection:
         self.method, target, version = lines[0].split(" ")
         fields = {k.lower(): v.strip() for k, v in (line.split(":", 1) for line in lines[1:] if line)}
         body = self.body(fields)
+        self.request_ended()
         if self.method == "CONNECT":
             self.answer(200, length=False)
             return True
@@ -157,21 +176,26 @@ class Connection:
         except (EOFError, OSError, ValueError):
             pass
         self.sock.close()
-        self.file.close()
-        os.rename(self.path + ".open", self.path)
+        self.ended(self.path)
 
 
 directory = sys.argv[1]
 sink = "--sink" in sys.argv
+apart = "--apart" in sys.argv
+sluggish = "--sluggish" in sys.argv
 root = os.path.abspath(sys.argv[sys.argv.index("--root") + 1]) if "--root" in sys.argv else None
 captured = directory + "/captured"
 os.makedirs(captured, exist_ok=True)
 listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+if sluggish:
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
 with open(directory + "/port.new", "w") as port:
     port.write(str(listener.getsockname()[1]))
 os.rename(directory + "/port.new", directory + "/port")
+nr_accepted = 0
 while True:
     accepted, _ = listener.accept()
     accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    connection = Connection(accepted, f"{captured}/{len(os.listdir(captured)):05d}")
+    nr_accepted += 1
+    connection = Connection(accepted, f"{captured}/{nr_accepted:05d}")
     threading.Thread(target=connection.run, daemon=True).start()

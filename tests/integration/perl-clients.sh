@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+export PERL_HASH_SEED=0 PERL_PERTURB_KEYS=0 # header fields in the same order in every run
 . "$(dirname "$0")/lib.sh"
 need perl
 origin

@@ -65,19 +65,20 @@ static inline bool tools_is_golden(const char *text, const char *name)
 	golden = tools_file(name);
 	same = atr_str_equal(golden, atr_str(text));
 	if (!same)
-		printf("# %s should be:\n%.*s# and is:\n%s", name, (int)golden.len, golden.at, text);
+		printf("# %s should be:\n%.*s# and is:\n%s", name, (int)golden.len, golden.at,
+		       text);
 	free((void *)golden.at);
 	return same;
 }
 
 /* Runs statements that write to `out`; what they wrote is then in the char *text, to be freed. */
-#define TOOLS_WRITE(text, statements)                                                         \
-	do {                                                                                  \
-		size_t text_len = 0;                                                          \
-		FILE *out = open_memstream(&(text), &text_len);                               \
-		CHECK(out);                                                                   \
-		statements;                                                                   \
-		fclose(out);                                                                  \
+#define TOOLS_WRITE(text, statements)                           \
+	do {                                                    \
+		size_t text_len = 0;                            \
+		FILE *out = open_memstream(&(text), &text_len); \
+		CHECK(out);                                     \
+		statements;                                     \
+		fclose(out);                                    \
 	} while (0)
 
 /* A span for a trace that is built by hand; ids are their last byte. */

@@ -107,7 +107,8 @@ TEST(waterfall_of_times_that_make_no_sense_stays_in_its_columns)
 	char *text;
 
 	tools_add(&trace, 1, 0, 0)->end_ns = UINT64_MAX;
-	tools_add(&trace, 2, 1, UINT64_MAX)->end_ns = 5; /* ends before it starts, at the end of time */
+	tools_add(&trace, 2, 1, UINT64_MAX)->end_ns =
+		5; /* ends before it starts, at the end of time */
 	tools_add(&trace, 3, 1, 7)->end_ns = 0;
 	atr_trace_link(&trace);
 	text = waterfall(&trace, 100, true, false);
@@ -168,6 +169,27 @@ TEST(tree_tells_like_siblings_apart_by_what_is_below_them)
 			"    UNSPECIFIED child [unknown_service] UNSET\n") == 0);
 	free(a);
 	free(b);
+}
+
+TEST(tree_sorts_siblings_by_name_then_by_the_rest_of_the_line)
+{
+	struct atr_trace trace = { 0 };
+	char *text;
+
+	tools_add(&trace, 1, 0, 1)->name = ATR_STR("b");
+	tools_add(&trace, 2, 0, 2)->name = ATR_STR("a");
+	tools_add(&trace, 3, 0, 3)->name = ATR_STR("a");
+	trace.nodes[1]->kind = 3;
+	trace.nodes[2]->kind = 2;
+	tools_add(&trace, 4, 3, 4)->name = ATR_STR("z");
+	atr_trace_link(&trace);
+	text = tree(&trace, "", false);
+	CHECK(strcmp(text, "CLIENT a [unknown_service] UNSET\n"
+			   "SERVER a [unknown_service] UNSET\n"
+			   "  UNSPECIFIED z [unknown_service] UNSET\n"
+			   "UNSPECIFIED b [unknown_service] UNSET\n") == 0);
+	free(text);
+	atr_trace_free(&trace);
 }
 
 TEST(tree_prints_the_attributes_asked_for_in_that_order)
@@ -241,7 +263,8 @@ TEST(html_of_a_hostile_name_runs_nothing)
 
 TEST(html_asks_nobody_for_anything)
 {
-	static const char *const reaching[] = { "<link", "<img", "src=", "url(", "@import", "<script" };
+	static const char *const reaching[] = { "<link", "<img",    "src=",
+						"url(",	 "@import", "<script" };
 	struct atr_trace trace = tools_services();
 	char *text = NULL;
 
@@ -263,10 +286,18 @@ TEST(text_durations_have_three_digits_and_the_unit_that_fits)
 		uint64_t ns;
 		const char *text;
 	} cases[] = {
-		{ 0, "0" },		   { 950, "950ns" },	     { 1000, "1.00us" },
-		{ 12345, "12.3us" },	   { 999999, "1.00ms" },     { 1236000, "1.24ms" },
-		{ 152400000, "152ms" },	   { 3200000000, "3.20s" },  { 59940000000, "59.9s" },
-		{ 59999000000, "1m00s" },  { 123000000000, "2m03s" }, { 3720000000000, "1h02m" },
+		{ 0, "0" },
+		{ 950, "950ns" },
+		{ 1000, "1.00us" },
+		{ 12345, "12.3us" },
+		{ 999999, "1.00ms" },
+		{ 1236000, "1.24ms" },
+		{ 152400000, "152ms" },
+		{ 3200000000, "3.20s" },
+		{ 59940000000, "59.9s" },
+		{ 59999000000, "1m00s" },
+		{ 123000000000, "2m03s" },
+		{ 3720000000000, "1h02m" },
 	};
 	char out[ATR_TEXT_DURATION_MAX];
 
@@ -285,7 +316,8 @@ TEST(text_is_cut_to_its_columns_and_marked)
 	free(text);
 	/* a wide character that does not fit any more leaves a column free */
 	text = NULL;
-	TOOLS_WRITE(text, CHECK(atr_text_fit(out, ATR_STR("a\xe4\xb8\xad\xe4\xb8\xad"), 3, true) == 2));
+	TOOLS_WRITE(text,
+		    CHECK(atr_text_fit(out, ATR_STR("a\xe4\xb8\xad\xe4\xb8\xad"), 3, true) == 2));
 	CHECK(strcmp(text, "a\xe2\x80\xa6") == 0);
 	free(text);
 }

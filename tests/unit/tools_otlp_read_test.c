@@ -151,6 +151,8 @@ TEST(otlp_json_with_any_byte_changed_is_read_without_harm)
 	free(bytes);
 }
 
+#define SPAN(members) "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{" members "}]}]}]}"
+
 TEST(otlp_json_of_another_shape_holds_no_spans)
 {
 	static const char *const shapes[] = {
@@ -158,7 +160,7 @@ TEST(otlp_json_of_another_shape_holds_no_spans)
 		"{\"resourceSpans\":5}",
 		"{\"resourceSpans\":[5,null,\"x\",[],{}]}",
 		"{\"resourceSpans\":[{\"resource\":[],\"scopeSpans\":[{\"spans\":{\"a\":1}}]}]}",
-		"{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"traceId\":5,\"spanId\":[]}]}]}]}",
+		SPAN("\"traceId\":5,\"spanId\":[]"),
 		"{\"resourceMetrics\":[{}]}",
 	};
 
@@ -172,7 +174,6 @@ TEST(otlp_json_of_another_shape_holds_no_spans)
 }
 
 #define IDS "\"traceId\":\"0123456789ABCDEF0123456789abcdef\",\"spanId\":\"00000000000000aA\""
-#define SPAN(members) "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{" members "}]}]}]}"
 
 TEST(otlp_json_ids_of_either_case_and_numbers_as_numbers_are_read)
 {
@@ -192,9 +193,12 @@ TEST(otlp_span_with_invalid_ids_is_left_out_and_counted)
 {
 	static const char *const bad[] = {
 		SPAN("\"traceId\":\"0123456789abcdef0123456789abcdef\""),
-		SPAN("\"traceId\":\"00000000000000000000000000000000\",\"spanId\":\"00000000000000aa\""),
-		SPAN("\"traceId\":\"0123456789abcdef0123456789abcde\",\"spanId\":\"00000000000000aa\""),
-		SPAN("\"traceId\":\"0123456789abcdef0123456789abcdeg\",\"spanId\":\"00000000000000aa\""),
+		SPAN("\"traceId\":\"00000000000000000000000000000000\",\"spanId\":"
+		     "\"00000000000000aa\""),
+		SPAN("\"traceId\":\"0123456789abcdef0123456789abcde\",\"spanId\":"
+		     "\"00000000000000aa\""),
+		SPAN("\"traceId\":\"0123456789abcdef0123456789abcdeg\",\"spanId\":"
+		     "\"00000000000000aa\""),
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -213,12 +217,12 @@ static size_t nested_protobuf(unsigned depth, char *at, size_t cap)
 	char *end = at + cap, *from = end;
 	size_t tags = 0;
 
-#define WRAP(tag)                                                                             \
-	do {                                                                                  \
-		size_t len = (size_t)(end - from);                                            \
-		*--from = (char)(len >> 7);                                                   \
-		*--from = (char)(0x80 | (len & 0x7f));                                        \
-		*--from = (char)(tag);                                                        \
+#define WRAP(tag)                                      \
+	do {                                           \
+		size_t len = (size_t)(end - from);     \
+		*--from = (char)(len >> 7);            \
+		*--from = (char)(0x80 | (len & 0x7f)); \
+		*--from = (char)(tag);                 \
 	} while (0)
 	for (unsigned i = 0; i < depth; i++) {
 		WRAP(0x0a); /* ArrayValue.values */

@@ -82,7 +82,8 @@ TEST(program_that_is_a_script_of_itself_is_an_error)
 	write_file(path, text, 0755);
 	CHECK(atr_program_executable(path, executable, line) == ELOOP);
 	write_file(path, "#!\n", 0755);
-	CHECK(atr_program_executable(path, executable, line) == 0); /* no line at all: not a script */
+	CHECK(atr_program_executable(path, executable, line) ==
+	      0); /* no line at all: not a script */
 	write_file(path, "#!/no/such/file\n", 0755);
 	CHECK(atr_program_executable(path, executable, line) == ENOENT);
 	remove_place(place, path);

@@ -54,6 +54,7 @@ static bool turn(struct desk *d)
 	return n != 0;
 }
 
+/* All of it, or until the receiver hangs up. */
 static void say(struct desk *d, const char *bytes, size_t len)
 {
 	while (len) {
@@ -62,8 +63,8 @@ static void say(struct desk *d, const char *bytes, size_t len)
 		if (n > 0) {
 			bytes += n;
 			len -= (size_t)n;
-		} else {
-			turn(d);
+		} else if (!turn(d)) {
+			return;
 		}
 	}
 }
@@ -74,10 +75,11 @@ static char *request(const char *extra, size_t *len)
 	struct atr_str body = tools_file("services.pb");
 	char *bytes = malloc(body.len + 512);
 
-	*len = (size_t)sprintf(bytes,
-			       "POST /v1/traces HTTP/1.1\r\nHost: x\r\n%s"
-			       "Content-Type: application/x-protobuf\r\nContent-Length: %zu\r\n\r\n",
-			       extra, body.len);
+	*len = (size_t)sprintf(
+		bytes,
+		"POST /v1/traces HTTP/1.1\r\nHost: x\r\n%s"
+		"Content-Type: application/x-protobuf\r\nContent-Length: %zu\r\n\r\n",
+		extra, body.len);
 	memcpy(bytes + *len, body.at, body.len);
 	*len += body.len;
 	free((void *)body.at);
@@ -182,7 +184,8 @@ TEST(receive_refuses_what_is_no_otlp_request_and_says_why)
 		{ LINES("POST /v1/metrics", "Content-Length: 0\r\n" PB), "404 " },
 		{ LINES("POST /v1/traces", PB "Transfer-Encoding: chunked\r\n"), "411 " },
 		{ LINES("POST /v1/traces", PB "Content-Length: 99999999999\r\n"), "413 " },
-		{ LINES("POST /v1/traces", PB "Content-Encoding: gzip\r\nContent-Length: 0\r\n"), "415 " },
+		{ LINES("POST /v1/traces", PB "Content-Encoding: gzip\r\nContent-Length: 0\r\n"),
+		  "415 " },
 		{ LINES("POST /v1/traces", "Content-Length: 0\r\n"), "415 " },
 		{ LINES("POST /v1/traces", PB "Content-Length: 1\r\n") "\x0f", "400 " },
 		{ "POST /v1/traces HTTP/1.1\nHost: x\n\n", "400 " },

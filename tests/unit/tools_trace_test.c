@@ -8,7 +8,8 @@ static const char *walk(const struct atr_trace *trace)
 	size_t len = 0;
 
 	for (size_t i = 0; i < trace->nr_groups; i++) {
-		for (const struct atr_node *n = trace->groups[i].first_root; n; n = atr_node_next(n))
+		for (const struct atr_node *n = trace->groups[i].first_root; n;
+		     n = atr_node_next(n))
 			len += (size_t)snprintf(text + len, sizeof(text) - len, "%.*s%u%s ",
 						(int)n->depth, "........", n->span_id[7],
 						n->is_orphan ? "?" : "");
@@ -47,11 +48,11 @@ TEST(trace_circles_of_parents_are_cut_and_nothing_is_lost)
 {
 	struct atr_trace trace = { 0 };
 
-	tools_add(&trace, 1, 1, 0);   /* its own parent */
-	tools_add(&trace, 2, 4, 10);  /* 2 -> 4 -> 3 -> 2 */
+	tools_add(&trace, 1, 1, 0);  /* its own parent */
+	tools_add(&trace, 2, 4, 10); /* 2 -> 4 -> 3 -> 2 */
 	tools_add(&trace, 3, 2, 11);
 	tools_add(&trace, 4, 3, 12);
-	tools_add(&trace, 5, 4, 13);  /* hangs on the circle */
+	tools_add(&trace, 5, 4, 13); /* hangs on the circle */
 	atr_trace_link(&trace);
 	CHECK(strcmp(walk(&trace), "1? 2? .3 ..4 ...5") == 0);
 	atr_trace_free(&trace);

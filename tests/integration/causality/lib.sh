@@ -96,7 +96,7 @@ load() {
 
 # Waits until the exporters have written what they have, then stops everybody.
 settle() {
-	sleep 0.6
+	sleep ${SETTLE:-0.6}
 	stop
 }
 

@@ -1,0 +1,45 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Reads, descriptors, errors: what the calls of a program answer is the same with the library.
+. "$(dirname "$0")/lib.sh"
+origin
+
+program peek
+sends "poll, FIONREAD and MSG_PEEK tell the kernel's own counts" "$program" "$port" <<'END'
+CLIENT GET [unknown_service:peek] UNSET http.response.status_code=200 url.full=http://h/ok
+
+CLIENT GET [unknown_service:peek] UNSET http.response.status_code=200 url.full=http://h/ok
+END
+
+program stdio_socket
+sends "a stream on a socket" "$program" "$port" <<'END'
+CLIENT GET [unknown_service:stdio_socket] UNSET http.response.status_code=200 url.full=http://h/ok
+END
+
+program dup_reuse
+sends "dup, dup2, close, and a number used again" "$program" "$port" <<'END'
+CLIENT GET [unknown_service:dup_reuse] UNSET http.response.status_code=200 url.full=http://h/ok
+
+CLIENT GET [unknown_service:dup_reuse] UNSET http.response.status_code=200 url.full=http://h/ok
+
+CLIENT GET [unknown_service:dup_reuse] UNSET http.response.status_code=200 url.full=http://h/ok
+END
+
+program errnos
+sends "what fails, and errno" "$program" "$port" <<'END'
+CLIENT GET [unknown_service:errnos] UNSET http.response.status_code=200 url.full=http://h/ok
+END
+
+program fortified -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+sends "the fortified forms" "$program" "$port" <<'END'
+CLIENT GET [unknown_service:fortified] UNSET http.response.status_code=200 url.full=http://h/ok
+END
+
+program nonblocking_connect
+sends "a connect that is under way" "$program" "$port" "$(free_port)" <<'END'
+CLIENT GET [unknown_service:nonblocking_connect] UNSET http.response.status_code=200 url.full=http://h/ok
+
+CLIENT GET [unknown_service:nonblocking_connect] UNSET http.response.status_code=200 url.full=http://h/ok
+
+INTERNAL socket connect 127.0.0.1:PORT [unknown_service:nonblocking_connect] ERROR error.type=connection_refused
+END
