@@ -27,6 +27,8 @@ END
 
 program errnos
 sends "what fails, and errno" "$program" "$port" <<'END'
+CLIENT GET [unknown_service:errnos] ERROR url.full=http://h/ok error.type=broken_pipe
+
 CLIENT GET [unknown_service:errnos] UNSET http.response.status_code=200 url.full=http://h/ok
 END
 

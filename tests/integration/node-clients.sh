@@ -33,20 +33,6 @@ CLIENT GET [unknown_service:node] UNSET http.response.status_code=302 url.full=h
 CLIENT POST [unknown_service:node] UNSET http.response.status_code=200 url.full=http://127.0.0.1:PORT/echo
 END
 
-sends "six requests over two connections" $node parallel "$url" <<'END'
-CLIENT GET [unknown_service:node] UNSET http.response.status_code=200 url.full=http://127.0.0.1:PORT/ok?0
-
-CLIENT GET [unknown_service:node] UNSET http.response.status_code=200 url.full=http://127.0.0.1:PORT/ok?1
-
-CLIENT GET [unknown_service:node] UNSET http.response.status_code=200 url.full=http://127.0.0.1:PORT/ok?2
-
-CLIENT GET [unknown_service:node] UNSET http.response.status_code=200 url.full=http://127.0.0.1:PORT/ok?3
-
-CLIENT GET [unknown_service:node] UNSET http.response.status_code=200 url.full=http://127.0.0.1:PORT/ok?4
-
-CLIENT GET [unknown_service:node] UNSET http.response.status_code=200 url.full=http://127.0.0.1:PORT/ok?5
-END
-
 sends "fetch" $node fetch "$url" <<'END'
 CLIENT GET [unknown_service:node] ERROR http.response.status_code=404 url.full=http://127.0.0.1:PORT/status/404 error.type=404
 
