@@ -17,6 +17,7 @@
  */
 #include "preload/proto/http1.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>

@@ -46,7 +46,16 @@ static void put_attribute(struct atr_buf *out, char tag, const struct atr_item *
 	atr_pb_close(out, at);
 }
 
-/* The span's own fields, and its attributes up to the limit; returns how many were left out. */
+/* One of the span's own fields that are text. */
+static void put_field(struct atr_buf *out, char tag, const struct atr_span *span, uint16_t id)
+{
+	const struct atr_item *item = atr_span_find(span, id);
+
+	if (item)
+		put_text(out, tag, atr_item_bytes(item), item->len, SIZE_MAX);
+}
+
+/* The attributes up to the limit; returns how many were left out. */
 static uint32_t put_items(struct atr_buf *out, const struct atr_span *span,
 			  const struct atr_options *limits)
 {
@@ -54,15 +63,11 @@ static uint32_t put_items(struct atr_buf *out, const struct atr_span *span,
 	uint32_t nr = 0, dropped = span->dropped_attributes;
 
 	while ((item = atr_span_next(span, item))) {
-		if (item->part != ATR_OF_SPAN || item->type == ATR_TYPE_EVENT)
+		if (item->part != ATR_OF_SPAN || item->id <= ATR_EVENT)
 			continue;
-		if (item->id == ATR_NAME)
-			put_text(out, 0x2a, atr_item_bytes(item), item->len, SIZE_MAX);
-		else if (item->id == ATR_TRACESTATE)
-			put_text(out, 0x1a, atr_item_bytes(item), item->len, SIZE_MAX);
-		else if (item->id > ATR_EVENT && nr++ < limits->attribute_count_limit)
+		if (nr++ < limits->attribute_count_limit)
 			put_attribute(out, 0x4a, item, limits->attribute_value_length_limit);
-		else if (item->id > ATR_EVENT)
+		else
 			dropped++;
 	}
 	return dropped;
@@ -107,14 +112,12 @@ static bool is_zero(const uint8_t *id, size_t len)
 
 static void put_status(struct atr_buf *out, const struct atr_span *span)
 {
-	const struct atr_item *message = atr_span_find(span, ATR_STATUS_MESSAGE);
 	size_t at;
 
 	if (span->status == ATR_STATUS_UNSET)
 		return;
 	at = atr_pb_open(out, 0x7a);
-	if (message)
-		put_text(out, 0x12, atr_item_bytes(message), message->len, SIZE_MAX);
+	put_field(out, 0x12, span, ATR_STATUS_MESSAGE);
 	atr_pb_tag_varint(out, 0x18, span->status);
 	atr_pb_close(out, at);
 }
@@ -128,8 +131,10 @@ static void put_span(struct atr_buf *out, const struct atr_span *span,
 
 	atr_pb_bytes(out, 0x0a, span->trace_id, sizeof(span->trace_id));
 	atr_pb_bytes(out, 0x12, span->span_id, sizeof(span->span_id));
+	put_field(out, 0x1a, span, ATR_TRACESTATE);
 	if (!is_zero(span->parent_id, sizeof(span->parent_id)))
 		atr_pb_bytes(out, 0x22, span->parent_id, sizeof(span->parent_id));
+	put_field(out, 0x2a, span, ATR_NAME);
 	atr_pb_tag_varint(out, 0x30, span->kind);
 	atr_pb_fixed64(out, 0x39, span->start_ns);
 	atr_pb_fixed64(out, 0x41, span->end_ns);

@@ -2,6 +2,7 @@
 #include "preload/conn/state.h"
 
 #include "export/diag.h"
+#include "preload/conn/probes.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -222,7 +223,9 @@ static bool is_family(const struct sockaddr *address, socklen_t len)
 
 uint64_t atr_conn_connecting(const struct sockaddr *address, socklen_t len)
 {
-	return is_family(address, len) ? atr_clock_ns() : 0;
+	bool is_looked_at = atr_probes & (ATR_PROBE_HTTP | ATR_PROBE_CONNECT);
+
+	return is_looked_at && is_family(address, len) ? atr_clock_ns() : 0;
 }
 
 void atr_conn_connected(int fd, const struct sockaddr *address, socklen_t len, uint64_t start_ns,
@@ -280,6 +283,8 @@ void atr_conn_connect_ended(int fd, int error)
 			conn->counts_as_call = false;
 		}
 		atr_connect_ended(self, conn, error);
+		if (!(atr_probes & ATR_PROBE_HTTP))
+			give_up(self, conn);
 	}
 	leave_conn(self, conn);
 	errno = saved;
@@ -297,7 +302,7 @@ void atr_conn_listens(int fd)
 void atr_conn_accepted(int listener, int fd, const struct sockaddr *address, socklen_t len)
 {
 	int saved = errno;
-	struct atr_thread *self = atr_enter();
+	struct atr_thread *self = atr_probes & ATR_PROBE_HTTP ? atr_enter() : NULL;
 	struct atr_conn *conn;
 
 	if (!self)
@@ -316,7 +321,7 @@ void atr_conn_inherited(int fd)
 {
 	struct atr_conn *conn;
 
-	if (!is_stream(fd)) /* nor is it a socket, mostly */
+	if (!(atr_probes & ATR_PROBE_HTTP) || !is_stream(fd)) /* nor is it a socket, mostly */
 		return;
 	conn = open_conn(ATR_SIDE_UNKNOWN, NULL, 0);
 	if (conn)

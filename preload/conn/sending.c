@@ -400,12 +400,12 @@ size_t atr_sending_settle(struct atr_conn *conn, const struct atr_pieces *piece,
 		return piece->at;
 	}
 	if (conn) {
+		/* but for a CR that was kept back, and goes alone where it is no head's */
+		if (conn->rest || piece->ours_len > 1)
+			conn->injected = true;
 		release_rest(conn);
 		if (piece->at == 0 && !piece->hold_last)
 			conn->keeps_cr = false;
-		/* but for a CR that was kept back, and goes alone where it is no head's */
-		if (piece->ours_len > 1)
-			conn->injected = true;
 		if (piece->head_end)
 			atr_count(ATR_COUNT_HEADS_INJECTED);
 	}

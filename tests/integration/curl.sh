@@ -91,16 +91,6 @@ CLIENT GET [unknown_service:curl] UNSET http.response.status_code=200 url.full=h
 CLIENT GET [unknown_service:curl] UNSET http.response.status_code=200 url.full=http://127.0.0.1:PORT/ok?3
 END
 
-sends "four URLs in parallel" curl -s -Z --no-progress-meter "$url/ok?1" "$url/ok?2" "$url/ok?3" "$url/ok?4" <<'END'
-CLIENT GET [unknown_service:curl] UNSET http.response.status_code=200 url.full=http://127.0.0.1:PORT/ok?1
-
-CLIENT GET [unknown_service:curl] UNSET http.response.status_code=200 url.full=http://127.0.0.1:PORT/ok?2
-
-CLIENT GET [unknown_service:curl] UNSET http.response.status_code=200 url.full=http://127.0.0.1:PORT/ok?3
-
-CLIENT GET [unknown_service:curl] UNSET http.response.status_code=200 url.full=http://127.0.0.1:PORT/ok?4
-END
-
 sends "an absolute target, to a proxy" curl -sS -x "$url" http://origin.test/ok <<'END'
 CLIENT GET [unknown_service:curl] UNSET http.response.status_code=200 url.full=http://origin.test/ok
 END
@@ -141,4 +131,16 @@ END
 
 sends "an IPv6 address that nobody answers" curl -sS -m 2 "http://[::1]:$nobody/ok" <<'END'
 INTERNAL socket connect [::1]:PORT [unknown_service:curl] ERROR error.type=connection_refused
+END
+
+# Which connection a request takes is free here.
+origin --apart
+sends "four URLs in parallel" curl -s -Z --no-progress-meter "$url/ok?1" "$url/ok?2" "$url/ok?3" "$url/ok?4" <<'END'
+CLIENT GET [unknown_service:curl] UNSET http.response.status_code=200 url.full=http://127.0.0.1:PORT/ok?1
+
+CLIENT GET [unknown_service:curl] UNSET http.response.status_code=200 url.full=http://127.0.0.1:PORT/ok?2
+
+CLIENT GET [unknown_service:curl] UNSET http.response.status_code=200 url.full=http://127.0.0.1:PORT/ok?3
+
+CLIENT GET [unknown_service:curl] UNSET http.response.status_code=200 url.full=http://127.0.0.1:PORT/ok?4
 END

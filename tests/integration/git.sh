@@ -46,7 +46,7 @@ END
 check "the clone is whole" cmp "$dir/work/file" "$dir/clone/file"
 
 # From here on the server is lighttpd, which keeps no captures.
-rm -rf "$dir/origin"
+no_origin
 port=$(free_port)
 cat >"$dir/lighttpd.conf" <<END
 server.modules = ("mod_cgi", "mod_alias", "mod_setenv")

@@ -3,7 +3,8 @@
 # says, how it exits and what it sends must be the same, and its spans as the test has them.
 #
 #   need curl                         skips the test where a program is missing
-#   origin [option...]                the server that is asked: $url, $port (see origin.py)
+#   origin [option...]                the server that is asked: $url, $port (see origin.py);
+#                                     another time: instead of the one before. no_origin: none
 #   sends CLAIM command... <<TREE     a client: output, exit code, captures at the origin, spans
 #   serves CLAIM command... <<TREE    a server: the same; the test's function `requests` asks it.
 #                                     PORT in the command is the port it is to listen on
@@ -16,6 +17,7 @@
 #   capture_mask=RE   the same in what it sends
 #   tree_mask='s///'  the same in the spans
 #   attributes=LIST   which attributes are printed in the tree
+#   ports=            shows the port numbers, which are otherwise taken out of the tree
 #   before=function   called before each of the two runs
 #   limit=SECONDS     how long a client may run
 #   also=FILE         a library that is preloaded in both runs, below ours
@@ -37,6 +39,7 @@ capture_mask=
 tree_mask=
 attributes=http.response.status_code,url.full,url.path,error.type
 before=:
+ports=--mask-ports
 also=
 limit=30
 
@@ -188,7 +191,7 @@ same() { # WHAT PLAIN TRACED
 
 tree() {
 	[ -s "$spans" ] || return
-	"$autotrace" show --tree --mask-ports --attributes "$attributes" "$spans" | sed -E -e "$tree_mask"
+	"$autotrace" show --tree $ports --attributes "$attributes" "$spans" | sed -E -e "$tree_mask"
 }
 
 tree_is_there() {
@@ -210,10 +213,20 @@ masked() { # FILE, in place; the interpreters' own pids and the ports of this ru
 
 # ---- clients -----------------------------------------------------------------------------------
 
+origin_pid=
+
+no_origin() {
+	[ -z "$origin_pid" ] || stop "$origin_pid"
+	origin_pid=
+	rm -rf "$dir/origin"
+}
+
 origin() {
+	no_origin
 	mkdir -p "$dir/origin/captured"
 	/usr/bin/python3 "$here/origin.py" "$dir/origin" "$@" &
-	running="$running $!"
+	origin_pid=$!
+	running="$running $origin_pid"
 	wait_for 10 test -e "$dir/origin/port" || skip "the origin does not start"
 	port=$(cat "$dir/origin/port")
 	url=http://127.0.0.1:$port
@@ -238,7 +251,8 @@ run_client() {
 	mkdir -p "$to"
 	$before
 	under "$how" ""
-	timeout -k 2 "$limit" "${env[@]}" "$@" >"$to/out" 2>"$to/err" </dev/null
+	# the group: bash itself tells of a program that was killed
+	{ timeout -k 2 "$limit" "${env[@]}" "$@" >"$to/out" 2>"$to/err" </dev/null; } 2>/dev/null
 	echo $? >"$to/status"
 	masked "$to/out"
 	masked "$to/err"

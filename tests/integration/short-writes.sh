@@ -4,7 +4,7 @@
 # included, is one where a call ends; and one whose answer comes before the call has returned.
 . "$(dirname "$0")/lib.sh"
 need curl
-origin
+origin --apart
 seq 200 >"$dir/body"
 
 program short_writes -shared -fPIC -ldl

@@ -61,7 +61,7 @@ traced() {
 			OTEL_TRACES_EXPORTER=otlp/file AUTOTRACE_FILE="$dir/$service.jsonl" \
 			OTEL_BSP_SCHEDULE_DELAY=100 OTEL_BSP_MAX_QUEUE_SIZE=32768 "$@" &
 	fi
-	pids="$pids $!"
+	pids="$! $pids"
 }
 
 # ready PORT: waits until somebody listens there

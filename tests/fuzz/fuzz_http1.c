@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The input is one direction of a connection. Claims:
+ * - however it is cut, it reads the same;
+ * - whatever we accept libhttp-parser accepts too, and finds the same method,
+ *   status, length, coding and persistence, and the same end of the message.
+ * We refuse much that it accepts; that is not looked at.
+ */
+#include "preload/proto/http1.h"
+#include "tests/http1_reading.h"
+
+#include <http_parser.h>
+
+/* Where we are laxer than it on purpose; all else that it finds wrong is ours to explain. */
+static bool may_differ_in_start_line(enum http_errno error)
+{
+	switch (error) {
+	case HPE_INVALID_METHOD: /* it knows some thirty */
+	case HPE_INVALID_URL:	 /* it parses them, we pass them on */
+	case HPE_INVALID_HOST:
+	case HPE_INVALID_PORT:
+	case HPE_INVALID_PATH:
+	case HPE_INVALID_QUERY_STRING:
+	case HPE_INVALID_FRAGMENT:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Framing fields among trailers: it reads them, while they mean nothing there. */
+static bool may_differ_in_trailers(enum http_errno error)
+{
+	return error == HPE_INVALID_CONTENT_LENGTH || error == HPE_UNEXPECTED_CONTENT_LENGTH ||
+	       error == HPE_INVALID_TRANSFER_ENCODING;
+}
+
+/* One message as we read it. */
+struct ours {
+	struct atr_http1_head head;
+	struct atr_http1_body body;
+	const char *bytes;
+	size_t head_len, body_len;
+};
+
+static bool read_ours(struct ours *ours, struct http1_asked asked, const char *bytes, size_t len)
+{
+	uint8_t state = 0;
+	long head_len = atr_http1_scan(&state, bytes, len), body_len;
+
+	if (head_len <= 0)
+		return false;
+	ours->bytes = bytes;
+	ours->head_len = (size_t)head_len;
+	if (!(asked.is_response ? atr_http1_parse_response(bytes, ours->head_len, asked.to_head,
+							   asked.to_connect, &ours->head) :
+				  atr_http1_parse_request(bytes, ours->head_len, &ours->head)))
+		return false;
+	atr_http1_body_begin(&ours->body, &ours->head);
+	body_len = atr_http1_body_feed(&ours->body, bytes + head_len, len - ours->head_len);
+	ours->body_len = body_len < 0 ? 0 : (size_t)body_len;
+	return body_len >= 0;
+}
+
+/* The same as libhttp-parser read it. */
+struct theirs {
+	const struct ours *ours;
+	bool has_head, complete, keep_alive;
+	uint64_t length;
+	unsigned int flags;
+	size_t end;
+};
+
+static int on_headers_complete(http_parser *parser)
+{
+	struct theirs *theirs = parser->data;
+	const struct atr_http1_head *head = &theirs->ours->head;
+
+	theirs->has_head = true;
+	theirs->length = parser->content_length;
+	theirs->flags = parser->flags;
+	theirs->keep_alive = http_should_keep_alive(parser);
+	if (!head->is_response)
+		return 0;
+	/* it leaves to its caller what the request and the status say about a body */
+	return head->framing == ATR_HTTP1_TUNNEL ? 2 : head->framing == ATR_HTTP1_NO_BODY;
+}
+
+static int on_message_complete(http_parser *parser)
+{
+	struct theirs *theirs = parser->data;
+
+	theirs->complete = true;
+	theirs->keep_alive = http_should_keep_alive(parser);
+	http_parser_pause(parser, 1);
+	return 0;
+}
+
+static enum http_errno read_theirs(struct theirs *theirs, http_parser *parser,
+				   const struct ours *ours, const char *bytes, size_t len)
+{
+	static const http_parser_settings settings = {
+		.on_headers_complete = on_headers_complete,
+		.on_message_complete = on_message_complete,
+	};
+
+	*theirs = (struct theirs){ .ours = ours };
+	http_parser_init(parser, ours->head.is_response ? HTTP_RESPONSE : HTTP_REQUEST);
+	parser->data = theirs;
+	theirs->end = http_parser_execute(parser, &settings, bytes, len);
+	return HTTP_PARSER_ERRNO(parser);
+}
+
+#define CLAIM(claim)                                                 \
+	do {                                                         \
+		if (!(claim)) {                                      \
+			fprintf(stderr, "not so: %s\n", #claim);     \
+			abort();                                     \
+		}                                                    \
+	} while (0)
+
+static bool has_field(const struct ours *ours, struct atr_str name)
+{
+	uint32_t at = ours->head.fields_at;
+	struct atr_pair field;
+
+	while (atr_http1_next_field(ours->bytes, ours->head_len, &at, &field))
+		if (atr_str_equal_nocase(field.name, name))
+			return true;
+	return false;
+}
+
+/*
+ * That it ends may be ours alone to say: close beside keep-alive (RFC 9112 9.3),
+ * close behind an empty list item, which it does not find.
+ */
+static bool agrees_on_keep_alive(const struct ours *ours, const struct theirs *theirs)
+{
+	bool keep_alive = ours->head.keep_alive;
+
+	if (keep_alive == theirs->keep_alive || has_field(ours, ATR_STR("Proxy-Connection")))
+		return true;
+	return !keep_alive && (ours->head.framing == ATR_HTTP1_TUNNEL ||
+			       has_field(ours, ATR_STR("Connection")));
+}
+
+static void compare_heads(const struct ours *ours, const struct theirs *theirs,
+			  const http_parser *parser)
+{
+	const struct atr_http1_head *head = &ours->head;
+
+	CLAIM(theirs->has_head);
+	CLAIM(parser->http_major == 1 && parser->http_minor == head->minor);
+	if (head->is_response)
+		CLAIM(parser->status_code == head->status);
+	if (head->framing == ATR_HTTP1_CHUNKED)
+		CLAIM(theirs->flags & F_CHUNKED);
+	if (head->framing == ATR_HTTP1_LENGTH)
+		CLAIM(theirs->length == head->content_length);
+	if (head->framing == ATR_HTTP1_UNTIL_CLOSE ||
+	    (head->framing == ATR_HTTP1_NO_BODY && !head->is_response))
+		CLAIM(theirs->length == UINT64_MAX && !(theirs->flags & F_CHUNKED));
+	CLAIM(agrees_on_keep_alive(ours, theirs));
+}
+
+static void compare_ends(const struct ours *ours, const struct theirs *theirs, size_t len)
+{
+	size_t end = ours->head_len + (ours->head.framing == ATR_HTTP1_TUNNEL ? 0 : ours->body_len);
+	bool complete = ours->body.done || ours->head.framing == ATR_HTTP1_TUNNEL;
+
+	CLAIM(theirs->complete == complete);
+	CLAIM(theirs->end == (complete ? end : len));
+}
+
+/*
+ * The message again with a start line it understands; `grown` by so many bytes.
+ */
+static char *with_plain_start_line(const struct ours *ours, size_t len, long *grown)
+{
+	const struct atr_http1_head *head = &ours->head;
+	bool connect = atr_str_equal(head->method, ATR_STR("CONNECT"));
+	const char *plain = connect ? "CONNECT a:1" : "GET /";
+	size_t old = (size_t)(head->target.at + head->target.len - ours->bytes);
+	char *copy = malloc(strlen(plain) + len - old);
+
+	if (!copy)
+		abort();
+	memcpy(copy, plain, strlen(plain));
+	memcpy(copy + strlen(plain), ours->bytes + old, len - old);
+	*grown = (long)strlen(plain) - (long)old;
+	return copy;
+}
+
+static void compare(const struct ours *ours, size_t len)
+{
+	http_parser parser;
+	struct theirs theirs;
+	enum http_errno error = read_theirs(&theirs, &parser, ours, ours->bytes, len);
+
+	if (error == HPE_OK || error == HPE_PAUSED) {
+		if (!ours->head.is_response)
+			CLAIM(atr_str_equal(ours->head.method,
+					    atr_str(http_method_str(parser.method))));
+	} else if (!theirs.has_head && may_differ_in_start_line(error)) {
+		long grown;
+		char *plain = with_plain_start_line(ours, len, &grown);
+
+		error = read_theirs(&theirs, &parser, ours, plain, (size_t)((long)len + grown));
+		theirs.end = (size_t)((long)theirs.end - grown);
+		free(plain);
+	}
+	compare_heads(ours, &theirs, &parser);
+	if (ours->head.framing == ATR_HTTP1_CHUNKED && may_differ_in_trailers(error))
+		return;
+	CLAIM(error == HPE_OK || error == HPE_PAUSED);
+	compare_ends(ours, &theirs, len);
+}
+
+static void check_second_opinion(struct http1_asked asked, const char *bytes, size_t len)
+{
+	struct ours ours;
+
+	while (len && read_ours(&ours, asked, bytes, len)) {
+		compare(&ours, len);
+		bytes += ours.head_len + ours.body_len;
+		len -= ours.head_len + ours.body_len;
+	}
+}
+
+static void check_cuts(struct http1_asked asked, const char *bytes, size_t len)
+{
+	struct http1_reading whole, cut;
+
+	http1_read(&whole, asked, (struct http1_cuts){ 0 }, bytes, len);
+	for (uint32_t seed = 0; seed < 4; seed++) {
+		http1_read(&cut, asked,
+			   (struct http1_cuts){ .seed = seed * 7919 + (uint32_t)len * 31,
+						.every = seed ? 0 : 1,
+						.at_front = seed & 1 },
+			   bytes, len);
+		CLAIM(whole.len == cut.len && !memcmp(whole.text, cut.text, cut.len));
+	}
+}
+
+static void check(struct http1_asked asked, const char *bytes, size_t len)
+{
+	check_cuts(asked, bytes, len);
+	check_second_opinion(asked, bytes, len);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	const char *bytes = (const char *)data;
+
+	if (len > HTTP1_ROOM)
+		return 0;
+	atr_http1_guess_request(bytes, len);
+	if (atr_http1_guess_response(bytes, len) != ATR_HTTP1_YES) {
+		check((struct http1_asked){ .is_response = false }, bytes, len);
+		return 0;
+	}
+	check((struct http1_asked){ .is_response = true }, bytes, len);
+	check((struct http1_asked){ .is_response = true, .to_head = true }, bytes, len);
+	check((struct http1_asked){ .is_response = true, .to_connect = true }, bytes, len);
+	return 0;
+}
