@@ -401,11 +401,21 @@ static void note_expect(struct facts *facts, struct atr_str expectations)
 	}
 }
 
-static bool note_length(struct facts *facts, struct atr_str digits)
+/* Whether the line of `name` has a HTAB; not every receiver takes that for a blank. */
+static bool has_tab(struct atr_str name)
+{
+	const char *at = name.at + name.len;
+
+	while (*at != '\t' && *at != '\r')
+		at++;
+	return *at == '\t';
+}
+
+static bool note_length(struct facts *facts, struct atr_str name, struct atr_str digits)
 {
 	uint64_t length = 0;
 
-	if (facts->has_length || digits.len < 1 || digits.len > 19)
+	if (facts->has_length || has_tab(name) || digits.len < 1 || digits.len > 19)
 		return false;
 	for (size_t i = 0; i < digits.len; i++) {
 		if (!is_digit(digits.at[i]))
@@ -422,8 +432,10 @@ static bool note_length(struct facts *facts, struct atr_str digits)
  * parameters and empty items, which some receivers skip and others do not, are
  * refused.
  */
-static bool note_coding(struct facts *facts, struct atr_str codings)
+static bool note_coding(struct facts *facts, struct atr_str name, struct atr_str codings)
 {
+	if (has_tab(name))
+		return false;
 	while (codings.at) {
 		struct atr_str coding = take_item(&codings);
 
@@ -473,7 +485,7 @@ static inline bool note_field(struct facts *facts, struct atr_str name, struct a
 			note_connection(facts, value);
 		break;
 	case 14:
-		return !NAMED(name, "content-length") || note_length(facts, value);
+		return !NAMED(name, "content-length") || note_length(facts, name, value);
 	case 15:
 		if (NAMED(name, "x-forwarded-for"))
 			keep_first(&out->x_forwarded_for, value);
@@ -486,7 +498,7 @@ static inline bool note_field(struct facts *facts, struct atr_str name, struct a
 		if (NAMED(name, "x-forwarded-proto"))
 			keep_first(&out->x_forwarded_proto, value);
 		else
-			return !NAMED(name, "transfer-encoding") || note_coding(facts, value);
+			return !NAMED(name, "transfer-encoding") || note_coding(facts, name, value);
 		break;
 	}
 	return true;
@@ -514,7 +526,10 @@ read_field(const char *line, const char *last, struct atr_pair *field)
 	return next;
 }
 
-/* Reads the header lines from `line` to the blank line, which must be the head's last. */
+/*
+ * Reads the header lines from `line` to the blank line. A blank line before that
+ * is a field without a name; the last field ends where read_head() saw it end.
+ */
 static bool read_fields(struct facts *facts, const char *head, size_t len, const char *line)
 {
 	const char *blank = head + len - 2, *last = head + len - BLOCK;
@@ -530,7 +545,7 @@ static bool read_fields(struct facts *facts, const char *head, size_t len, const
 	}
 	facts->out->nr_fields = nr_fields;
 	facts->out->blank_at = (uint32_t)(blank - head);
-	return line == blank;
+	return true;
 }
 
 /* "HTTP/1.0" or "HTTP/1.1" in the 8 bytes at `at`. */
@@ -748,7 +763,6 @@ static enum chunk_state begin_chunk(struct atr_http1_body *body)
 {
 	body->left = 0;
 	body->digits = 0;
-	body->extra = 0;
 	return CHUNK_SIZE;
 }
 

@@ -83,7 +83,8 @@ struct atr_http1_head {
  * - bytes outside field-name tokens, space before the colon, obs-fold; controls
  *   but HTAB inside a value or reason; controls in a target;
  * - more than one Content-Length field (equal ones too, and lists), or one that
- *   is not 1..19 digits and at most INT64_MAX; one beside Transfer-Encoding;
+ *   is not 1..19 digits and at most INT64_MAX; one beside Transfer-Encoding; a
+ *   HTAB in the line of either;
  * - Transfer-Encoding in HTTP/1.0; codings with parameters, empty list items;
  *   chunked not last, or twice, or in a request missing;
  * - an HTTP/1.1 request with no or several Host fields, or an HTTP/1.0 one with

@@ -121,13 +121,35 @@ static enum http_errno read_theirs(struct theirs *theirs, http_parser *parser,
 		}                                                    \
 	} while (0)
 
-/* "Transfer-Encoding-X", which it takes for a Transfer-Encoding in part. */
-static bool is_misread_name(const struct atr_pair *field)
+static bool begins_with(struct atr_str str, struct atr_str start)
 {
-	const struct atr_str misread = ATR_STR("Transfer-Encoding");
+	return str.len >= start.len &&
+	       atr_str_equal_nocase((struct atr_str){ str.at, start.len }, start);
+}
 
-	return field->name.len > misread.len &&
-	       atr_str_equal_nocase((struct atr_str){ field->name.at, misread.len }, misread);
+/* Whether a list has an item like "chu": behind it and a comma it does not see "chunked". */
+static bool has_part_of_chunked(struct atr_str list)
+{
+	const char *comma;
+
+	while ((comma = memchr(list.at, ',', list.len))) {
+		size_t len = (size_t)(comma - list.at);
+		struct atr_str item = atr_str_trim((struct atr_str){ list.at, len });
+
+		if (begins_with(ATR_STR("chunked"), item))
+			return true;
+		list = (struct atr_str){ comma + 1, list.len - len - 1 };
+	}
+	return false;
+}
+
+/* It takes "Transfer-Encoding-X" for a Transfer-Encoding in part. */
+static bool is_misread_coding(const struct atr_pair *field)
+{
+	const struct atr_str name = ATR_STR("Transfer-Encoding");
+
+	return begins_with(field->name, name) &&
+	       (field->name.len > name.len || has_part_of_chunked(field->value));
 }
 
 /* A list of options, of which it misses some ("c, close"), or a name that is only its own. */
@@ -237,7 +259,7 @@ static void check_second_opinion(struct http1_asked asked, const char *bytes, si
 	struct ours ours;
 
 	while (len && read_ours(&ours, asked, bytes, len)) {
-		if (!has_field(&ours, is_misread_name))
+		if (!has_field(&ours, is_misread_coding))
 			compare(&ours, len);
 		bytes += ours.head_len + ours.body_len;
 		len -= ours.head_len + ours.body_len;

@@ -335,8 +335,8 @@ TEST(http1_reads_chunked_bodies)
 		  CHUNKED_SAYS "6 @93\n" },
 		{ REQUEST, CHUNKED "0\r\nX: y\r\nDate:\r\n\r\n", CHUNKED_SAYS "0 @74\n" },
 		{ REQUEST, CHUNKED "7fffffffffffffff\r\nab", CHUNKED_SAYS "2 open\n" },
-		{ REQUEST, "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\nTRANSFER-ENCODING: \tCHUNKED \r\n\r\n0\r\n\r\n",
-		  "PUT / 1.1 host=a keep chunked body=0 @87\n" },
+		{ REQUEST, "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\nTRANSFER-ENCODING:   CHUNKED \r\n\r\n0\r\n\r\n",
+		  "PUT / 1.1 host=a keep chunked body=0 @88\n" },
 		{ RESPONSE, "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip ,chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n",
 		  "200 1.1 keep chunked body=1 @64\n" },
 	};
@@ -489,6 +489,11 @@ TEST(http1_refuses_what_two_parties_could_read_differently)
 		{ REQUEST, POST "Transfer-Encoding: \x0b" "chunked\r\n\r\n", "refused\n" },
 		{ REQUEST, POST "Transfer-Encoding\x80: chunked\r\n\r\n", "refused\n" },
 		{ REQUEST, POST "Transfer-Encoding: chunked gzip\r\n\r\n", "refused\n" },
+		{ REQUEST, POST "Transfer-Encoding:\tchunked\r\n\r\n", "refused\n" },
+		{ RESPONSE, OK "Transfer-Encoding: chunked\t\r\n\r\n", "refused\n" },
+		{ RESPONSE, OK "Transfer-Encoding: gzip,\tchunked\r\n\r\n", "refused\n" },
+		{ REQUEST, POST "Content-Length:\t4\r\n\r\n", "refused\n" },
+		{ REQUEST, POST "Content-Length: 4\t\r\n\r\n", "refused\n" },
 		{ REQUEST, POST "Transfer-Encoding:\r\n chunked\r\n\r\n", "refused\n" },
 		{ REQUEST, "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", "refused\n" },
 		{ RESPONSE, "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "refused\n" },
@@ -560,6 +565,7 @@ TEST(http1_refuses_ill_formed_lines)
 		{ REQUEST, "GET / HTTP/1\r\n\r\n", "refused\n" },
 		{ REQUEST, "GET /\r\n\r\n", "refused\n" },
 		{ REQUEST, "A B\r\n\r\n", "refused\n" },
+		{ REQUEST, "GET /abcdefgh \r\n\r\n", "refused\n" },
 		{ REQUEST, "abcdefghijklmnopqrstuvwxyz0123456 / HTTP/1.0\r\n\r\n", "refused\n" },
 		{ REQUEST, OK "\r\n", "refused\n" },
 		{ RESPONSE, HEAD "\r\n", "refused\n" },
@@ -577,6 +583,41 @@ TEST(http1_refuses_ill_formed_lines)
 	};
 
 	CHECK_SAMPLES(samples);
+}
+
+/* A head with `byte` in place of its one '?'. */
+static bool accepts_byte(struct http1_asked asked, const char *head, int byte)
+{
+	size_t len = strlen(head);
+	struct atr_http1_head out;
+	char changed[128];
+
+	memcpy(changed, head, len);
+	*(char *)memchr(changed, '?', len) = (char)byte;
+	return parses(asked, changed, len, &out);
+}
+
+TEST(http1_takes_only_the_characters_that_each_part_may_have)
+{
+	const struct http1_asked request = REQUEST, response = RESPONSE;
+
+	for (int byte = 1; byte < 256; byte++) {
+		bool letter = (byte | 0x20) >= 'a' && (byte | 0x20) <= 'z';
+		bool token = letter || (byte >= '0' && byte <= '9') ||
+			     strchr("!#$%&'*+-.^_`|~", byte);
+		bool visible = byte > ' ' && byte != 0x7f;
+
+		CHECK(accepts_byte(request, "G?T / HTTP/1.0\r\n\r\n", byte) == token);
+		CHECK(accepts_byte(request, "GET /a? HTTP/1.0\r\n\r\n", byte) == visible);
+		CHECK(accepts_byte(request, "GET / HTTP/1.0\r\nN?me: v\r\n\r\n", byte) ==
+		      (token || byte == ':'));
+		CHECK(accepts_byte(request, "GET / HTTP/1.0\r\nLong-Long-Long-Name?X: v\r\n\r\n",
+				   byte) == (token || byte == ':'));
+		CHECK(accepts_byte(request, "GET / HTTP/1.0\r\nX: v?v\r\n\r\n", byte) ==
+		      (visible || byte == ' ' || byte == '\t'));
+		CHECK(accepts_byte(response, "HTTP/1.1 200 O?K\r\n\r\n", byte) ==
+		      (visible || byte == ' ' || byte == '\t'));
+	}
 }
 
 TEST(http1_refuses_a_nul_everywhere_in_a_head)
@@ -617,6 +658,7 @@ TEST(http1_refuses_ill_formed_chunks)
 		{ REQUEST, CHUNKED "0x3\r\n", CHUNKED_SAYS },
 		{ REQUEST, CHUNKED "3\nabc\r\n", CHUNKED_SAYS },
 		{ REQUEST, CHUNKED "3\r\r\nabc\r\n", CHUNKED_SAYS },
+		{ REQUEST, CHUNKED "3\rxabc\r\n", CHUNKED_SAYS },
 		{ REQUEST, CHUNKED "3 \r\nabc\r\n", CHUNKED_SAYS },
 		{ REQUEST, CHUNKED "3\t\r\nabc\r\n", CHUNKED_SAYS },
 		{ REQUEST, CHUNKED "3 3\r\nabc\r\n", CHUNKED_SAYS },
@@ -772,7 +814,9 @@ TEST(http1_skips_inside_a_chunk_but_not_over_its_end)
 
 	CHECK(!atr_http1_body_skip(&body, 1));
 	CHECK(atr_http1_body_skip(&body, 0));
-	CHECK(feeds(&body, "5\r\na"));
+	CHECK(feeds(&body, "5"));
+	CHECK(!atr_http1_body_skip(&body, 1));
+	CHECK(feeds(&body, "\r\na"));
 	CHECK(!atr_http1_body_skip(&body, 5));
 	CHECK(atr_http1_body_skip(&body, 4));
 	CHECK(!atr_http1_body_skip(&body, 1));
