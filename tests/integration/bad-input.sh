@@ -7,77 +7,77 @@ hostile="/usr/bin/python3 $here/hostile.py"
 
 origin --sink
 sends "requests nobody should send" $hostile send "$port" <<'END'
-CLIENT GET [unknown_service:python3.11] UNSET http.response.status_code=200 url.full=http://h/ae
+CLIENT GET [unknown_service:python] UNSET http.response.status_code=200 url.full=http://h/ae
 
-CLIENT GET [unknown_service:python3.11] UNSET http.response.status_code=200 url.full=http://h/ae
+CLIENT GET [unknown_service:python] UNSET http.response.status_code=200 url.full=http://h/ae
 
-CLIENT GET [unknown_service:python3.11] UNSET http.response.status_code=200 url.full=http://h/ae
+CLIENT GET [unknown_service:python] UNSET http.response.status_code=200 url.full=http://h/ae
 
-CLIENT GET [unknown_service:python3.11] UNSET http.response.status_code=200 url.full=http://h/ae
+CLIENT GET [unknown_service:python] UNSET http.response.status_code=200 url.full=http://h/ae
 
-CLIENT GET [unknown_service:python3.11] UNSET http.response.status_code=200 url.full=http://h/am
+CLIENT GET [unknown_service:python] UNSET http.response.status_code=200 url.full=http://h/am
 
-CLIENT GET [unknown_service:python3.11] UNSET http.response.status_code=200 url.full=http://h/am
+CLIENT GET [unknown_service:python] UNSET http.response.status_code=200 url.full=http://h/am
 
-CLIENT GET [unknown_service:python3.11] UNSET http.response.status_code=200 url.full=http://h/am
+CLIENT GET [unknown_service:python] UNSET http.response.status_code=200 url.full=http://h/am
 
-CLIENT GET [unknown_service:python3.11] UNSET http.response.status_code=200 url.full=http://h/am
+CLIENT GET [unknown_service:python] UNSET http.response.status_code=200 url.full=http://h/am
 
-CLIENT GET [unknown_service:python3.11] UNSET http.response.status_code=200 url.full=http://h/an
+CLIENT GET [unknown_service:python] UNSET http.response.status_code=200 url.full=http://h/an
 
-CLIENT GET [unknown_service:python3.11] UNSET http.response.status_code=200 url.full=http://h/an
+CLIENT GET [unknown_service:python] UNSET http.response.status_code=200 url.full=http://h/an
 
-CLIENT GET [unknown_service:python3.11] UNSET http.response.status_code=200 url.full=http://h/an
+CLIENT GET [unknown_service:python] UNSET http.response.status_code=200 url.full=http://h/an
 
-CLIENT GET [unknown_service:python3.11] UNSET http.response.status_code=200 url.full=http://h/an
+CLIENT GET [unknown_service:python] UNSET http.response.status_code=200 url.full=http://h/an
 
-CLIENT POST [unknown_service:python3.11] UNSET http.response.status_code=200 url.full=http://h/al
+CLIENT POST [unknown_service:python] UNSET http.response.status_code=200 url.full=http://h/al
 
-CLIENT POST [unknown_service:python3.11] UNSET http.response.status_code=200 url.full=http://h/al
+CLIENT POST [unknown_service:python] UNSET http.response.status_code=200 url.full=http://h/al
 
-CLIENT POST [unknown_service:python3.11] UNSET http.response.status_code=200 url.full=http://h/al
+CLIENT POST [unknown_service:python] UNSET http.response.status_code=200 url.full=http://h/al
 
-CLIENT POST [unknown_service:python3.11] UNSET http.response.status_code=200 url.full=http://h/al
+CLIENT POST [unknown_service:python] UNSET http.response.status_code=200 url.full=http://h/al
 
-CLIENT POST [unknown_service:python3.11] UNSET url.full=http://h/ag
+CLIENT POST [unknown_service:python] UNSET url.full=http://h/ag
 
-CLIENT POST [unknown_service:python3.11] UNSET url.full=http://h/ag
+CLIENT POST [unknown_service:python] UNSET url.full=http://h/ag
 
-CLIENT POST [unknown_service:python3.11] UNSET url.full=http://h/ag
+CLIENT POST [unknown_service:python] UNSET url.full=http://h/ag
 
-CLIENT POST [unknown_service:python3.11] UNSET url.full=http://h/ag
+CLIENT POST [unknown_service:python] UNSET url.full=http://h/ag
 
-CLIENT POST [unknown_service:python3.11] UNSET url.full=http://h/ah
+CLIENT POST [unknown_service:python] UNSET url.full=http://h/ah
 
-CLIENT POST [unknown_service:python3.11] UNSET url.full=http://h/ah
+CLIENT POST [unknown_service:python] UNSET url.full=http://h/ah
 
-CLIENT POST [unknown_service:python3.11] UNSET url.full=http://h/ah
+CLIENT POST [unknown_service:python] UNSET url.full=http://h/ah
 
-CLIENT POST [unknown_service:python3.11] UNSET url.full=http://h/ah
+CLIENT POST [unknown_service:python] UNSET url.full=http://h/ah
 
-CLIENT POST [unknown_service:python3.11] UNSET url.full=http://h/ai
+CLIENT POST [unknown_service:python] UNSET url.full=http://h/ai
 
-CLIENT POST [unknown_service:python3.11] UNSET url.full=http://h/ai
+CLIENT POST [unknown_service:python] UNSET url.full=http://h/ai
 
-CLIENT POST [unknown_service:python3.11] UNSET url.full=http://h/ai
+CLIENT POST [unknown_service:python] UNSET url.full=http://h/ai
 
-CLIENT POST [unknown_service:python3.11] UNSET url.full=http://h/ai
+CLIENT POST [unknown_service:python] UNSET url.full=http://h/ai
 
-CLIENT POST [unknown_service:python3.11] UNSET url.full=http://h/aj
+CLIENT POST [unknown_service:python] UNSET url.full=http://h/aj
 
-CLIENT POST [unknown_service:python3.11] UNSET url.full=http://h/aj
+CLIENT POST [unknown_service:python] UNSET url.full=http://h/aj
 
-CLIENT POST [unknown_service:python3.11] UNSET url.full=http://h/aj
+CLIENT POST [unknown_service:python] UNSET url.full=http://h/aj
 
-CLIENT POST [unknown_service:python3.11] UNSET url.full=http://h/aj
+CLIENT POST [unknown_service:python] UNSET url.full=http://h/aj
 
-CLIENT POST [unknown_service:python3.11] UNSET url.full=http://h/ak
+CLIENT POST [unknown_service:python] UNSET url.full=http://h/ak
 
-CLIENT POST [unknown_service:python3.11] UNSET url.full=http://h/ak
+CLIENT POST [unknown_service:python] UNSET url.full=http://h/ak
 
-CLIENT POST [unknown_service:python3.11] UNSET url.full=http://h/ak
+CLIENT POST [unknown_service:python] UNSET url.full=http://h/ak
 
-CLIENT POST [unknown_service:python3.11] UNSET url.full=http://h/ak
+CLIENT POST [unknown_service:python] UNSET url.full=http://h/ak
 END
 no_origin
 

@@ -144,3 +144,8 @@ CLIENT GET [unknown_service:curl] UNSET http.response.status_code=200 url.full=h
 
 CLIENT GET [unknown_service:curl] UNSET http.response.status_code=200 url.full=http://127.0.0.1:PORT/ok?4
 END
+
+origin --unix
+sends "a Unix socket" curl -sS --unix-socket "$dir/origin/socket" http://local/ok <<'END'
+CLIENT GET [unknown_service:curl] UNSET http.response.status_code=200 url.full=http://local/ok
+END

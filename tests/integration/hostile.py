@@ -11,8 +11,9 @@ import socket
 import sys
 
 END = b"Host: h\r\n\r\n"
+CHUNKED = b"POST /%s HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" + END
 REQUESTS = {
-    "both lengths": b"POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "both lengths": b"POST /a HTTP/1.1\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n" + END + b"0\r\n\r\n",
     "two lengths": b"POST /b HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\nbody5",
     "a list of lengths": b"POST /c HTTP/1.1\r\nHost: h\r\nContent-Length: 4, 5\r\n\r\nbody5",
     "negative length": b"POST /d HTTP/1.1\r\nHost: h\r\nContent-Length: -1\r\n\r\n",
@@ -50,12 +51,12 @@ REQUESTS = {
     "a long name": b"GET /ad HTTP/1.1\r\n" + b"n" * 70000 + b": v\r\n" + END,
     "10000 headers": b"GET /ae HTTP/1.1\r\n" + b"a: b\r\n" * 10000 + END,
     "20000 headers": b"GET /af HTTP/1.1\r\n" + b"a: b\r\n" * 20000 + END,
-    "bad chunk length": b"POST /ag HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\nbody\r\n0\r\n\r\n",
-    "negative chunk length": b"POST /ah HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\nbody\r\n0\r\n\r\n",
-    "huge chunk length": b"POST /ai HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\nb",
-    "chunk longer than told": b"POST /aj HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nbody\r\n0\r\n\r\n",
-    "chunk with bare LF": b"POST /ak HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n4\nbody\n0\n\n",
-    "a request in a body": b"POST /al HTTP/1.1\r\nHost: h\r\nContent-Length: 35\r\n\r\nGET /inner HTTP/1.1\r\nHost: evil\r\n\r\n",
+    "bad chunk length": CHUNKED % b"ag" + b"xyz\r\nbody\r\n0\r\n\r\n",
+    "negative chunk length": CHUNKED % b"ah" + b"-1\r\nbody\r\n0\r\n\r\n",
+    "huge chunk length": CHUNKED % b"ai" + b"fffffffffffffffff\r\nb",
+    "chunk longer than told": CHUNKED % b"aj" + b"2\r\nbody\r\n0\r\n\r\n",
+    "chunk with bare LF": CHUNKED % b"ak" + b"4\nbody\n0\n\n",
+    "a request in a body": b"POST /al HTTP/1.1\r\nContent-Length: 35\r\n" + END + b"GET /inner HTTP/1.1\r\nHost: evil\r\n\r\n",
     "body behind a GET": b"GET /am HTTP/1.1\r\n" + END + b"GPOST / HTTP/1.1\r\nx: y",
     "upgrade": b"GET /an HTTP/1.1\r\nUpgrade: other\r\nConnection: Upgrade\r\n" + END + b"\x81\x05GET /",
 }
@@ -117,7 +118,9 @@ def send(port):
 
 def ask(port):
     for name, request in REQUESTS.items():
-        print(name, exchange(port, [request]).split(b"\r\n")[0])
+        answer = exchange(port, [request]).split(b"\r\n")[0]
+        # a server that closes with much unread resets the connection, and its answer may be lost
+        print(name, answer if len(request) < 10000 else "")
 
 
 def serve(port):

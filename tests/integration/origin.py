@@ -1,8 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""origin.py DIR [--sink] [--sluggish] [--apart] [--root FOLDER]: an HTTP/1.1 server that keeps every byte it was sent.
+"""origin.py DIR [--sink] [--sluggish] [--apart] [--unix] [--root FOLDER]
 
-Listens on a free port of 127.0.0.1 and writes it to DIR/port. The bytes of each
+An HTTP/1.1 server that keeps every byte it was sent.
+Listens on a free port of 127.0.0.1 and writes it to DIR/port, or with --unix on
+DIR/socket. The bytes of each
 connection go to DIR/captured/NNN, which is called NNN.open while the connection
 is; with --apart those of each request to a file of its own, for a client that puts
 its requests on this connection or that. It answers by path, and never with anything that differs from run to run:
@@ -186,16 +188,20 @@ sluggish = "--sluggish" in sys.argv
 root = os.path.abspath(sys.argv[sys.argv.index("--root") + 1]) if "--root" in sys.argv else None
 captured = directory + "/captured"
 os.makedirs(captured, exist_ok=True)
-listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+if "--unix" in sys.argv:
+    listener = socket.create_server(directory + "/socket", family=socket.AF_UNIX)
+else:
+    listener = socket.create_server(("127.0.0.1", 0), backlog=128)
 if sluggish:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
 with open(directory + "/port.new", "w") as port:
-    port.write(str(listener.getsockname()[1]))
+    port.write(str(listener.getsockname()[1]) if listener.family == socket.AF_INET else "none")
 os.rename(directory + "/port.new", directory + "/port")
 nr_accepted = 0
 while True:
     accepted, _ = listener.accept()
-    accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if accepted.family == socket.AF_INET:
+        accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     nr_accepted += 1
     connection = Connection(accepted, f"{captured}/{nr_accepted:05d}")
     threading.Thread(target=connection.run, daemon=True).start()

@@ -8,6 +8,8 @@
  *	limited    as keepalive, but two at most: calls wait for a free one
  *	deferred   a call is started by a timer some time after its request was read,
  *		   so that nothing the kernel sees ties it to one of several requests
+ *	staggered  the first call at once, the second by a timer, whether or not the
+ *		   first is answered: a request under way may act at any moment
  */
 #include "wire.h"
 
@@ -22,7 +24,7 @@ struct peer {
 	struct peer *with, *next; /* next: in one of the two lists below */
 	struct request r;
 	double due;
-	unsigned nr_calls; /* made so far for the request at hand */
+	unsigned nr_calls, nr_done; /* made and answered so far for the request at hand */
 	bool is_upstream, connecting, busy;
 };
 
@@ -30,7 +32,7 @@ static struct peer *peers[MAX_FD];
 static struct peer *idle;    /* connections to the origin that wait for a call */
 static struct peer *waiting; /* clients whose call waits, for time or a connection */
 static int epfd, origin, nr_upstream;
-static bool blocking, keepalive, limited, deferred;
+static bool blocking, keepalive, limited, deferred, staggered;
 static unsigned calls = 2;
 
 static double now(void)
@@ -119,19 +121,26 @@ static void serve_blocking(struct peer *client)
 	answer(client);
 }
 
+static void start_call_later(struct peer *client)
+{
+	client->due = now() + (rand() % 8) / 1e3;
+	wait_in_line(client);
+}
+
 static void serve_next(struct peer *client)
 {
 	if (client->busy || !take_request(&client->c, &client->r))
 		return;
-	client->nr_calls = 0;
+	client->nr_calls = client->nr_done = 0;
 	client->busy = true;
 	if (blocking) {
 		serve_blocking(client);
 	} else if (deferred) {
-		client->due = now() + (rand() % 8) / 1e3;
-		wait_in_line(client);
+		start_call_later(client);
 	} else {
 		start_call(client);
+		if (staggered)
+			start_call_later(client);
 	}
 }
 
@@ -146,10 +155,10 @@ static void call_answered(struct peer *up)
 	} else {
 		forget(up);
 	}
-	if (client->nr_calls < calls)
-		start_call(client);
-	else
+	if (++client->nr_done == calls)
 		answer(client);
+	else if (!staggered)
+		start_call(client);
 	if (limited && waiting && idle) {
 		client = waiting;
 		waiting = client->next;
@@ -211,6 +220,7 @@ int main(int argc, char **argv)
 	limited = !strcmp(argv[1], "limited");
 	keepalive = limited || !strcmp(argv[1], "keepalive");
 	deferred = !strcmp(argv[1], "deferred");
+	staggered = !strcmp(argv[1], "staggered");
 	origin = atoi(argv[3]);
 	if (argc > 4)
 		calls = atoi(argv[4]);
@@ -218,11 +228,11 @@ int main(int argc, char **argv)
 	if (epoll_ctl(epfd, EPOLL_CTL_ADD, listener, &first))
 		die("epoll_ctl");
 	for (;;) {
-		int n = epoll_wait(epfd, ev, 64, deferred && waiting ? 1 : -1);
+		int n = epoll_wait(epfd, ev, 64, !limited && waiting ? 1 : -1);
 
 		for (int i = 0; i < n; i++)
 			ready(ev[i].data.fd, listener);
-		if (deferred)
+		if (deferred || staggered)
 			start_what_is_due();
 	}
 }

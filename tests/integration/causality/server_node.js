@@ -4,7 +4,9 @@
 //   noagent    http.get, a connection a call
 //   limited    http.get over two connections at most, a call a request
 //   fetch      the global fetch
+//   fanout     http.get over kept connections, both calls at once, one after some thought
 const http = require('http');
+const sleep = require('timers/promises').setTimeout;
 const [how, port, origin] = process.argv.slice(2);
 
 const agent = how === 'noagent' ? false
@@ -31,7 +33,10 @@ async function call(n, c) {
 http.createServer(async (request, response) => {
 	const n = new URL(request.url, 'http://x').searchParams.get('n');
 
-	for (let c = 0; c < (how === 'limited' ? 1 : 2); c++)
-		await call(n, c);
+	if (how === 'fanout')
+		await Promise.all([call(n, 0), sleep(Math.random() * 8).then(() => call(n, 1))]);
+	else
+		for (let c = 0; c < (how === 'limited' ? 1 : 2); c++)
+			await call(n, c);
 	response.end(`n=${n}\n`);
 }).listen(port, '127.0.0.1');

@@ -5,6 +5,7 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.util.stream.IntStream;
 
 class Client {
 	static void byHttpClient(String url) throws Exception {
@@ -17,6 +18,15 @@ class Client {
 		var post = HttpRequest.newBuilder(URI.create(url + "/echo"))
 			.POST(HttpRequest.BodyPublishers.ofString("body")).build();
 		System.out.println(client.sendAsync(post, BodyHandlers.ofString()).get().body());
+	}
+
+	static void many(String url) throws Exception {
+		var client = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
+		var all = IntStream.range(0, 200)
+			.mapToObj(n -> HttpRequest.newBuilder(URI.create(url + "/ok?" + n)).build())
+			.map(request -> client.sendAsync(request, BodyHandlers.ofString())).toList();
+		for (var one : all)
+			System.out.print(one.get().body());
 	}
 
 	static void byConnection(String url) throws Exception {
@@ -35,6 +45,8 @@ class Client {
 	public static void main(String[] args) throws Exception {
 		if (args[0].equals("HttpClient"))
 			byHttpClient(args[1]);
+		else if (args[0].equals("many"))
+			many(args[1]);
 		else
 			byConnection(args[1]);
 	}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// node.js agent|noagent|fetch|parallel URL
+// node.js agent|noagent|fetch|parallel|many URL
 'use strict';
 const http = require('http');
 const [how, url] = process.argv.slice(2);
@@ -35,7 +35,13 @@ async function inParallel() {
 	agent.destroy();
 }
 
+async function manyFetches() {
+	const all = Array.from({ length: 200 }, (_, n) => fetch(url + '/ok?' + n).then((r) => r.text()));
+	console.log((await Promise.all(all)).join(''));
+}
+
 ({
+	many: manyFetches,
 	agent: async () => {
 		const agent = new http.Agent({ keepAlive: true });
 		await byHttp(agent);

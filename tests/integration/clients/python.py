@@ -89,4 +89,13 @@ def by_httpx(url):
         print(client.post(url + "/echo", content=b"body").content)
 
 
+def by_threads(url):
+    import concurrent.futures
+    import urllib.request
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        paths = [f"{url}/ok?{n}" for n in range(200)]
+        print(list(pool.map(lambda path: urllib.request.urlopen(path).read(), paths)))
+
+
 globals()["by_" + sys.argv[1]](sys.argv[2])

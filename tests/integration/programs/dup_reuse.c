@@ -9,7 +9,7 @@ int main(int argc, char **argv)
 
 	other = say("dup", dup(fd));
 	say("half by one", send(fd, GET, 10, 0));
-	say("half by the other", send(other, GET + 10, sizeof(GET) - 11, 0));
+	say("half by the other", send(other, &GET[10], sizeof(GET) - 11, 0));
 	say("close", close(fd));
 	read_ok(other);
 	say("dup2", dup2(other, 20));

@@ -8,10 +8,14 @@ static long put(int way, int fd, char *at, size_t len, int flags)
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 
 	switch (way % 4) {
-	case 0: return say("send", send(fd, at, len, flags));
-	case 1: return say("sendmsg", sendmsg(fd, &msg, flags));
-	case 2: return say("write", write(fd, at, len));
-	default: return say("sendto", sendto(fd, at, len, flags, NULL, 0));
+	case 0:
+		return say("send", send(fd, at, len, flags));
+	case 1:
+		return say("sendmsg", sendmsg(fd, &msg, flags));
+	case 2:
+		return say("write", write(fd, at, len));
+	default:
+		return say("sendto", sendto(fd, at, len, flags, NULL, 0));
 	}
 }
 

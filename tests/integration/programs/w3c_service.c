@@ -9,13 +9,14 @@
 
 static void call(char *url)
 {
-	char *host = url + strlen("http://"), *path = strchr(host, '/'), *port = strchr(host, ':') + 1;
+	char *host = url + strlen("http://"), *path = strchr(host, '/'),
+	     *port = strchr(host, ':') + 1;
 	char request[1000];
 	int fd, n;
 
 	*path++ = 0;
-	n = snprintf(request, sizeof(request), "GET /%s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n",
-		     path, host);
+	n = snprintf(request, sizeof(request),
+		     "GET /%s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", path, host);
 	fd = connect_to(port);
 	if (write(fd, request, (size_t)n) != n)
 		die("write");
@@ -63,8 +64,10 @@ int main(int argc, char **argv)
 		long fd = accept(listener, NULL, NULL);
 		pthread_t thread;
 
-		if (fd < 0 || pthread_create(&thread, NULL, serve, (void *)fd))
+		if (fd < 0)
 			die("accept");
+		if (pthread_create(&thread, NULL, serve, (void *)fd))
+			die("pthread_create");
 		pthread_detach(thread);
 	}
 }
