@@ -23,9 +23,9 @@ struct atr_propagators {
 	uint8_t format[ATR_NR_FORMATS];
 };
 
-#define ATR_TRACEPARENT_LEN 55		/* 00-<32>-<16>-<2> */
-#define ATR_TRACESTATE_MAX 8192		/* bytes of tracestate that are carried */
-#define ATR_BAGGAGE_MAX 8192		/* bytes of baggage that are carried (W3C: must) */
+#define ATR_TRACEPARENT_LEN 55	/* 00-<32>-<16>-<2> */
+#define ATR_TRACESTATE_MAX 8192 /* bytes of tracestate that are carried */
+#define ATR_BAGGAGE_MAX 8192	/* bytes of baggage that are carried (W3C: must) */
 #define ATR_CARRY_MAX (ATR_TRACESTATE_MAX + ATR_BAGGAGE_MAX)
 /* Enough for every line that inject writes. */
 #define ATR_INJECT_MAX (ATR_CARRY_MAX + 256)

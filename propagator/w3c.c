@@ -142,8 +142,8 @@ static void shorten(struct atr_str *members, unsigned nr)
 			members[i].len = 0;
 }
 
-static struct atr_str read_tracestate(const struct atr_pair *headers, size_t nr_headers, bool is_env,
-				      char *store)
+static struct atr_str read_tracestate(const struct atr_pair *headers, size_t nr_headers,
+				      bool is_env, char *store)
 {
 	struct atr_str members[MEMBERS_MAX];
 	unsigned nr = 0;
@@ -201,8 +201,9 @@ static size_t value(int which, const struct atr_context *context, unsigned excep
 	if (which == STATE) {
 		if (except & ATR_EXCEPT_TRACESTATE || !context->tracestate.len)
 			return 0;
-		return context->tracestate.len > cap ? cap + 1 :
-						       atr_value_copy(context->tracestate, out, cap);
+		return context->tracestate.len > cap ?
+			       cap + 1 :
+			       atr_value_copy(context->tracestate, out, cap);
 	}
 	if (cap < ATR_TRACEPARENT_LEN)
 		return cap + 1;

@@ -3,6 +3,7 @@
 
 #include "export/diag.h"
 #include "preload/conn/probes.h"
+#include "preload/live/carrier.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -89,10 +90,9 @@ static bool try_hold(struct atr_conn *conn)
 
 	for (int i = 0; i < TRIES + YIELDS; i++) {
 		now = atomic_load_explicit(&conn->held, memory_order_relaxed);
-		if (!(now & (HELD | CLOSED)) &&
-		    atomic_compare_exchange_weak_explicit(&conn->held, &now, now | HELD,
-							  memory_order_acquire,
-							  memory_order_relaxed))
+		if (!(now & (HELD | CLOSED)) && atomic_compare_exchange_weak_explicit(
+							&conn->held, &now, now | HELD,
+							memory_order_acquire, memory_order_relaxed))
 			return true;
 		if (now & CLOSED)
 			return false;
@@ -210,7 +210,8 @@ static bool is_stream(int fd)
 	int type = 0;
 	socklen_t len = sizeof(type);
 
-	return atr_calls.getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_STREAM;
+	return atr_calls.getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 &&
+	       type == SOCK_STREAM;
 }
 
 static bool is_family(const struct sockaddr *address, socklen_t len)
@@ -495,8 +496,8 @@ ssize_t atr_conn_sent(uint64_t word, int fd, const struct iovec *iov, int nr,
 		if (piece->head_end && taken >= piece->head_end) {
 			bool ok = atr_stream_planned(self, conn, &piece->head);
 
-			ok = ok && feed_iov(self, conn, true, iov, nr, piece->from + piece->head_end,
-					    taken - piece->head_end);
+			ok = ok && feed_iov(self, conn, true, iov, nr,
+					    piece->from + piece->head_end, taken - piece->head_end);
 			if (!ok)
 				not_ours(self, conn);
 		} else if (!feed_iov(self, conn, true, iov, nr, piece->from, taken)) {
@@ -616,86 +617,62 @@ void atr_conn_waits(uint64_t set_word)
 }
 
 /*
- * A carrier's words hold the other end; the work written into it is kept by the
- * reader's descriptor, one piece at a time: written twice in different work
- * before it is read, it says nothing. Nor does one that several threads read
- * from: who is woken by it is not who takes what it was written for.
+ * A carrier's words hold the other end, and which of the two is read. The reader's
+ * descriptor is what a carrier is known by.
  */
-#define CARRIED_MAX 4096
-static struct {
-	_Atomic uint64_t work;
-	_Atomic uintptr_t reader; /* the thread that reads from it */
-} carried[CARRIED_MAX];
-#define MIXED UINT64_MAX
-#define SHARED UINTPTR_MAX
+static bool reader_of(uint64_t word, int fd, bool writes, uint32_t *reader)
+{
+	bool has_other = (uint32_t)word, reads_only = word >> 32 & 1;
+
+	if (has_other && reads_only == writes)
+		return false;
+	*reader = has_other && writes ? (uint32_t)word - 1 : (uint32_t)fd;
+	return *reader < ATR_CARRIERS_MAX;
+}
 
 void atr_conn_carrier(int reader, int writer)
 {
 	struct atr_thread *self = atr_enter();
 
-	if (self && (unsigned)writer < CARRIED_MAX && reader < CARRIED_MAX) {
+	if (self && (unsigned)writer < ATR_CARRIERS_MAX && reader < ATR_CARRIERS_MAX) {
 		atr_fd_set(writer, atr_fd_word(ATR_FD_CARRIER, 0, (uint32_t)(reader + 1)));
 		if (reader >= 0)
 			atr_fd_set(reader, atr_fd_word(ATR_FD_CARRIER, 1, (uint32_t)(writer + 1)));
-		atomic_store(&carried[reader >= 0 ? reader : writer].work, 0);
-		atomic_store(&carried[reader >= 0 ? reader : writer].reader, 0);
+		atr_carrier_made((uint32_t)(reader >= 0 ? reader : writer));
 	}
 	atr_leave(self);
 }
 
+/* Most wake-ups are for nobody's request, and cost no more than this to know. */
 void atr_conn_carrier_written(uint64_t word, int fd)
 {
-	struct atr_thread *self = atr_enter();
-	uint32_t reader = (uint32_t)word ? (uint32_t)word - 1 : (uint32_t)fd;
-	uint64_t before = 0, work;
+	struct atr_thread *self = atr_work_nr_in_flight() ? atr_enter() : NULL;
+	uint32_t reader;
 
-	if (!self)
-		return;
-	if (reader < CARRIED_MAX && !(word >> 32 & 1)) {
-		work = atr_work_passed_on(self);
-		if (!atomic_compare_exchange_strong(&carried[reader].work, &before,
-						    work ? work : MIXED) &&
-		    before != work)
-			atomic_store(&carried[reader].work, MIXED);
-	}
+	if (self && reader_of(word, fd, true, &reader))
+		atr_carrier_written(self, reader);
 	atr_leave(self);
-}
-
-static bool is_reader(uint64_t word, int fd)
-{
-	return (unsigned)fd < CARRIED_MAX && !((uint32_t)word && !(word >> 32 & 1));
 }
 
 void atr_conn_carrier_reading(uint64_t word, int fd)
 {
-	uintptr_t before = 0, us = (uintptr_t)&atr_self;
+	uint32_t reader;
 
-	if (is_reader(word, fd) &&
-	    !atomic_compare_exchange_strong(&carried[fd].reader, &before, us) && before != us)
-		atomic_store(&carried[fd].reader, SHARED);
+	if (atr_work_nr_in_flight() && reader_of(word, fd, false, &reader))
+		atr_carrier_reading(&atr_self, reader);
 }
 
 void atr_conn_carrier_read(uint64_t word, int fd)
 {
 	struct atr_thread *self;
-	uint64_t work;
+	uint32_t reader;
 
-	if (!is_reader(word, fd))
+	atr_self.prompted = true;
+	if (!atr_work_nr_in_flight() || !reader_of(word, fd, false, &reader))
 		return;
 	self = atr_enter();
-	if (!self)
-		return;
-	work = atomic_exchange(&carried[fd].work, 0);
-	if (atomic_load(&carried[fd].reader) == SHARED)
-		work = MIXED;
-	if (work != MIXED && atr_live_get(work)) {
-		if (self->is_loop)
-			atr_work_resume(self, work);
-		else
-			atr_work_take_over(self, work);
-	} else if (work == MIXED && !self->is_loop) {
-		atr_work_take_over(self, 0);
-	}
+	if (self)
+		atr_carrier_read(self, reader);
 	atr_leave(self);
 }
 
@@ -740,7 +717,5 @@ void atr_conn_forked(void)
 		conn->in.held = conn->out.held = conn->rest = 0;
 		conn->is_prepared = false;
 	}
-	for (int i = 0; i < CARRIED_MAX; i++)
-		if (carried[i].work)
-			carried[i].work = 0;
+	atr_carriers_forked();
 }

@@ -58,14 +58,14 @@ void atr_conn_received_blind(uint64_t word, int fd, ssize_t n);
 struct atr_pieces {
 	struct iovec iov[ATR_PIECES_IOV + 2];
 	int nr_iov;
-	size_t from;	  /* where in the program's bytes this piece begins */
-	size_t end;	  /* program's bytes in it */
+	size_t from; /* where in the program's bytes this piece begins */
+	size_t end;  /* program's bytes in it */
 	size_t at;
 	size_t ours_len;
 	size_t hidden;
-	bool hold_last;	  /* the program's last byte (a CR) is kept back and counts as sent */
-	bool is_plain;	  /* nothing of ours, nothing kept back, and all of the program's bytes */
-	size_t head_end;  /* where a head ends in it; 0: it does not */
+	bool hold_last;	 /* the program's last byte (a CR) is kept back and counts as sent */
+	bool is_plain;	 /* nothing of ours, nothing kept back, and all of the program's bytes */
+	size_t head_end; /* where a head ends in it; 0: it does not */
 	struct atr_http1_head head;
 	const char *ours;
 	atr_ref block;

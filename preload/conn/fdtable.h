@@ -16,7 +16,7 @@
 
 enum atr_fd_kind {
 	ATR_FD_NONE,
-	ATR_FD_CONN,	/* index: of the connection */
+	ATR_FD_CONN, /* index: of the connection */
 	ATR_FD_LISTENER,
 	ATR_FD_SET,	/* epoll; flag ATR_FD_SERVES: holds a listener or a server connection */
 	ATR_FD_CARRIER, /* eventfd or pipe: index of the other end + 1, 0 for an eventfd */

@@ -46,8 +46,8 @@ static bool has_address(const struct entry *e, const uint8_t address[static 16])
 void atr_names_found(const char *name, uint64_t start_ns, uint64_t end_ns,
 		     const struct addrinfo *list)
 {
-	struct entry *e = &entries[atomic_fetch_add_explicit(&next_entry, 1,
-							     memory_order_relaxed) % ENTRIES];
+	struct entry *e =
+		&entries[atomic_fetch_add_explicit(&next_entry, 1, memory_order_relaxed) % ENTRIES];
 	uint8_t address[16];
 	size_t len = strlen(name);
 

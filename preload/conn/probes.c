@@ -12,8 +12,10 @@ static unsigned probe_of(struct atr_str name)
 		const char *name;
 		unsigned bits;
 	} known[] = {
-		{ "http", ATR_PROBE_HTTP },	  { "dns", ATR_PROBE_DNS },
-		{ "connect", ATR_PROBE_CONNECT }, { "process", ATR_PROBE_PROCESS },
+		{ "http", ATR_PROBE_HTTP },
+		{ "dns", ATR_PROBE_DNS },
+		{ "connect", ATR_PROBE_CONNECT },
+		{ "process", ATR_PROBE_PROCESS },
 		{ "all", ~0u },
 	};
 

@@ -74,9 +74,11 @@ static void add(struct text *t, struct atr_str s)
 
 static bool is_secret_key(struct atr_str key)
 {
-	static const char *const keys[] = { "X-Amz-Signature", "X-Amz-Credential",
-					    "X-Amz-Security-Token", "AWSAccessKeyId", "Signature",
-					    "sig", "X-Goog-Signature" };
+	static const char *const keys[] = {
+		"X-Amz-Signature", "X-Amz-Credential", "X-Amz-Security-Token",
+		"AWSAccessKeyId",  "Signature",	       "sig",
+		"X-Goog-Signature"
+	};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		if (atr_str_equal(key, atr_str(keys[i])))
@@ -133,7 +135,8 @@ static struct target split_target(const struct atr_http1_head *head)
 			while (used + len < t.path.len && !strchr("/?", t.path.at[used + len]))
 				len++;
 			t.authority = (struct atr_str){ t.path.at + used, len };
-			t.path = (struct atr_str){ t.path.at + used + len, t.path.len - used - len };
+			t.path =
+				(struct atr_str){ t.path.at + used + len, t.path.len - used - len };
 		}
 	}
 	mark = t.path.len ? memchr(t.path.at, '?', t.path.len) : NULL;
@@ -278,8 +281,8 @@ static struct atr_str forwarded_part(struct atr_str forwarded, struct atr_str ke
 		pair = atr_str_trim(pair);
 		equals = pair.len ? memchr(pair.at, '=', pair.len) : NULL;
 		if (!equals ||
-		    !atr_str_equal_nocase(
-			    (struct atr_str){ pair.at, (size_t)(equals - pair.at) }, key))
+		    !atr_str_equal_nocase((struct atr_str){ pair.at, (size_t)(equals - pair.at) },
+					  key))
 			continue;
 		pair.len -= (size_t)(equals + 1 - pair.at);
 		pair.at = equals + 1;
@@ -414,37 +417,60 @@ void atr_semconv_response(struct atr_span *span, uint16_t status_code)
 struct atr_str atr_semconv_errno(int error)
 {
 	switch (error) {
-	case ENETDOWN: return ATR_STR("network_down");
-	case EADDRINUSE: return ATR_STR("address_already_in_use");
-	case EINTR: return ATR_STR("interrupted");
-	case EADDRNOTAVAIL: return ATR_STR("address_not_available");
-	case EAFNOSUPPORT: return ATR_STR("address_family_not_supported");
-	case ECONNREFUSED: return ATR_STR("connection_refused");
-	case ECONNRESET: return ATR_STR("connection_reset");
-	case ECONNABORTED: return ATR_STR("connection_aborted");
-	case EPIPE: return ATR_STR("broken_pipe");
-	case ENETUNREACH: return ATR_STR("network_unreachable");
-	case EHOSTUNREACH: return ATR_STR("host_unreachable");
-	case ENOBUFS: return ATR_STR("no_buffer_space_available");
-	case ETIMEDOUT: return ATR_STR("timed_out");
+	case ENETDOWN:
+		return ATR_STR("network_down");
+	case EADDRINUSE:
+		return ATR_STR("address_already_in_use");
+	case EINTR:
+		return ATR_STR("interrupted");
+	case EADDRNOTAVAIL:
+		return ATR_STR("address_not_available");
+	case EAFNOSUPPORT:
+		return ATR_STR("address_family_not_supported");
+	case ECONNREFUSED:
+		return ATR_STR("connection_refused");
+	case ECONNRESET:
+		return ATR_STR("connection_reset");
+	case ECONNABORTED:
+		return ATR_STR("connection_aborted");
+	case EPIPE:
+		return ATR_STR("broken_pipe");
+	case ENETUNREACH:
+		return ATR_STR("network_unreachable");
+	case EHOSTUNREACH:
+		return ATR_STR("host_unreachable");
+	case ENOBUFS:
+		return ATR_STR("no_buffer_space_available");
+	case ETIMEDOUT:
+		return ATR_STR("timed_out");
 	case EACCES:
-	case EPERM: return ATR_STR("access_denied");
-	case EPROTOTYPE: return ATR_STR("protocol_type");
-	case EINVAL: return ATR_STR("invalid_argument");
-	default: return ATR_STR("_OTHER");
+	case EPERM:
+		return ATR_STR("access_denied");
+	case EPROTOTYPE:
+		return ATR_STR("protocol_type");
+	case EINVAL:
+		return ATR_STR("invalid_argument");
+	default:
+		return ATR_STR("_OTHER");
 	}
 }
 
 struct atr_str atr_semconv_eai(int result)
 {
 	switch (result) {
-	case EAI_NONAME: return ATR_STR("host_not_found");
+	case EAI_NONAME:
+		return ATR_STR("host_not_found");
 #ifdef EAI_NODATA
-	case EAI_NODATA: return ATR_STR("host_not_found");
+	case EAI_NODATA:
+		return ATR_STR("host_not_found");
 #endif
-	case EAI_AGAIN: return ATR_STR("try_again");
-	case EAI_FAIL: return ATR_STR("no_recovery");
-	case EAI_FAMILY: return ATR_STR("address_family_not_supported");
-	default: return ATR_STR("_OTHER");
+	case EAI_AGAIN:
+		return ATR_STR("try_again");
+	case EAI_FAIL:
+		return ATR_STR("no_recovery");
+	case EAI_FAMILY:
+		return ATR_STR("address_family_not_supported");
+	default:
+		return ATR_STR("_OTHER");
 	}
 }

@@ -299,8 +299,7 @@ static bool is_request_so_far(const struct atr_conn *conn, struct cursor c)
 	size_t len;
 
 	return conn->out.known || conn->out.held_len ||
-	       (next_bytes(&c, &at, &len) &&
-		atr_http1_guess_request(at, len) != ATR_HTTP1_NO);
+	       (next_bytes(&c, &at, &len) && atr_http1_guess_request(at, len) != ATR_HTTP1_NO);
 }
 
 /*

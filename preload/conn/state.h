@@ -26,7 +26,7 @@ struct atr_stream {
 	uint8_t scan;	   /* of the head */
 	uint32_t held_len; /* of an unfinished head, kept in a block */
 	atr_ref held;
-	uint64_t head_ns;  /* when its first byte went by */
+	uint64_t head_ns; /* when its first byte went by */
 	struct atr_http1_body body;
 };
 
@@ -41,30 +41,30 @@ struct atr_exchange {
 
 struct atr_conn {
 	struct atr_pooled pooled;
-	_Atomic uint32_t held;	/* who may touch the rest: see conn.c */
-	_Atomic uint32_t refs;	/* descriptors */
+	_Atomic uint32_t held; /* who may touch the rest: see conn.c */
+	_Atomic uint32_t refs; /* descriptors */
 	uint8_t side;
 	bool connecting, is_fresh; /* fresh: no request yet since it was opened */
-	bool counts_as_call;	/* of opened_in: under way since the connect */
+	bool counts_as_call;	   /* of opened_in: under way since the connect */
 	bool given_up;
 	bool peer_closed, wait_timed_out;
-	bool keeps_cr;		/* a CR of the program's was counted as sent and is not */
-	bool injected;		/* our fields are out, the end of their head is not yet */
-	bool overlays;		/* part of a replaced header is on its way */
+	bool keeps_cr; /* a CR of the program's was counted as sent and is not */
+	bool injected; /* our fields are out, the end of their head is not yet */
+	bool overlays; /* part of a replaced header is on its way */
 	uint8_t nr_exchanges, first_exchange;
-	int fd;			/* a descriptor of it, at the time it was opened */
-	int error;		/* errno of the last failed call */
+	int fd;	   /* a descriptor of it, at the time it was opened */
+	int error; /* errno of the last failed call */
 	struct atr_stream in, out;
 	struct atr_exchange exchange[ATR_EXCHANGES_MAX];
-	atr_ref prepared;	/* client: the span of the head that is being sent */
+	atr_ref prepared; /* client: the span of the head that is being sent */
 	atr_ref prepared_work;
 	bool is_prepared;
 	bool prepared_head, prepared_connect; /* its method is HEAD, or CONNECT */
-	bool answered_early;	/* its response came before we were told that it was sent */
-	atr_ref opened_in;	/* the work it was opened in */
+	bool answered_early; /* its response came before we were told that it was sent */
+	atr_ref opened_in;   /* the work it was opened in */
 	uint64_t connect_ns, connected_ns;
 	struct atr_lookup lookup; /* the name it was opened for */
-	atr_ref rest;		/* block with bytes of ours that must go first */
+	atr_ref rest;		  /* block with bytes of ours that must go first */
 	uint32_t rest_at, rest_len;
 	socklen_t peer_len;
 	union {

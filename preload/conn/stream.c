@@ -44,9 +44,10 @@ static struct atr_exchange *first(struct atr_conn *conn)
 
 static struct atr_exchange *last(struct atr_conn *conn)
 {
-	return conn->nr_exchanges ? &conn->exchange[(conn->first_exchange + conn->nr_exchanges - 1) %
-						    ATR_EXCHANGES_MAX] :
-				    NULL;
+	return conn->nr_exchanges ?
+		       &conn->exchange[(conn->first_exchange + conn->nr_exchanges - 1) %
+				       ATR_EXCHANGES_MAX] :
+		       NULL;
 }
 
 static struct atr_exchange *push(struct atr_conn *conn, bool to_head, bool to_connect)
@@ -85,7 +86,7 @@ static void pop(struct atr_thread *self, struct atr_conn *conn, uint64_t end_ns)
 	/* pipelined: what was read before is now being answered */
 	if (conn->side == ATR_SIDE_SERVER && conn->nr_exchanges && self->serves &&
 	    !atr_live_get(self->work))
-		atr_work_take_over(self, first(conn)->span);
+		atr_work_next(self, first(conn)->span);
 }
 
 /* The header fields that say who the parent is, in the order of the wire. */
@@ -117,8 +118,8 @@ static bool request_read(struct atr_thread *self, struct atr_conn *conn, const c
 {
 	struct atr_pair fields[FIELDS_MAX];
 	size_t nr_fields = context_fields(bytes, len, head, fields);
-	struct atr_exchange *e = push(conn, is_method(head, ATR_STR("HEAD")),
-				      is_method(head, ATR_STR("CONNECT")));
+	struct atr_exchange *e =
+		push(conn, is_method(head, ATR_STR("HEAD")), is_method(head, ATR_STR("CONNECT")));
 	struct atr_context_copy started_with = { .block = 0 };
 	struct atr_context context;
 	const struct atr_context *parent = NULL;
@@ -229,8 +230,8 @@ static void open_client_span(struct atr_thread *self, struct atr_conn *conn,
 
 	if (!has_parent)
 		atr_count(ATR_COUNT_NO_PARENT);
-	conn->prepared = atr_live_open(self, ATR_KIND_CLIENT, has_parent ? &parent.context : NULL,
-				       start);
+	conn->prepared =
+		atr_live_open(self, ATR_KIND_CLIENT, has_parent ? &parent.context : NULL, start);
 	atr_context_copy_release(&parent);
 	span = atr_live_span(conn->prepared);
 	if (!span)
@@ -260,9 +261,8 @@ void atr_request_prepare(struct atr_thread *self, struct atr_conn *conn, const c
 		else if (atr_str_equal_nocase(fields[i].name, ATR_STR("tracestate")))
 			plan->except |= ATR_EXCEPT_TRACESTATE;
 	}
-	work = conn->is_prepared ?
-		       conn->prepared_work :
-		       atr_work_current(self, conn->is_fresh ? conn->opened_in : 0);
+	work = conn->is_prepared ? conn->prepared_work :
+				   atr_work_current(self, conn->is_fresh ? conn->opened_in : 0);
 	if (is_traced) {
 		from = passed_on(conn, fields, nr_fields, bytes, sent_len, work, plan);
 		if (!from) {
@@ -276,6 +276,7 @@ void atr_request_prepare(struct atr_thread *self, struct atr_conn *conn, const c
 	if (!conn->is_prepared) {
 		conn->is_prepared = true;
 		conn->prepared_work = work;
+		atr_work_calls(self, work, conn->is_fresh && atr_live_get(conn->opened_in));
 		open_client_span(self, conn, head, work);
 	}
 	plan->inject = !is_traced && conn->prepared != 0;
@@ -571,8 +572,9 @@ static void connect_span(struct atr_thread *self, struct atr_conn *conn, int err
 		len += atr_semconv_peer_text(&conn->peer.any, conn->peer_len, name + len, 128);
 		atr_span_put_str(span, ATR_NAME, (struct atr_str){ name, len });
 		if (conn->lookup.name_len)
-			atr_span_put_str(span, ATR_SERVER_ADDRESS,
-					 (struct atr_str){ conn->lookup.name, conn->lookup.name_len });
+			atr_span_put_str(
+				span, ATR_SERVER_ADDRESS,
+				(struct atr_str){ conn->lookup.name, conn->lookup.name_len });
 		atr_semconv_peer(span, &conn->peer.any, conn->peer_len);
 		if (error)
 			atr_semconv_error(span, atr_semconv_errno(error));

@@ -106,10 +106,10 @@ static void host_looked_up(struct atr_thread *self, const char *name, uint64_t s
 			list[n - 1].ai_next = &list[n];
 	}
 	looked_up(self, name, start_ns, n ? list : NULL,
-		  host			       ? (struct atr_str){ 0 } :
-		  h_error == TRY_AGAIN	       ? ATR_STR("try_again") :
-		  h_error == NO_RECOVERY       ? ATR_STR("no_recovery") :
-						 ATR_STR("host_not_found"));
+		  host			 ? (struct atr_str){ 0 } :
+		  h_error == TRY_AGAIN	 ? ATR_STR("try_again") :
+		  h_error == NO_RECOVERY ? ATR_STR("no_recovery") :
+					   ATR_STR("host_not_found"));
 }
 
 static struct atr_thread *begins(const char *name, uint64_t *start_ns)
@@ -165,8 +165,8 @@ HOOK int gethostbyname_r(const char *name, struct hostent *room, char *buf, size
 	return result;
 }
 
-HOOK int gethostbyname2_r(const char *name, int family, struct hostent *room, char *buf,
-			  size_t len, struct hostent **found, int *h_error)
+HOOK int gethostbyname2_r(const char *name, int family, struct hostent *room, char *buf, size_t len,
+			  struct hostent **found, int *h_error)
 {
 	uint64_t start_ns;
 	struct atr_thread *self = begins(name, &start_ns);

@@ -87,18 +87,18 @@ static ssize_t send_pieces(uint64_t word, int fd, const struct iovec *iov, int n
 }
 
 /* One statement for every way to write: plan; the program's own call or our pieces; tell. */
-#define SEND(fd, iov, nr, flags, original, call)                                                   \
-	do {                                                                                       \
-		struct atr_pieces piece;                                                           \
-		ssize_t sent;                                                                      \
-                                                                                                   \
-		if (!atr_conn_plan(word, fd, iov, nr, 0, flags, &piece))                           \
-			return call;                                                               \
-		if (!piece.is_plain)                                                               \
-			return send_pieces(word, fd, iov, nr, flags, original, &piece);            \
-		sent = call;                                                                       \
-		atr_conn_sent(word, fd, iov, nr, &piece, sent);                                    \
-		return sent;                                                                       \
+#define SEND(fd, iov, nr, flags, original, call)                                        \
+	do {                                                                            \
+		struct atr_pieces piece;                                                \
+		ssize_t sent;                                                           \
+                                                                                        \
+		if (!atr_conn_plan(word, fd, iov, nr, 0, flags, &piece))                \
+			return call;                                                    \
+		if (!piece.is_plain)                                                    \
+			return send_pieces(word, fd, iov, nr, flags, original, &piece); \
+		sent = call;                                                            \
+		atr_conn_sent(word, fd, iov, nr, &piece, sent);                         \
+		return sent;                                                            \
 	} while (0)
 
 static ssize_t send_conn(uint64_t word, int fd, const void *buf, size_t len, int flags)

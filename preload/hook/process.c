@@ -134,12 +134,12 @@ static char **with_context(char *const *env, struct child_env *child, char **roo
 }
 
 /* The pointers for it live in the caller's frame; a huge environment is passed on as it is. */
-#define CHILD_ENV(name, from)                                                                      \
-	struct child_env name;                                                                     \
-	size_t name##_count = count_of(from);                                                      \
-	char *name##_room[name##_count < CHILD_ENV_MAX ? name##_count + 4 : 1];                    \
-                                                                                                   \
-	name.env = name##_count < CHILD_ENV_MAX ? with_context(from, &name, name##_room) :         \
+#define CHILD_ENV(name, from)                                                              \
+	struct child_env name;                                                             \
+	size_t name##_count = count_of(from);                                              \
+	char *name##_room[name##_count < CHILD_ENV_MAX ? name##_count + 4 : 1];            \
+                                                                                           \
+	name.env = name##_count < CHILD_ENV_MAX ? with_context(from, &name, name##_room) : \
 						  (char **)(from)
 
 /* This process is about to be another program: what it has to tell is told before. */
@@ -215,18 +215,18 @@ static size_t count_args(va_list args)
 }
 
 /* The variable arguments as an array, in the caller's frame. */
-#define ARGV(name, first)                                                                          \
-	va_list args;                                                                              \
-	size_t name##_count;                                                                       \
-                                                                                                   \
-	va_start(args, first);                                                                     \
-	name##_count = count_args(args);                                                           \
-	va_end(args);                                                                              \
-	char *name[name##_count + 1];                                                              \
-	va_start(args, first);                                                                     \
-	name[0] = (char *)(first);                                                                 \
-	for (size_t i = 1; i <= name##_count; i++)                                                 \
-		name[i] = va_arg(args, char *)
+#define ARGV(name, first)                          \
+	va_list args;                              \
+	size_t name##_count;                       \
+                                                   \
+	va_start(args, first);                     \
+	name##_count = count_args(args);           \
+	va_end(args);                              \
+	char *name[name##_count + 1];              \
+	va_start(args, first);                     \
+	name[0] = (char *)(first);                 \
+	for (size_t i = 1; i <= name##_count; i++) \
+	name[i] = va_arg(args, char *)
 
 HOOK int execl(const char *path, const char *first, ...)
 {

@@ -13,6 +13,7 @@
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,8 +35,8 @@ ssize_t __recv_chk(int fd, void *buf, size_t len, size_t room, int flags);
 ssize_t __recvfrom_chk(int fd, void *buf, size_t len, size_t room, int flags,
 		       struct sockaddr *address, socklen_t *address_len);
 int __poll_chk(struct pollfd *fds, nfds_t nr, int timeout_ms, size_t room);
-int __ppoll_chk(struct pollfd *fds, nfds_t nr, const struct timespec *timeout,
-		const sigset_t *mask, size_t room);
+int __ppoll_chk(struct pollfd *fds, nfds_t nr, const struct timespec *timeout, const sigset_t *mask,
+		size_t room);
 /* Newer than some headers. */
 int close_range(unsigned first, unsigned last, int flags);
 void closefrom(int first);
@@ -52,9 +53,9 @@ extern void *atr_real[ATR_NR_REAL];
 /* Looks it up; never NULL. */
 void *atr_real_find(enum atr_real_index index);
 
-#define REAL(name)                                                                                 \
-	((__typeof__(&(name)))(__builtin_expect(atr_real[ATR_REAL_##name] != NULL, 1) ?            \
-				       atr_real[ATR_REAL_##name] :                                 \
+#define REAL(name)                                                                      \
+	((__typeof__(&(name)))(__builtin_expect(atr_real[ATR_REAL_##name] != NULL, 1) ? \
+				       atr_real[ATR_REAL_##name] :                      \
 				       atr_real_find(ATR_REAL_##name)))
 
 #endif

@@ -3,9 +3,10 @@
 
 #include "export/exporter.h"
 #include "preload/conn/conn.h"
-#include "preload/live/thread.h"
+#include "preload/live/work.h"
 
 #include <errno.h>
+#include <linux/futex.h>
 #include <stdarg.h>
 
 /* Opening, closing and copying of descriptors. */
@@ -34,7 +35,13 @@ HOOK int socketpair(int family, int type, int protocol, int fds[2])
 	return result;
 }
 
-/* libuv closes by number, lest the call be a cancellation point. */
+static bool is_futex_wait(long number, long operation)
+{
+	return number == SYS_futex && ((operation & FUTEX_CMD_MASK) == FUTEX_WAIT ||
+				       (operation & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET);
+}
+
+/* libuv closes by number, lest the call be a cancellation point; others wait so for a thread. */
 HOOK long syscall(long number, ...)
 {
 	va_list args;
@@ -46,6 +53,8 @@ HOOK long syscall(long number, ...)
 	va_end(args);
 	if (number == SYS_close && __builtin_expect(atr_fd((int)a[0]) != 0, 0))
 		atr_conn_closing((int)a[0]);
+	else if (is_futex_wait(number, a[1]))
+		atr_work_waits(&atr_self);
 	return REAL(syscall)(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 

@@ -46,12 +46,12 @@ static void *begin(void *arg)
 	struct handing handing = *(struct handing *)atr_pool_get(&handings, ref);
 
 	atr_pool_give(&handings, ref);
-	atr_work_take_over(&atr_self, handing.work);
+	atr_work_inherit(&atr_self, handing.work);
 	return handing.start(handing.arg);
 }
 
-HOOK int pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
-			void *(*start)(void *), void *arg)
+HOOK int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *),
+			void *arg)
 {
 	struct atr_thread *self = atr_enter();
 	atr_ref work = self ? atr_work_hand_over(self) : 0, ref = 0;
@@ -71,5 +71,42 @@ HOOK int pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
 	result = REAL(pthread_create)(thread, attributes, begin, (void *)(uintptr_t)ref);
 	if (result)
 		atr_pool_give(&handings, ref);
+	return result;
+}
+
+/*
+ * Waits for another thread. A thread that was made in a request and waits may be
+ * one of a pool: see work.h. Short waits with a limit, by which some interpreters
+ * hand their one big lock around, say nothing.
+ */
+HOOK int pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
+{
+	atr_work_waits(&atr_self);
+	return REAL(pthread_cond_wait)(cond, mutex);
+}
+
+HOOK int sem_wait(sem_t *semaphore)
+{
+	atr_work_waits(&atr_self);
+	return REAL(sem_wait)(semaphore);
+}
+
+HOOK int sem_timedwait(sem_t *semaphore, const struct timespec *until)
+{
+	int result;
+
+	atr_work_waits(&atr_self);
+	result = REAL(sem_timedwait)(semaphore, until);
+	atr_self.prompted = result == 0;
+	return result;
+}
+
+HOOK int sem_clockwait(sem_t *semaphore, clockid_t clock, const struct timespec *until)
+{
+	int result;
+
+	atr_work_waits(&atr_self);
+	result = REAL(sem_clockwait)(semaphore, clock, until);
+	atr_self.prompted = result == 0;
 	return result;
 }

@@ -178,8 +178,8 @@ HOOK int epoll_pwait(int set, struct epoll_event *events, int most, int timeout_
 	return REAL(epoll_pwait)(set, events, most, timeout_ms, mask);
 }
 
-HOOK int epoll_pwait2(int set, struct epoll_event *events, int most,
-		      const struct timespec *timeout, const sigset_t *mask)
+HOOK int epoll_pwait2(int set, struct epoll_event *events, int most, const struct timespec *timeout,
+		      const sigset_t *mask)
 {
 	uint64_t word = atr_fd(set);
 

@@ -167,8 +167,8 @@ void atr_live_close(atr_ref ref, uint64_t end_ns)
 		struct atr_span *span = (struct atr_span *)live->record;
 
 		/* by the duration, so that a clock set in between cannot turn it around */
-		span->end_ns = span->start_ns +
-			       (end_ns > live->start_ns ? end_ns - live->start_ns : 0);
+		span->end_ns =
+			span->start_ns + (end_ns > live->start_ns ? end_ns - live->start_ns : 0);
 		atr_exporter_offer(span);
 	}
 	give(live, ref);

@@ -14,10 +14,10 @@
 
 struct atr_live {
 	struct atr_pooled pooled;
-	_Atomic uint32_t phase; /* a server's: see work.c */
+	_Atomic uint32_t phase;	  /* a server's: see work.c */
 	_Atomic uint32_t adopted; /* spans that a guess made its children */
-	uint16_t loop_slot;	/* of the loop that read it, + 1 */
-	bool recording;		/* sampled and spans are made: the record is to be filled */
+	uint16_t loop_slot;	  /* of the loop that read it, + 1 */
+	bool recording;		  /* sampled and spans are made: the record is to be filled */
 	uint8_t kind;
 	uint8_t trace_id[ATR_TRACE_ID_LEN], span_id[ATR_SPAN_ID_LEN];
 	uint8_t flags;

@@ -36,9 +36,8 @@ atr_ref atr_pool_take(struct atr_pool *pool)
 		uint32_t next = atomic_load_explicit(&item->next, memory_order_relaxed);
 		uint64_t then = ((head >> 32) + 1) << 32 | next;
 
-		if (atomic_compare_exchange_weak_explicit(&pool->free, &head, then,
-							  memory_order_acq_rel,
-							  memory_order_acquire))
+		if (atomic_compare_exchange_weak_explicit(
+			    &pool->free, &head, then, memory_order_acq_rel, memory_order_acquire))
 			return taken(pool, (uint32_t)head - 1);
 	}
 	index = atomic_load_explicit(&pool->fresh, memory_order_relaxed);
@@ -58,9 +57,9 @@ void atr_pool_give(struct atr_pool *pool, atr_ref ref)
 	atomic_store_explicit(&item->gen, (uint32_t)(ref >> 32) + 1, memory_order_release);
 	do
 		atomic_store_explicit(&item->next, (uint32_t)head, memory_order_relaxed);
-	while (!atomic_compare_exchange_weak_explicit(
-		&pool->free, &head, ((head >> 32) + 1) << 32 | (uint32_t)ref, memory_order_release,
-		memory_order_relaxed));
+	while (!atomic_compare_exchange_weak_explicit(&pool->free, &head,
+						      ((head >> 32) + 1) << 32 | (uint32_t)ref,
+						      memory_order_release, memory_order_relaxed));
 }
 
 void atr_pool_reset(struct atr_pool *pool)

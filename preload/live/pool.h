@@ -18,15 +18,15 @@
 #include <stdint.h>
 
 struct atr_pooled {
-	_Atomic uint32_t gen;	/* odd: taken */
-	_Atomic uint32_t next;	/* free: index + 1 of the next free item */
+	_Atomic uint32_t gen;  /* odd: taken */
+	_Atomic uint32_t next; /* free: index + 1 of the next free item */
 };
 
 struct atr_pool {
 	char *base;
 	uint32_t item_len, cap;
-	_Atomic uint64_t free;	 /* a tag against ABA in the upper half, index + 1 in the lower */
-	_Atomic uint32_t fresh;	 /* items below were taken at least once since the last reset */
+	_Atomic uint64_t free;	/* a tag against ABA in the upper half, index + 1 in the lower */
+	_Atomic uint32_t fresh; /* items below were taken at least once since the last reset */
 };
 
 /* index + 1 in the lower half, the generation in the upper; 0 is no item. */

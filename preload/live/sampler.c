@@ -51,15 +51,16 @@ void atr_sampler_setup(void)
 		       atr_str_equal_nocase((struct atr_str){ name.at, sizeof(prefix) - 1 },
 					    ATR_STR("parentbased_"));
 	if (parent_based)
-		rest = (struct atr_str){ name.at + sizeof(prefix) - 1, name.len - sizeof(prefix) + 1 };
+		rest = (struct atr_str){ name.at + sizeof(prefix) - 1,
+					 name.len - sizeof(prefix) + 1 };
 	if (atr_str_equal_nocase(rest, ATR_STR("always_on")))
 		return;
 	if (atr_str_equal_nocase(rest, ATR_STR("always_off"))) {
 		keep_below = 0;
 	} else if (atr_str_equal_nocase(rest, ATR_STR("traceidratio"))) {
 		if (arg.at && !share_of(arg, &keep_below))
-			atr_log_bad_env("OTEL_TRACES_SAMPLER_ARG", arg,
-					"not a number from 0 to 1", "1.0 is used");
+			atr_log_bad_env("OTEL_TRACES_SAMPLER_ARG", arg, "not a number from 0 to 1",
+					"1.0 is used");
 	} else {
 		parent_based = true;
 		atr_log_bad_env("OTEL_TRACES_SAMPLER", name, "not a sampler known here",

@@ -17,7 +17,7 @@ static _Atomic uint32_t off = ATR_PROCESS_OFF;
 _Atomic uint32_t *atr_process_state = &off;
 
 static void (*on_forked)(struct atr_thread *self);
-static pid_t process_id;  /* of the process that last made itself clean */
+static pid_t process_id; /* of the process that last made itself clean */
 
 static pid_t pid_now(void)
 {

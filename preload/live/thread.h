@@ -13,20 +13,26 @@
 #define ATR_OUTER_MAX 3
 
 struct atr_thread {
-	bool inside;	   /* in our own code: hooks pass through */
-	bool is_loop;	   /* has waited on a set that holds server connections */
-	bool serves;	   /* has read a request that it is to answer itself */
-	bool after_vfork;  /* called vfork: may be the child, in our memory */
+	bool inside;	  /* in our own code: hooks pass through */
+	bool is_loop;	  /* has waited on a set that holds server connections */
+	bool serves;	  /* has read a request that it is to answer itself */
+	bool after_vfork; /* called vfork: may be the child, in our memory */
+	bool inherited;	  /* `work` is that of the thread that made this one */
+	bool was_made_in_work;
+	uint8_t late_calls; /* requests it made when the work that it was made in was over */
+	bool prompted;	    /* was woken by another thread for what it does */
+	bool own_business;  /* makes requests that nothing asked it for */
 	uint8_t nr_outer;
-	uint16_t loop_slot;	       /* a loop's number + 1, see work.c */
-	atr_ref work;		       /* what it is doing; may be stale */
-	atr_ref just_read;	       /* the request it read, and has touched nothing since */
-	atr_ref outer[ATR_OUTER_MAX];  /* what it did before that, and will again */
+	uint16_t lent_by;	      /* the carrier that `work` came by, + 1 */
+	uint16_t loop_slot;	      /* a loop's number + 1, see work.c */
+	atr_ref work;		      /* what it is doing; may be stale */
+	atr_ref just_read;	      /* the request it read, and has touched nothing since */
+	atr_ref outer[ATR_OUTER_MAX]; /* what it did before that, and will again */
 	struct atr_ids ids;
 };
 
-extern __thread struct atr_thread atr_self __attribute__((tls_model("initial-exec"),
-							    visibility("hidden")));
+extern __thread struct atr_thread atr_self
+	__attribute__((tls_model("initial-exec"), visibility("hidden")));
 
 /*
  * Whether hooks do anything at all: set at the end of the constructor, and

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "preload/live/work.h"
 
+#include "preload/live/carrier.h"
+
 #include "propagator/propagator.h"
 
 /*
@@ -29,6 +31,10 @@ static struct {
 	_Alignas(64) _Atomic uint64_t parked;
 } loops[LOOPS_MAX];
 static _Atomic uint32_t nr_loops;
+static _Atomic uint64_t staggers_until;
+/* Threads that are made in requests were seen to serve others later: they are a pool's. */
+static _Atomic bool pools_grow;
+#define LATE_CALLS 8
 
 /* Rule 5's; its text is the environment copy's, or after a fork in started_carry. */
 static struct atr_context started_with;
@@ -157,6 +163,8 @@ void atr_work_read(struct atr_thread *self, atr_ref work, bool whole, atr_ref be
 	}
 	self->just_read = work;
 	self->serves = !self->is_loop;
+	self->inherited = false;
+	self->lent_by = 0;
 	live->loop_slot = self->is_loop ? self->loop_slot : 0;
 	atomic_fetch_add_explicit(&in_flight, ONE + (uint32_t)work, memory_order_relaxed);
 	if (whole)
@@ -222,8 +230,33 @@ void atr_work_resume(struct atr_thread *self, atr_ref work)
 {
 	if (self->just_read != work)
 		self->just_read = 0;
-	if (self->is_loop && atr_live_get(work))
+	if (self->is_loop && atr_live_get(work)) {
 		self->work = work;
+		self->lent_by = 0;
+	}
+}
+
+/* Its own request, read and not answered, is what a thread does whoever wakes it. */
+static bool has_own_work(const struct atr_thread *self)
+{
+	return !self->is_loop && !self->inherited && !self->lent_by && atr_live_get(self->work);
+}
+
+void atr_work_lent(struct atr_thread *self, atr_ref work, uint32_t carrier)
+{
+	self->prompted = true;
+	if (has_own_work(self) || (self->is_loop && !atr_live_get(work)))
+		return;
+	if (self->just_read != work)
+		self->just_read = 0;
+	self->work = work;
+	self->inherited = false;
+	self->lent_by = (uint16_t)(carrier + 1);
+}
+
+uint32_t atr_work_nr_in_flight(void)
+{
+	return (uint32_t)(atomic_load_explicit(&in_flight, memory_order_relaxed) >> 40);
 }
 
 void atr_work_idle(struct atr_thread *self, bool loop)
@@ -235,43 +268,78 @@ void atr_work_idle(struct atr_thread *self, bool loop)
 		self->loop_slot = n < LOOPS_MAX ? (uint16_t)(n + 1) : 0;
 	}
 	self->work = self->just_read = 0;
-	self->nr_outer = 0;
+	self->nr_outer = self->lent_by = 0;
+	self->inherited = false;
 }
 
-/* On a loop: is what it does for `work` sure to be for that, or who is the only candidate? */
-static atr_ref on_loop(struct atr_thread *self, struct atr_live *doing)
+/*
+ * Whether what the loop does now is surely for the work whose descriptor it last
+ * touched. Evidence that it is not always so: something is done out of the blue,
+ * and it may be for work that has a request under way.
+ */
+#define STAGGERS_FOR_NS UINT64_C(1000000000)
+
+static void note_out_of_the_blue(struct atr_thread *self)
 {
-	uint64_t parked;
+	uint64_t parked =
+		atomic_load_explicit(&loops[self->loop_slot - 1].parked, memory_order_relaxed);
+	uint32_t in_all = atr_work_nr_in_flight();
+
+	if (in_all > 1 || (in_all == 1 && !(parked >> 40)))
+		atomic_store_explicit(&staggers_until, atr_clock_ns() + STAGGERS_FOR_NS,
+				      memory_order_relaxed);
+}
+
+static bool is_sure_on_loop(struct atr_thread *self, const struct atr_live *doing)
+{
+	uint64_t until = atomic_load_explicit(&staggers_until, memory_order_relaxed);
 	uint32_t others;
 
-	if (!self->loop_slot)
-		return 0;
-	parked = atomic_load_explicit(&loops[self->loop_slot - 1].parked, memory_order_relaxed);
-	if (!doing)
-		return adopt(only_one(parked));
-	others = (uint32_t)(parked >> 40);
+	/* another thread's, and not even told us now: the loop may serve many such */
+	if (!self->loop_slot || (doing->loop_slot != self->loop_slot && !self->lent_by))
+		return false;
+	if (until && atr_clock_ns() < until)
+		return false;
+	others = (uint32_t)(atomic_load_explicit(&loops[self->loop_slot - 1].parked,
+						 memory_order_relaxed) >>
+			    40);
 	if (doing->loop_slot == self->loop_slot &&
 	    is_parked(atomic_load_explicit(&doing->phase, memory_order_relaxed)))
 		others--;
-	return others ? 0 : self->work;
+	return !others;
+}
+
+void atr_work_calls(struct atr_thread *self, atr_ref work, bool is_opened_for)
+{
+	if (!is_opened_for && self->is_loop && self->loop_slot && !atr_live_get(self->work))
+		note_out_of_the_blue(self);
+	if (self->was_made_in_work && !self->inherited && self->late_calls < LATE_CALLS &&
+	    ++self->late_calls == LATE_CALLS)
+		atomic_store_explicit(&pools_grow, true, memory_order_relaxed);
+	if (!work && !self->prompted && !self->is_loop && !atr_work_nr_in_flight())
+		self->own_business = true;
 }
 
 atr_ref atr_work_current(struct atr_thread *self, atr_ref bound)
 {
 	struct atr_live *doing = atr_live_get(self->work);
-	atr_ref found;
 
+	if (self->inherited &&
+	    (!doing || atomic_load_explicit(&pools_grow, memory_order_relaxed))) {
+		self->inherited = false;
+		self->work = 0;
+		doing = NULL;
+	}
+	if (doing && self->lent_by && !atr_carrier_is_sure(self->lent_by - 1u, self->work))
+		doing = NULL;
 	if (doing && !self->is_loop)
 		return self->work;
 	if (atr_live_get(bound))
 		return bound;
-	if (self->is_loop) {
-		found = on_loop(self, doing);
-		if (found)
-			return found;
-	}
+	if (doing && is_sure_on_loop(self, doing))
+		return self->work;
 	/* what a thread does that serves requests, but none now, is nobody's */
-	if (self->serves)
+	if (self->serves || self->own_business)
 		return 0;
 	return adopt(only_one(atomic_load_explicit(&in_flight, memory_order_relaxed)));
 }
@@ -327,16 +395,25 @@ atr_ref atr_work_came_with(const struct atr_context *context, atr_ref likely)
 
 /*
  * A loop's threads are its helpers, made once and used for many requests; those
- * of a thread that serves one request are made for that.
+ * of a thread that serves one request are made for that, until others are seen.
  */
 atr_ref atr_work_hand_over(struct atr_thread *maker)
 {
-	return maker->is_loop || !atr_live_get(maker->work) ? 0 : maker->work;
+	if (maker->is_loop || atomic_load_explicit(&pools_grow, memory_order_relaxed))
+		return 0;
+	return atr_live_get(maker->work) ? maker->work : 0;
 }
 
-void atr_work_take_over(struct atr_thread *self, atr_ref work)
+void atr_work_inherit(struct atr_thread *self, atr_ref work)
 {
 	self->work = work;
+	self->inherited = self->was_made_in_work = true;
+}
+
+void atr_work_next(struct atr_thread *self, atr_ref work)
+{
+	self->work = work;
+	self->lent_by = 0;
 }
 
 /* Copies text to where it stays; the context then borrows it from there. */
@@ -369,6 +446,7 @@ void atr_work_forked(struct atr_thread *self)
 	atomic_store_explicit(&nr_loops, 0, memory_order_relaxed);
 	self->work = self->just_read = 0;
 	self->nr_outer = 0;
-	self->serves = self->is_loop = false;
-	self->loop_slot = 0;
+	self->serves = self->is_loop = self->inherited = self->prompted = self->own_business =
+		false;
+	self->loop_slot = self->lent_by = 0;
 }

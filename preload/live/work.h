@@ -13,7 +13,8 @@
  *     written in it.
  *  3. (Lambda's invocation: not in this version.)
  *  4. The only request in flight (read, and no answer begun) in the process, for
- *     a thread that does not serve requests itself.
+ *     a thread that neither serves requests itself nor has been seen to make some
+ *     for nobody: unasked by another thread, and with no request in flight.
  *  5. The context the process was started with.
  *  6. None: a new trace.
  *
@@ -21,9 +22,11 @@
  * may then act for another, after a timer say, without our seeing it. So on a
  * loop rule 1 holds only while no other piece of its work is *parked*: read to
  * its end, not yet being answered, and with no request of its own under way
- * that would explain why nothing happens to it. The only parked one is a
- * candidate like the only one in flight. Otherwise there is no telling, and
- * the span is a root: that is better than a wrong parent.
+ * that would explain why nothing happens to it. Where a loop is seen to act for
+ * work that has a request under way (two calls at once, the second by a timer),
+ * that explanation is no good for a while: then it holds only for work that is
+ * alone in flight. Where there is no telling the span is a root: that is better
+ * than a wrong parent.
  */
 #include "preload/live/live.h"
 
@@ -64,6 +67,34 @@ void atr_work_ends_call(atr_ref work);
 void atr_work_resume(struct atr_thread *self, atr_ref work);
 
 /*
+ * A carrier (see carrier.h) that was written in `work` (0: it is not clear in which)
+ * was read: what the thread does next may be for that.
+ */
+void atr_work_lent(struct atr_thread *self, atr_ref work, uint32_t carrier);
+
+/*
+ * The thread waits, however long, for another one. What it was made for is then
+ * over as far as we can tell: who wakes it may have other work for it.
+ */
+static inline void atr_work_waits(struct atr_thread *self)
+{
+	if (__builtin_expect(self->inherited, 0)) {
+		self->inherited = false;
+		self->work = 0;
+	}
+	self->prompted = true;
+}
+
+/*
+ * It makes a request for `work`, or 0: for nothing known. is_opened_for: on a connection
+ * opened in known work. What kind of thread it is shows in this.
+ */
+void atr_work_calls(struct atr_thread *self, atr_ref work, bool is_opened_for);
+
+/* Requests that were read and whose answers have not begun. */
+uint32_t atr_work_nr_in_flight(void);
+
+/*
  * The thread goes to wait for new work: it does none now. _loop: on a set that
  * holds several of its connections, so it runs an event loop.
  */
@@ -95,7 +126,10 @@ atr_ref atr_work_came_with(const struct atr_context *context, atr_ref likely);
 
 /* A thread made by one that does `work` begins with it; to be handed over by the maker. */
 atr_ref atr_work_hand_over(struct atr_thread *maker);
-void atr_work_take_over(struct atr_thread *self, atr_ref work);
+void atr_work_inherit(struct atr_thread *self, atr_ref work);
+
+/* The thread, which serves, goes on with the next of several requests that it read at once. */
+void atr_work_next(struct atr_thread *self, atr_ref work);
 
 /* A forked child: the work of the thread that forked becomes what it was started with. */
 void atr_work_forked(struct atr_thread *self);

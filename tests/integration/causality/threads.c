@@ -9,7 +9,7 @@
  *	fork	a child process forked in the request
  *	curl	curl, executed in a child of the request, as CGI does
  *	late	the thread itself, after it has answered: no one's work any more
- *	ticker	a thread of its own, while two requests or none are being served
+ *	ticker	as direct, and a thread of its own makes calls for nobody meanwhile
  *	never	a thread of its own, after a request that is never answered
  */
 #include "wire.h"
@@ -118,32 +118,14 @@ static void call_curl(unsigned long n)
 	}
 }
 
-/*
- * ticker: calls no request has asked for, made only while at least two requests
- * are being served (so that none is the only candidate), and at the very end,
- * while none is. `held` is changed under the lock that a tick holds.
- */
-static pthread_mutex_t tick_lock = PTHREAD_MUTEX_INITIALIZER;
-static int held, was_held;
-
-static void hold(int by)
-{
-	pthread_mutex_lock(&tick_lock);
-	held += by;
-	was_held |= held;
-	pthread_mutex_unlock(&tick_lock);
-}
-
+/* ticker: 1000 calls that no request asked for, before, beside and after those that are. */
 static void *tick(void *arg)
 {
-	(void)arg;
-	for (unsigned long n = 1;; usleep(1000)) {
-		pthread_mutex_lock(&tick_lock);
-		if (held >= 2 || (was_held && !held))
-			call(origin, "unasked", n++, 0);
-		pthread_mutex_unlock(&tick_lock);
+	for (unsigned long n = 1; n <= 1000; n++) {
+		call(origin, "unasked", n, 0);
+		usleep(1000);
 	}
-	return NULL;
+	return arg;
 }
 
 /* never: `calls` calls by a thread that has nothing to do with the lost request. */
@@ -182,6 +164,7 @@ static void work(unsigned long n)
 }
 
 static pthread_cond_t silence = PTHREAD_COND_INITIALIZER;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void *serve(void *arg)
 {
@@ -191,14 +174,9 @@ static void *serve(void *arg)
 	c->fd = (int)(long)arg;
 	while (next_request(c, &r)) {
 		if (r.never) {
-			pthread_mutex_lock(&tick_lock);
+			pthread_mutex_lock(&lock);
 			for (;;)
-				pthread_cond_wait(&silence, &tick_lock);
-		}
-		if (r.ms) {
-			hold(1);
-			usleep(r.ms * 1000);
-			hold(-1);
+				pthread_cond_wait(&silence, &lock);
 		}
 		work(r.n);
 		if (!put_answer(c->fd, &r))
