@@ -11,6 +11,7 @@
 #include "preload/conn/state.h"
 #include "preload/hook/process.h"
 #include "preload/hook/real.h"
+#include "preload/live/readable.h"
 #include "preload/live/sampler.h"
 #include "preload/live/work.h"
 
@@ -258,6 +259,7 @@ __attribute__((constructor)) static void begin(void)
 	learn_context();
 	if (!atr_live_setup() || !atr_conn_setup(&calls) || !atr_exporter_setup(&io, &process))
 		goto out;
+	atr_readable_setup(environ ? environ[0] : NULL);
 	atr_thread_setup(forked);
 	if (atr_probes & ATR_PROBE_PROCESS) {
 		if (on_exit)

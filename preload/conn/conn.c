@@ -4,8 +4,10 @@
 #include "export/diag.h"
 #include "preload/conn/probes.h"
 #include "preload/live/carrier.h"
+#include "preload/live/readable.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <sys/un.h>
@@ -226,7 +228,10 @@ uint64_t atr_conn_connecting(const struct sockaddr *address, socklen_t len)
 {
 	bool is_looked_at = atr_probes & (ATR_PROBE_HTTP | ATR_PROBE_CONNECT);
 
-	return is_looked_at && is_family(address, len) ? atr_clock_ns() : 0;
+	if (!is_looked_at || len > sizeof(struct sockaddr_storage) ||
+	    !atr_is_readable(address, len))
+		return 0;
+	return is_family(address, len) ? atr_clock_ns() : 0;
 }
 
 void atr_conn_connected(int fd, const struct sockaddr *address, socklen_t len, uint64_t start_ns,
@@ -410,11 +415,18 @@ void atr_conn_received(uint64_t word, int fd, const struct iovec *iov, int nr, s
 	struct atr_thread *self;
 	struct atr_conn *conn;
 
-	if (n < 0 && (saved == EAGAIN || saved == EINTR))
+	if (n < 0 && saved == EINTR)
 		return;
+	if (n < 0 && saved == EAGAIN) {
+		conn = conn_of(word);
+		if (conn)
+			conn->read_refused = true;
+		return;
+	}
 	conn = enter_conn(word, &self);
 	if (!conn)
 		return;
+	conn->read_refused = false;
 	if (conn->given_up) {
 		/* what is left to be done is on the way out */
 	} else if (n > 0) {
@@ -460,9 +472,12 @@ bool atr_conn_plan(uint64_t word, int fd, const struct iovec *iov, int nr, size_
 {
 	int saved = errno;
 	struct atr_thread *self;
-	struct atr_conn *conn = enter_conn(word, &self);
+	struct atr_conn *conn;
 	bool is_ours;
 
+	if (nr < 0 || nr > IOV_MAX || !atr_is_readable(iov, (size_t)nr * sizeof(*iov)))
+		return false; /* the kernel refuses it */
+	conn = enter_conn(word, &self);
 	if (!conn)
 		return false;
 	settle_side(conn, true);

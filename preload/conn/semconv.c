@@ -300,7 +300,18 @@ static struct atr_str first_of(struct atr_str list)
 	return list.at && next_member(&list, &member) ? member : (struct atr_str){ 0 };
 }
 
-static void put_server_name(struct atr_span *span, struct atr_str authority)
+/* What the first of the proxies was asked by; anything but http and https is not believed. */
+static struct atr_str scheme_of(const struct atr_http1_head *head)
+{
+	struct atr_str scheme = forwarded_part(head->forwarded, ATR_STR("proto"));
+
+	if (!scheme.len)
+		scheme = first_of(head->x_forwarded_proto);
+	return scheme.len && atr_str_equal_nocase(scheme, ATR_STR("https")) ? ATR_STR("https") :
+									      ATR_STR("http");
+}
+
+static void put_server_name(struct atr_span *span, struct atr_str authority, int64_t usual_port)
 {
 	int64_t port;
 	struct atr_str host = split_host(authority, &port);
@@ -308,7 +319,7 @@ static void put_server_name(struct atr_span *span, struct atr_str authority)
 	if (!host.len)
 		return;
 	atr_span_put_str(span, ATR_SERVER_ADDRESS, host);
-	atr_span_put_int(span, ATR_SERVER_PORT, port ? port : 80);
+	atr_span_put_int(span, ATR_SERVER_PORT, port ? port : usual_port);
 }
 
 static void put_client_address(struct atr_span *span, const struct atr_http1_head *head,
@@ -330,6 +341,7 @@ static void put_server_request(struct atr_span *span, const struct atr_http1_hea
 {
 	struct target t = split_target(head);
 	struct atr_str host = forwarded_part(head->forwarded, ATR_STR("host"));
+	struct atr_str scheme = scheme_of(head);
 	struct text query = { .len = 0 };
 	bool had;
 
@@ -338,12 +350,12 @@ static void put_server_request(struct atr_span *span, const struct atr_http1_hea
 	if (!host.len)
 		host = t.authority.len ? without_userinfo(t.authority, &had) : head->host;
 	atr_span_put_str(span, ATR_URL_PATH, t.path.len ? t.path : ATR_STR("/"));
-	atr_span_put_str(span, ATR_URL_SCHEME, ATR_STR("http"));
+	atr_span_put_str(span, ATR_URL_SCHEME, scheme);
 	if (t.has_query) {
 		add_query(&query, t.query);
 		atr_span_put_str(span, ATR_URL_QUERY, (struct atr_str){ query.at, query.len });
 	}
-	put_server_name(span, host);
+	put_server_name(span, host, scheme.len == 5 ? 443 : 80);
 	put_client_address(span, head, peer, peer_len);
 	if (head->user_agent.len)
 		atr_span_put_str(span, ATR_USER_AGENT_ORIGINAL, head->user_agent);
@@ -373,7 +385,7 @@ static void put_client_request(struct atr_span *span, const struct atr_http1_hea
 		add(&url, ATR_STR("?"));
 		add_query(&url, t.query);
 	}
-	put_server_name(span, authority);
+	put_server_name(span, authority, 80);
 	atr_span_put_str(span, ATR_URL_FULL, (struct atr_str){ url.at, url.len });
 }
 

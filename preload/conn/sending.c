@@ -2,6 +2,9 @@
 #include "preload/conn/state.h"
 
 #include "export/diag.h"
+#include "preload/live/readable.h"
+
+#include <limits.h>
 
 #ifndef MSG_ZEROCOPY
 #define MSG_ZEROCOPY 0x4000000
@@ -19,16 +22,21 @@
  * more, and before its LF has come it is not known to be the end of the head.
  */
 
-/* Bytes that lie in several pieces, from an offset on. */
+/*
+ * Bytes that lie in several pieces, from an offset on. They are shown page by
+ * page, each when it is known to be there: we read before the kernel does.
+ */
 struct cursor {
 	const struct iovec *iov;
 	int nr;
 	size_t skip; /* of the first piece */
+	bool unread; /* the bytes are not looked at */
+	bool ends_badly;
 };
 
 static struct cursor cursor_at(const struct iovec *iov, int nr, size_t from)
 {
-	struct cursor c = { iov, nr, from };
+	struct cursor c = { iov, nr, from, false, false };
 
 	while (c.nr && c.skip >= c.iov->iov_len) {
 		c.skip -= c.iov->iov_len;
@@ -40,24 +48,35 @@ static struct cursor cursor_at(const struct iovec *iov, int nr, size_t from)
 
 static bool next_bytes(struct cursor *c, const char **at, size_t *len)
 {
-	while (c->nr) {
-		*at = (const char *)c->iov->iov_base + c->skip;
-		*len = c->iov->iov_len - c->skip;
+	while (c->nr && c->skip == c->iov->iov_len) {
 		c->iov++;
 		c->nr--;
 		c->skip = 0;
-		if (*len)
-			return true;
 	}
-	return false;
+	if (!c->nr)
+		return false;
+	*at = (const char *)c->iov->iov_base + c->skip;
+	*len = c->iov->iov_len - c->skip;
+	if (!c->unread) {
+		*len = atr_len_in_page(*at, *len);
+		c->ends_badly = !atr_page_is_readable(*at);
+		if (c->ends_badly)
+			return false;
+	}
+	c->skip += *len;
+	return true;
 }
 
+/* What the call has to say; SIZE_MAX where the kernel will refuse it. */
 static size_t total_of(const struct iovec *iov, int nr, size_t from)
 {
 	size_t total = 0;
 
-	for (int i = 0; i < nr; i++)
+	for (int i = 0; i < nr; i++) {
+		if (iov[i].iov_len > SSIZE_MAX - total)
+			return SIZE_MAX;
 		total += iov[i].iov_len;
+	}
 	return total - from;
 }
 
@@ -81,6 +100,7 @@ static size_t body_end(struct atr_http1_body body, struct cursor c, size_t total
 
 	if (body.done)
 		return 0;
+	c.unread = body.framing != ATR_HTTP1_CHUNKED;
 	while (next_bytes(&c, &at, &len)) {
 		long used = atr_http1_body_feed(&body, at, len);
 
@@ -100,6 +120,7 @@ static const char *whole_head(struct atr_stream *s, struct cursor c, size_t end,
 	const char *bytes;
 	size_t n, done = 0;
 
+	c.unread = true; /* they were scanned */
 	*len = s->held_len + end;
 	if (!s->held_len && c.nr && c.iov->iov_len - c.skip >= end)
 		return (const char *)c.iov->iov_base + c.skip;
@@ -117,7 +138,7 @@ static const char *whole_head(struct atr_stream *s, struct cursor c, size_t end,
 	return at;
 }
 
-/* Scans for the head's end: its offset, 0 when it is not there, -1 when it cannot be. */
+/* Scans for the head's end: its offset, 0 when it is not there, -1 when it cannot be (read). */
 static long scan(uint8_t state, struct cursor c, bool *at_blank)
 {
 	const char *at;
@@ -130,6 +151,8 @@ static long scan(uint8_t state, struct cursor c, bool *at_blank)
 			return end < 0 ? -1 : (long)(done + (size_t)end);
 		done += len;
 	}
+	if (c.ends_badly)
+		return -1;
 	*at_blank = atr_http1_scan_at_blank(state);
 	return 0;
 }
@@ -170,6 +193,7 @@ static size_t add_bytes(struct atr_pieces *piece, const struct iovec *iov, int n
 	const char *at;
 	size_t n, done = 0;
 
+	c.unread = true; /* by us */
 	while (done < len && room-- && next_bytes(&c, &at, &n)) {
 		if (n > len - done)
 			n = len - done;
@@ -305,15 +329,12 @@ static bool is_request_so_far(const struct atr_conn *conn, struct cursor c)
 /*
  * A response is about to be written. Its work is no candidate for anything any
  * more from now on, not from when the call returns: by then the peer may have
- * sent its next request, and another thread have read it.
+ * sent its next request, and another thread have read it. Before the request
+ * was read to its end it may be a "100 Continue", and the answer is to come.
  */
-static void answers(struct atr_thread *self, struct atr_conn *conn, struct cursor c)
+static void answers(struct atr_thread *self, struct atr_conn *conn)
 {
-	const char *at;
-	size_t len;
-
-	if (conn->nr_exchanges && !conn->out.in_body && !conn->out.held_len &&
-	    next_bytes(&c, &at, &len) && len > 9 && at[9] != '1') /* 1xx is not the answer yet */
+	if (conn->nr_exchanges && !conn->out.in_body && !conn->out.held_len && !conn->in.in_body)
 		atr_work_answering(self, conn->exchange[conn->first_exchange].span);
 }
 
@@ -327,8 +348,8 @@ bool atr_sending_plan(struct atr_thread *self, struct atr_conn *conn, const stru
 
 	as_it_is(piece, from, total);
 	if (conn->side == ATR_SIDE_SERVER)
-		answers(self, conn, c);
-	if (conn->side != ATR_SIDE_CLIENT || !total)
+		answers(self, conn);
+	if (conn->side != ATR_SIDE_CLIENT || !total || total == SIZE_MAX)
 		return true;
 	if (conn->given_up || conn->nr_exchanges == ATR_EXCHANGES_MAX) {
 		/* not followed (any further): what is owed, and nothing else */

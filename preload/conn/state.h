@@ -47,7 +47,7 @@ struct atr_conn {
 	bool connecting, is_fresh; /* fresh: no request yet since it was opened */
 	bool counts_as_call;	   /* of opened_in: under way since the connect */
 	bool given_up;
-	bool peer_closed, wait_timed_out;
+	bool peer_closed, wait_timed_out, read_refused; /* refused: EAGAIN */
 	bool keeps_cr; /* a CR of the program's was counted as sent and is not */
 	bool injected; /* our fields are out, the end of their head is not yet */
 	bool overlays; /* part of a replaced header is on its way */

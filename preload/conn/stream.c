@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <sys/time.h>
 
 struct atr_propagators atr_formats;
 
@@ -499,6 +500,17 @@ void atr_stream_ended(struct atr_thread *self, struct atr_conn *conn)
 		atr_exchanges_end(self, conn);
 }
 
+/* A read that was refused for now on a socket that does wait, but not for ever. */
+static bool read_timed_out(const struct atr_conn *conn)
+{
+	struct timeval limit = { 0 };
+	socklen_t len = sizeof(limit);
+
+	return conn->read_refused &&
+	       atr_calls.getsockopt(conn->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, &len) == 0 &&
+	       (limit.tv_sec || limit.tv_usec);
+}
+
 /* Why an exchange ends before its response did; absent: it is not known to be an error. */
 static struct atr_str reason(const struct atr_conn *conn)
 {
@@ -508,7 +520,7 @@ static struct atr_str reason(const struct atr_conn *conn)
 		return (struct atr_str){ 0 };
 	if (conn->peer_closed)
 		return ATR_STR("connection_closed");
-	if (conn->wait_timed_out)
+	if (conn->wait_timed_out || read_timed_out(conn))
 		return ATR_STR("timed_out");
 	return (struct atr_str){ 0 };
 }

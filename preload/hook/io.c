@@ -2,8 +2,10 @@
 #include "preload/hook/real.h"
 
 #include "preload/conn/conn.h"
+#include "preload/live/readable.h"
 
 #include <errno.h>
+#include <limits.h>
 
 /*
  * Reads and writes. Enter, call, tell, leave: conn's functions enter and leave
@@ -136,6 +138,8 @@ static ssize_t pwritev2_conn(uint64_t word, int fd, const struct iovec *iov, int
 
 static ssize_t sendmsg_conn(uint64_t word, int fd, const struct msghdr *msg, int flags)
 {
+	if (!atr_is_readable(msg, sizeof(*msg)) || msg->msg_iovlen > IOV_MAX)
+		return REAL(sendmsg)(fd, msg, flags);
 	SEND(fd, msg->msg_iov, (int)msg->msg_iovlen, flags, msg, REAL(sendmsg)(fd, msg, flags));
 }
 
@@ -179,6 +183,10 @@ HOOK int sendmmsg(int fd, struct mmsghdr *messages, unsigned nr, int flags)
 	unsigned i;
 
 	if (__builtin_expect(!atr_fd_is_conn(word), 1))
+		return REAL(sendmmsg)(fd, messages, nr, flags);
+	if (nr > IOV_MAX) /* as the kernel has it */
+		nr = IOV_MAX;
+	if (!atr_is_readable(messages, nr * sizeof(*messages)))
 		return REAL(sendmmsg)(fd, messages, nr, flags);
 	for (i = 0; i < nr; i++) {
 		size_t total = 0;

@@ -6,6 +6,7 @@
 #include "preload/conn/conn.h"
 #include "preload/conn/state.h"
 #include "preload/hook/process.h"
+#include "preload/live/readable.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -69,12 +70,20 @@ struct child_env {
 	char **env; /* the program's own where nothing is to be added */
 };
 
+/* As many as CHILD_ENV_MAX where it cannot be passed on but as it is. */
 static size_t count_of(char *const *env)
 {
 	size_t n = 0;
 
-	while (env && env[n])
+	while (env && n < CHILD_ENV_MAX) {
+		if (!atr_is_readable(&env[n], sizeof(*env)))
+			return CHILD_ENV_MAX;
+		if (!env[n])
+			break;
+		if (!atr_is_readable(env[n], 1))
+			return CHILD_ENV_MAX;
 		n++;
+	}
 	return n;
 }
 
@@ -150,6 +159,7 @@ static void before_exec(void)
 
 	if (atr_in_shared_child())
 		return;
+	atr_conn_end_all();
 	self = atr_enter();
 	if (self)
 		atr_exporter_flush(atr_exporter_exit_flush_ms());

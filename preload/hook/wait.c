@@ -2,6 +2,7 @@
 #include "preload/hook/real.h"
 
 #include "preload/conn/conn.h"
+#include "preload/live/readable.h"
 #include "preload/live/work.h"
 
 /*
@@ -27,7 +28,7 @@ static void goes_idle(bool is_loop)
 
 static void before_poll(const struct pollfd *fds, nfds_t nr)
 {
-	if (!atr_fds)
+	if (!atr_fds || !atr_is_readable(fds, sizeof(*fds) * (nr < LOOK_AT ? nr : LOOK_AT)))
 		return;
 	for (nfds_t i = 0; i < nr && i < LOOK_AT; i++) {
 		uint64_t word = fds[i].fd >= 0 ? atr_fd(fds[i].fd) : 0;
@@ -76,7 +77,7 @@ HOOK int ppoll(struct pollfd *fds, nfds_t nr, const struct timespec *timeout, co
 
 	before_poll(fds, nr);
 	got = REAL(ppoll)(fds, nr, timeout, mask);
-	if (timeout && (timeout->tv_sec || timeout->tv_nsec))
+	if (got == 0 && timeout && (timeout->tv_sec || timeout->tv_nsec))
 		after_poll(fds, nr, got);
 	return got;
 }
@@ -88,7 +89,7 @@ HOOK int __ppoll_chk(struct pollfd *fds, nfds_t nr, const struct timespec *timeo
 
 	before_poll(fds, nr);
 	got = REAL(__ppoll_chk)(fds, nr, timeout, mask, room);
-	if (timeout && (timeout->tv_sec || timeout->tv_nsec))
+	if (got == 0 && timeout && (timeout->tv_sec || timeout->tv_nsec))
 		after_poll(fds, nr, got);
 	return got;
 }
@@ -105,7 +106,7 @@ static void before_select(int nr, const fd_set *readable, struct watched *conns)
 	bool for_work = false;
 
 	conns->nr = 0;
-	if (!atr_fds || !readable)
+	if (!atr_fds || !readable || nr <= 0 || !atr_is_readable(readable, (size_t)(nr + 7) / 8))
 		return;
 	for (int fd = 0; fd < nr && fd < FD_SETSIZE; fd++) {
 		uint64_t word = FD_ISSET(fd, readable) ? atr_fd(fd) : 0;
@@ -130,7 +131,8 @@ HOOK int select(int nr, fd_set *readable, fd_set *writable, fd_set *exceptional,
 		struct timeval *timeout)
 {
 	/* looked at before: the kernel writes what is left of it */
-	bool has_limit = timeout && (timeout->tv_sec || timeout->tv_usec);
+	bool has_limit = timeout && atr_is_readable(timeout, sizeof(*timeout)) &&
+			 (timeout->tv_sec || timeout->tv_usec);
 	struct watched conns;
 	int got;
 
@@ -148,7 +150,7 @@ HOOK int pselect(int nr, fd_set *readable, fd_set *writable, fd_set *exceptional
 
 	before_select(nr, readable, &conns);
 	got = REAL(pselect)(nr, readable, writable, exceptional, timeout, mask);
-	after_select(&conns, timeout && (timeout->tv_sec || timeout->tv_nsec), got);
+	after_select(&conns, got == 0 && timeout && (timeout->tv_sec || timeout->tv_nsec), got);
 	return got;
 }
 

@@ -45,3 +45,19 @@ CLIENT GET [unknown_service:nonblocking_connect] UNSET http.response.status_code
 
 INTERNAL socket connect 127.0.0.1:PORT [unknown_service:nonblocking_connect] ERROR error.type=connection_refused
 END
+
+program timeouts
+sends "waits that end without an answer" "$program" "$port" <<'END'
+CLIENT GET [unknown_service:timeouts] ERROR url.full=http://h/slow?SO_RCVTIMEO error.type=timed_out
+
+CLIENT GET [unknown_service:timeouts] ERROR url.full=http://h/slow?poll error.type=timed_out
+
+CLIENT GET [unknown_service:timeouts] ERROR url.full=http://h/slow?select error.type=timed_out
+
+CLIENT GET [unknown_service:timeouts] UNSET url.full=http://h/slow?given-up
+END
+
+program bad_memory
+sends "memory that cannot be read" "$program" "$port" <<'END'
+CLIENT GET [unknown_service:bad_memory] UNSET http.response.status_code=200 url.full=http://h/ok
+END

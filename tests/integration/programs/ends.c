@@ -5,6 +5,8 @@
 #include <pthread.h>
 #include <signal.h>
 
+#define SLOW "GET /slow HTTP/1.1\r\nHost: h\r\n\r\n"
+
 static void *leave(void *unused)
 {
 	exit(5);
@@ -33,7 +35,9 @@ int main(int argc, char **argv)
 		raise(SIGSEGV);
 	if (!strcmp(how, "thread") && pthread_create(&thread, NULL, leave, NULL) == 0)
 		pause();
-	if (!strcmp(how, "exec"))
+	if (!strcmp(how, "exec in between"))
+		say("send", send(fd, SLOW, sizeof(SLOW) - 1, 0));
+	if (!strncmp(how, "exec", 4))
 		execl("/bin/echo", "echo", "executed", NULL);
 	return 0;
 }
