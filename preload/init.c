@@ -11,6 +11,7 @@
 #include "preload/conn/state.h"
 #include "preload/hook/process.h"
 #include "preload/hook/real.h"
+#include "preload/hook/signal.h"
 #include "preload/live/readable.h"
 #include "preload/live/sampler.h"
 #include "preload/live/work.h"
@@ -93,6 +94,7 @@ static int io_thread_create(pthread_t *thread, const pthread_attr_t *attributes,
 			    void *(*start)(void *), void *arg)
 {
 	thread_start = start;
+	atr_signals_guard();
 	return REAL(pthread_create)(thread, attributes, begin_inside, arg);
 }
 

@@ -328,6 +328,16 @@ void atr_process_ends(int status)
 	errno = saved;
 }
 
+void atr_process_dies(int number)
+{
+	if (*atr_process_state != ATR_PROCESS_ON)
+		return;
+	if (!atr_self.inside)
+		atr_process_ends(128 + number); /* as shells tell it */
+	else
+		atr_exporter_flush(atr_exporter_exit_flush_ms());
+}
+
 HOOK _Noreturn void _exit(int status)
 {
 	atr_process_ends(status);

@@ -7,6 +7,9 @@
 /* Any thread: the process ends; open spans end as they stand, and all is sent within the limit. */
 void atr_process_ends(int status);
 
+/* The same in the handler of the signal that ends it, whatever that interrupted. */
+void atr_process_dies(int number);
+
 /* The process's own span (the `process` probe), where there is one. */
 void atr_process_span_ends(int status);
 

@@ -10,10 +10,12 @@
  *
  * A function that cannot be found fails with ENOSYS and nothing worse.
  */
+#include <dlfcn.h>
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +39,8 @@ ssize_t __recvfrom_chk(int fd, void *buf, size_t len, size_t room, int flags,
 int __poll_chk(struct pollfd *fds, nfds_t nr, int timeout_ms, size_t room);
 int __ppoll_chk(struct pollfd *fds, nfds_t nr, const struct timespec *timeout, const sigset_t *mask,
 		size_t room);
-/* Newer than some headers. */
+/* Older or newer than some headers. */
+sighandler_t bsd_signal(int number, sighandler_t handler);
 int close_range(unsigned first, unsigned last, int flags);
 void closefrom(int first);
 

@@ -56,6 +56,11 @@ bool atr_in_shared_child(void)
 	return atr_self.after_vfork && pid_now() != process_id;
 }
 
+bool atr_is_forked_child(void)
+{
+	return pid_now() != process_id;
+}
+
 void atr_thread_forked(void)
 {
 	if (atr_process_state != &off)

@@ -84,6 +84,9 @@ void atr_thread_forked(void);
 /* Whether this is a vfork child (or a clone) that runs in our memory. A system call at most. */
 bool atr_in_shared_child(void);
 
+/* Whether this is a forked child that has not been made clean yet. One system call. */
+bool atr_is_forked_child(void);
+
 /* The thread is about to call vfork, or a call that makes a child in our memory. */
 void atr_thread_vforks(void);
 

@@ -30,7 +30,7 @@ sends "fork: each process tells what it did" "$program" "$port" \
 	< <(times 4 "CLIENT GET [unknown_service:forks] UNSET http.response.status_code=200 url.full=http://h/ok")
 
 program ends
-for how in return exit _exit quick_exit thread exec; do
+for how in return exit _exit quick_exit abort term pipe segv fault taken given-back thread exec; do
 	sends "what was done is told at the end: $how" "$program" "$port" $how \
 		< <(times 1 "CLIENT GET [unknown_service:ends] UNSET http.response.status_code=200 url.full=http://h/ok")
 done

@@ -4,6 +4,9 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
+
+static volatile int *volatile nowhere;
 
 #define SLOW "GET /slow HTTP/1.1\r\nHost: h\r\n\r\n"
 
@@ -11,6 +14,38 @@ static void *leave(void *unused)
 {
 	exit(5);
 	return unused;
+}
+
+static void on_term(int number)
+{
+	printf("caught %d\n", number);
+}
+
+static void say_action(const char *what, const struct sigaction *action)
+{
+	printf("%s: %s, flags %x\n", what,
+	       action->sa_handler == SIG_DFL ? "default" :
+	       action->sa_handler == on_term ? "the program's" :
+					       "another",
+	       (unsigned)action->sa_flags & ~0x04000000u);
+}
+
+/* Looks at the action of SIGTERM, takes it over, and leaves it or not as it was. */
+static void takes_and_gives_back(bool gives_back)
+{
+	struct sigaction own = { .sa_handler = on_term }, before, now;
+
+	sigaction(SIGTERM, NULL, &now);
+	say_action("at first", &now);
+	sigaction(SIGTERM, &own, &before);
+	say_action("before", &before);
+	raise(SIGTERM);
+	sigaction(SIGTERM, gives_back ? &before : NULL, &now);
+	say_action("its own", &now);
+	printf("signal: %d\n", signal(SIGHUP, SIG_IGN) == SIG_DFL);
+	printf("signal again: %d\n", signal(SIGHUP, SIG_DFL) == SIG_IGN);
+	fflush(stdout);
+	raise(gives_back ? SIGTERM : SIGHUP);
 }
 
 int main(int argc, char **argv)
@@ -31,8 +66,16 @@ int main(int argc, char **argv)
 		abort();
 	if (!strcmp(how, "term"))
 		raise(SIGTERM);
+	if (!strcmp(how, "pipe"))
+		raise(SIGPIPE);
 	if (!strcmp(how, "segv"))
 		raise(SIGSEGV);
+	if (!strcmp(how, "fault"))
+		*nowhere = 1;
+	if (!strcmp(how, "taken"))
+		takes_and_gives_back(false);
+	if (!strcmp(how, "given-back"))
+		takes_and_gives_back(true);
 	if (!strcmp(how, "thread") && pthread_create(&thread, NULL, leave, NULL) == 0)
 		pause();
 	if (!strcmp(how, "exec in between"))

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "preload/hook/real.h"
+
+#include "export/env.h"
+
+#include <dlfcn.h>
+
+/*
+ * A library that is loaded with RTLD_DEEPBIND finds libc's functions before ours:
+ * nothing it sends is seen. The flag is taken out, unless AUTOTRACE_DEEPBIND=true
+ * says that the program cannot do without it (two libraries with the same names).
+ *
+ * The loader looks at who calls dlopen (for its RUNPATH, its namespace), so ours
+ * leaves no frame behind: the registers and the stack are as they were when
+ * libc's own is jumped to.
+ */
+__attribute__((used, visibility("hidden"))) int atr_dlopen_flags(int flags)
+{
+	if ((flags & RTLD_DEEPBIND) && !atr_env_bool("AUTOTRACE_DEEPBIND", false))
+		flags &= ~RTLD_DEEPBIND;
+	return flags;
+}
+
+__attribute__((used, visibility("hidden"))) void *atr_dlopen_real(void)
+{
+	return (void *)REAL(dlopen);
+}
+
+#if defined(__x86_64__)
+__asm__(".text\n"
+	".globl dlopen\n"
+	".type dlopen, @function\n"
+	"dlopen:\n"
+	"	push %rdi\n"
+	"	push %rsi\n"
+	"	sub $8, %rsp\n"
+	"	mov %esi, %edi\n"
+	"	call atr_dlopen_flags\n"
+	"	mov %eax, 8(%rsp)\n"
+	"	call atr_dlopen_real\n"
+	"	add $8, %rsp\n"
+	"	pop %rsi\n"
+	"	pop %rdi\n"
+	"	jmp *%rax\n"
+	".size dlopen, . - dlopen\n");
+#elif defined(__aarch64__)
+__asm__(".text\n"
+	".globl dlopen\n"
+	".type dlopen, %function\n"
+	"dlopen:\n"
+	"	stp x29, x30, [sp, #-32]!\n"
+	"	stp x0, x1, [sp, #16]\n"
+	"	mov w0, w1\n"
+	"	bl atr_dlopen_flags\n"
+	"	str w0, [sp, #24]\n"
+	"	bl atr_dlopen_real\n"
+	"	mov x16, x0\n"
+	"	ldp x0, x1, [sp, #16]\n"
+	"	ldp x29, x30, [sp], #32\n"
+	"	br x16\n"
+	".size dlopen, . - dlopen\n");
+#endif

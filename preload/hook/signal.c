@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "preload/hook/signal.h"
+
+#include "export/env.h"
+#include "preload/hook/process.h"
+#include "preload/hook/real.h"
+#include "preload/live/thread.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/syscall.h>
+
+static const int deadly[] = { SIGHUP,  SIGINT,	SIGQUIT, SIGILL,  SIGABRT, SIGBUS,  SIGFPE,
+			      SIGUSR1, SIGSEGV, SIGUSR2, SIGPIPE, SIGALRM, SIGTERM, SIGXCPU };
+
+static _Atomic bool guards;
+
+static bool is_deadly(int number)
+{
+	for (size_t i = 0; i < sizeof(deadly) / sizeof(deadly[0]); i++)
+		if (deadly[i] == number)
+			return true;
+	return false;
+}
+
+/* The instruction that faulted is run again on return, and faults again. */
+static bool comes_again(int number, const siginfo_t *info)
+{
+	return info->si_code > 0 &&
+	       (number == SIGSEGV || number == SIGBUS || number == SIGFPE || number == SIGILL);
+}
+
+static void end_by(int number, siginfo_t *info, void *unused)
+{
+	struct sigaction standard = { .sa_handler = SIG_DFL };
+	int saved = errno;
+
+	(void)unused;
+	if (!atr_in_shared_child() && !atr_is_forked_child())
+		atr_process_dies(number);
+	REAL(sigaction)(number, &standard, NULL);
+	/* blocked while we are in here: it comes when we return */
+	if (!comes_again(number, info))
+		syscall(SYS_tgkill, getpid(), (int)syscall(SYS_gettid), number);
+	errno = saved;
+}
+
+static bool is_ours(const struct sigaction *action)
+{
+	return (action->sa_flags & SA_SIGINFO) && action->sa_sigaction == end_by;
+}
+
+static void guard(int number)
+{
+	struct sigaction now, ours = { .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART };
+
+	if (REAL(sigaction)(number, NULL, &now) || (now.sa_flags & SA_SIGINFO) ||
+	    now.sa_handler != SIG_DFL)
+		return;
+	ours.sa_sigaction = end_by;
+	sigfillset(&ours.sa_mask);
+	REAL(sigaction)(number, &ours, NULL);
+}
+
+void atr_signals_guard(void)
+{
+	int saved = errno;
+
+	if (getpid() == 1 || !atr_env_bool("AUTOTRACE_FLUSH_ON_SIGNAL", true))
+		return;
+	for (size_t i = 0; i < sizeof(deadly) / sizeof(deadly[0]); i++)
+		guard(deadly[i]);
+	guards = true;
+	errno = saved;
+}
+
+/* The program changed what a signal does: where that is the default, ours stands in again. */
+static void changed(int number)
+{
+	int saved = errno;
+
+	if (guards && is_deadly(number))
+		guard(number);
+	errno = saved;
+}
+
+HOOK int sigaction(int number, const struct sigaction *action, struct sigaction *before)
+{
+	int result = REAL(sigaction)(number, action, before);
+
+	if (!__builtin_expect(guards, 0) || result)
+		return result;
+	if (before && is_ours(before)) {
+		memset(before, 0, sizeof(*before));
+		before->sa_handler = SIG_DFL;
+	}
+	if (action)
+		changed(number);
+	return result;
+}
+
+static sighandler_t told(int number, sighandler_t before)
+{
+	if (guards && before != SIG_ERR)
+		changed(number);
+	return (void *)before == (void *)end_by ? SIG_DFL : before;
+}
+
+HOOK sighandler_t signal(int number, sighandler_t handler)
+{
+	return told(number, REAL(signal)(number, handler));
+}
+
+HOOK sighandler_t bsd_signal(int number, sighandler_t handler)
+{
+	return told(number, REAL(bsd_signal)(number, handler));
+}
+
+HOOK sighandler_t ssignal(int number, sighandler_t handler)
+{
+	return told(number, REAL(ssignal)(number, handler));
+}
+
+HOOK sighandler_t sysv_signal(int number, sighandler_t handler)
+{
+	return told(number, REAL(sysv_signal)(number, handler));
+}
+
+HOOK sighandler_t __sysv_signal(int number, sighandler_t handler)
+{
+	return told(number, REAL(__sysv_signal)(number, handler));
+}
+
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+HOOK sighandler_t sigset(int number, sighandler_t handler)
+{
+	return told(number, REAL(sigset)(number, handler));
+}
