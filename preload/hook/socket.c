@@ -3,10 +3,12 @@
 
 #include "export/exporter.h"
 #include "preload/conn/conn.h"
+#include "preload/hook/seccomp.h"
 #include "preload/live/work.h"
 
 #include <errno.h>
 #include <linux/futex.h>
+#include <linux/seccomp.h>
 #include <stdarg.h>
 
 /* Opening, closing and copying of descriptors. */
@@ -55,6 +57,11 @@ HOOK long syscall(long number, ...)
 		atr_conn_closing((int)a[0]);
 	else if (is_futex_wait(number, a[1]))
 		atr_work_waits(&atr_self);
+	else if (number == SYS_seccomp &&
+		 (a[0] == SECCOMP_SET_MODE_STRICT || a[0] == SECCOMP_SET_MODE_FILTER))
+		atr_before_seccomp(a[0] == SECCOMP_SET_MODE_STRICT, (const void *)a[2]);
+	else if (number == SYS_prctl && a[0] == PR_SET_SECCOMP)
+		atr_before_seccomp(a[1] == SECCOMP_MODE_STRICT, (const void *)a[2]);
 	return REAL(syscall)(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * takes_calls HOW PORT: a request, then a seccomp filter that leaves few system
+ * calls, then another request. HOW: kill or errno (what the others are answered
+ * with), early (kill, before the first request), libseccomp's way, by syscall.
+ */
+#include "net.h"
+
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#define ALLOW(call)                                            \
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##call, 0, 1), \
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
+
+static void take_calls(const char *how, unsigned otherwise)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		ALLOW(read),
+		ALLOW(write),
+		ALLOW(sendto),
+		ALLOW(recvfrom),
+		ALLOW(close),
+		ALLOW(brk),
+		ALLOW(mmap),
+		ALLOW(munmap),
+		ALLOW(exit),
+		ALLOW(exit_group),
+		ALLOW(rt_sigreturn),
+		ALLOW(socket),
+		ALLOW(connect),
+		BPF_STMT(BPF_RET | BPF_K, otherwise),
+	};
+	struct sock_fprog filter = { sizeof(code) / sizeof(code[0]), code };
+
+	say("no new privileges", prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	if (!strcmp(how, "syscall"))
+		say("seccomp", syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter));
+	else
+		say("prctl", prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter));
+}
+
+static void ask(int fd)
+{
+	char answer[4096];
+
+	say("send", send(fd, GET, sizeof(GET) - 1, 0));
+	say("recv", recv(fd, answer, sizeof(answer), 0));
+}
+
+int main(int argc, char **argv)
+{
+	const char *how = argv[argc - 2];
+	int fd = connect_to(argv[argc - 1]);
+
+	if (strcmp(how, "early"))
+		ask(fd);
+	take_calls(how, strcmp(how, "errno") ? SECCOMP_RET_KILL_PROCESS : SECCOMP_RET_ERRNO | 1);
+	ask(fd);
+	ask(connect_to(argv[argc - 1]));
+	return 3;
+}
