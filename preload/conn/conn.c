@@ -26,6 +26,7 @@
 #define CLOSED 4u
 #define TRIES 2000
 #define YIELDS 1000 /* the holder may have lost its processor: it is given one to end on */
+#define YIELDS_WHEN_OWED 1000000 /* giving up would leave half a header on the wire */
 
 static struct atr_pool conns;
 struct atr_conn_calls atr_calls;
@@ -86,11 +87,11 @@ static void give_up(struct atr_thread *self, struct atr_conn *conn)
 	atr_stream_drop_held(&conn->out);
 }
 
-static bool try_hold(struct atr_conn *conn)
+static bool try_hold(struct atr_conn *conn, int yields)
 {
 	uint32_t now = 0;
 
-	for (int i = 0; i < TRIES + YIELDS; i++) {
+	for (int i = 0; i < TRIES + yields; i++) {
 		now = atomic_load_explicit(&conn->held, memory_order_relaxed);
 		if (!(now & (HELD | CLOSED)) && atomic_compare_exchange_weak_explicit(
 							&conn->held, &now, now | HELD,
@@ -121,8 +122,11 @@ static void let_go(struct atr_thread *self, struct atr_conn *conn)
 	atomic_fetch_and_explicit(&conn->held, ~(HELD | GIVE_UP), memory_order_release);
 }
 
-/* Enters and holds; NULL: not to be touched. Ended by leave_conn. */
-static struct atr_conn *enter_conn(uint64_t word, struct atr_thread **self)
+/*
+ * Enters and holds; NULL: not to be touched. Ended by leave_conn. `owed` when
+ * bytes of the program's must not go by without ours.
+ */
+static struct atr_conn *enter_owed(uint64_t word, bool owed, struct atr_thread **self)
 {
 	struct atr_conn *conn;
 
@@ -138,7 +142,7 @@ static struct atr_conn *enter_conn(uint64_t word, struct atr_thread **self)
 		atomic_fetch_or_explicit(&conn->held, GIVE_UP, memory_order_relaxed);
 		return NULL;
 	}
-	if (!conn_of(word) || !try_hold(conn)) {
+	if (!conn_of(word) || !try_hold(conn, owed ? YIELDS_WHEN_OWED : YIELDS)) {
 		atr_leave(*self);
 		return NULL;
 	}
@@ -147,6 +151,11 @@ static struct atr_conn *enter_conn(uint64_t word, struct atr_thread **self)
 	let_go(*self, conn);
 	atr_leave(*self);
 	return NULL;
+}
+
+static struct atr_conn *enter_conn(uint64_t word, struct atr_thread **self)
+{
+	return enter_owed(word, false, self);
 }
 
 static void leave_conn(struct atr_thread *self, struct atr_conn *conn)
@@ -351,7 +360,7 @@ static void forget(struct atr_thread *self, uint64_t word, int fd)
 
 static bool is_over(const struct atr_conn *conn)
 {
-	return conn->given_up && !conn->rest && !conn->keeps_cr;
+	return conn->given_up && !atr_sending_owes(conn);
 }
 
 static void leave_or_forget(struct atr_thread *self, struct atr_conn *conn, uint64_t word, int fd)
@@ -477,7 +486,8 @@ bool atr_conn_plan(uint64_t word, int fd, const struct iovec *iov, int nr, size_
 
 	if (nr < 0 || nr > IOV_MAX || !atr_is_readable(iov, (size_t)nr * sizeof(*iov)))
 		return false; /* the kernel refuses it */
-	conn = enter_conn(word, &self);
+	conn = conn_of(word);
+	conn = enter_owed(word, conn && atr_sending_owes(conn), &self);
 	if (!conn)
 		return false;
 	settle_side(conn, true);
@@ -494,7 +504,7 @@ ssize_t atr_conn_sent(uint64_t word, int fd, const struct iovec *iov, int nr,
 {
 	int saved = errno;
 	struct atr_thread *self;
-	struct atr_conn *conn = enter_conn(word, &self);
+	struct atr_conn *conn = enter_owed(word, !piece->is_plain, &self);
 	size_t taken = n > 0 ? (size_t)n : 0;
 
 	if (!conn) {
@@ -702,7 +712,7 @@ void atr_conn_end_all(void)
 	for (uint32_t i = 0; i < fresh; i++) {
 		struct atr_conn *conn = atr_pool_at(&conns, i);
 
-		if (!(atomic_load(&conn->pooled.gen) & 1) || !try_hold(conn))
+		if (!(atomic_load(&conn->pooled.gen) & 1) || !try_hold(conn, YIELDS))
 			continue;
 		atr_exchanges_end(self, conn);
 		let_go(self, conn);
@@ -727,9 +737,11 @@ void atr_conn_forked(void)
 			conn->exchange[k].span = conn->exchange[k].work = 0;
 		conn->prepared = conn->prepared_work = conn->opened_in = 0;
 		conn->counts_as_call = false;
-		if (conn->in.held || conn->out.held || conn->rest || conn->is_prepared)
+		if (conn->in.held || conn->out.held || conn->rest_block || conn->is_prepared)
 			conn->given_up = true; /* their blocks are given back */
-		conn->in.held = conn->out.held = conn->rest = 0;
+		if (conn->rest_block)
+			conn->rest_at = conn->rest_len;
+		conn->in.held = conn->out.held = conn->rest_block = 0;
 		conn->is_prepared = false;
 	}
 	atr_carriers_forked();

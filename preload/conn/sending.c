@@ -232,17 +232,13 @@ static void lay_out(struct atr_pieces *piece, const struct iovec *iov, int nr)
 	}
 }
 
-/* What must go out before any later byte: bytes of ours begun, or the CR kept back. */
-static bool owes(const struct atr_conn *conn)
-{
-	return conn->rest || conn->keeps_cr;
-}
-
 static void owed_first(struct atr_conn *conn, struct atr_pieces *piece)
 {
-	if (conn->rest) {
-		piece->ours = atr_block_bytes(conn->rest) + conn->rest_at;
-		piece->ours_len = conn->rest_len - conn->rest_at;
+	if (atr_sending_rest(conn)) {
+		piece->ours =
+			(conn->rest_block ? atr_block_bytes(conn->rest_block) : conn->rest_text) +
+			conn->rest_at;
+		piece->ours_len = atr_sending_rest(conn);
 	} else if (conn->keeps_cr && !piece->ours_len) {
 		piece->ours = "\r";
 		piece->ours_len = 1;
@@ -307,7 +303,7 @@ static void plan_head(struct atr_thread *self, struct atr_conn *conn, const stru
 	if (!conn->out.head_ns)
 		conn->out.head_ns = atr_clock_ns();
 	atr_request_prepare(self, conn, head, len, &piece->head, conn->out.held_len, &replacing);
-	if (replacing.inject && !conn->rest && !conn->injected)
+	if (replacing.inject && !atr_sending_rest(conn) && !conn->injected)
 		plan_injection(conn, piece, &replacing);
 	else if (replacing.replace)
 		plan_replacement(conn, piece, &replacing);
@@ -353,7 +349,7 @@ bool atr_sending_plan(struct atr_thread *self, struct atr_conn *conn, const stru
 		return true;
 	if (conn->given_up || conn->nr_exchanges == ATR_EXCHANGES_MAX) {
 		/* not followed (any further): what is owed, and nothing else */
-		if (owes(conn))
+		if (atr_sending_owes(conn))
 			owed_first(conn, piece);
 	} else if (conn->out.in_body) {
 		piece->end = piece->at = body_end(conn->out.body, c, total);
@@ -365,7 +361,7 @@ bool atr_sending_plan(struct atr_thread *self, struct atr_conn *conn, const stru
 			piece->hold_last = true;
 			piece->at = total - 1;
 		}
-		if (owes(conn) && (conn->rest || !piece->ours_len))
+		if (atr_sending_owes(conn) && (atr_sending_rest(conn) || !piece->ours_len))
 			owed_first(conn, piece);
 	}
 	if (piece->ours_len || piece->hold_last || piece->end < total)
@@ -373,37 +369,35 @@ bool atr_sending_plan(struct atr_thread *self, struct atr_conn *conn, const stru
 	return true;
 }
 
-/* Bytes of ours that the kernel did not take: they are kept until it does. */
-static void keep_rest(struct atr_conn *conn, const struct atr_pieces *piece, size_t taken)
+/*
+ * Bytes of ours that the kernel did not take: they are kept until it does. There
+ * is always room for them, since a header broken off in the middle would be worse
+ * than none: what was laid out in a block stays in it.
+ */
+static void keep_rest(struct atr_conn *conn, struct atr_pieces *piece, size_t taken)
 {
-	char *at;
-
-	if (conn->rest) {
+	if (atr_sending_rest(conn)) {
 		conn->rest_at += (uint32_t)taken;
 		return;
 	}
 	if (piece->at == 0)
 		conn->keeps_cr = false; /* it is in what is kept now */
-	conn->rest = atr_block_take();
-	at = atr_block_bytes(conn->rest);
-	if (!at) {
-		/* cannot be: a header broken off in the middle would be worse than none */
-		conn->rest = 0;
-		return;
-	}
-	conn->rest_len = (uint32_t)(piece->ours_len - taken);
-	conn->rest_at = 0;
-	memcpy(at, piece->ours + taken, conn->rest_len);
+	if (!piece->block)
+		memcpy(conn->rest_text, piece->ours, piece->ours_len);
+	conn->rest_block = piece->block;
+	piece->block = 0;
+	conn->rest_len = (uint32_t)piece->ours_len;
+	conn->rest_at = (uint32_t)taken;
 }
 
 static void release_rest(struct atr_conn *conn)
 {
-	atr_block_give(conn->rest);
-	conn->rest = 0;
+	atr_block_give(conn->rest_block);
+	conn->rest_block = 0;
 	conn->rest_at = conn->rest_len = 0;
 }
 
-size_t atr_sending_settle(struct atr_conn *conn, const struct atr_pieces *piece, size_t n)
+size_t atr_sending_settle(struct atr_conn *conn, struct atr_pieces *piece, size_t n)
 {
 	size_t after = piece->at + piece->ours_len;
 	bool all = n == piece->end - piece->hidden + piece->ours_len - (piece->hold_last ? 1 : 0);
@@ -421,7 +415,7 @@ size_t atr_sending_settle(struct atr_conn *conn, const struct atr_pieces *piece,
 	}
 	if (conn) {
 		/* but for a CR that was kept back, and goes alone where it is no head's */
-		if (conn->rest || piece->ours_len > 1)
+		if (atr_sending_rest(conn) || piece->ours_len > 1)
 			conn->injected = true;
 		release_rest(conn);
 		if (piece->at == 0 && !piece->hold_last)

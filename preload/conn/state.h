@@ -64,13 +64,15 @@ struct atr_conn {
 	atr_ref opened_in;   /* the work it was opened in */
 	uint64_t connect_ns, connected_ns;
 	struct atr_lookup lookup; /* the name it was opened for */
-	atr_ref rest;		  /* block with bytes of ours that must go first */
+	/* [rest_at, rest_len) of what the kernel took a part of: ours, and goes before all else */
 	uint32_t rest_at, rest_len;
+	atr_ref rest_block; /* where it is when it is not in rest_text */
 	socklen_t peer_len;
 	union {
 		struct sockaddr any;
 		struct sockaddr_storage room;
 	} peer;
+	char rest_text[ATR_PIECES_TEXT];
 };
 
 extern struct atr_conn_calls atr_calls;
@@ -115,7 +117,17 @@ void atr_connect_ended(struct atr_thread *self, struct atr_conn *conn, int error
  */
 bool atr_sending_plan(struct atr_thread *self, struct atr_conn *conn, const struct iovec *iov,
 		      int nr, size_t from, int flags, struct atr_pieces *piece);
-size_t atr_sending_settle(struct atr_conn *conn, const struct atr_pieces *piece, size_t n);
+size_t atr_sending_settle(struct atr_conn *conn, struct atr_pieces *piece, size_t n);
+/* How many bytes of ours are still to go. */
+static inline uint32_t atr_sending_rest(const struct atr_conn *conn)
+{
+	return conn->rest_len - conn->rest_at;
+}
+/* What must go out before any later byte: bytes of ours begun, or the CR kept back. */
+static inline bool atr_sending_owes(const struct atr_conn *conn)
+{
+	return atr_sending_rest(conn) || conn->keeps_cr;
+}
 void atr_sending_release(struct atr_conn *conn);
 
 #endif
