@@ -146,8 +146,12 @@ static struct atr_conn *enter_owed(uint64_t word, bool owed, struct atr_thread *
 		atr_leave(*self);
 		return NULL;
 	}
-	if (conn_of(word) == conn)
+	if (conn_of(word) == conn) {
+		/* bytes went by unseen: nothing that is known of it is to be believed now */
+		if (atomic_load_explicit(&conn->held, memory_order_relaxed) & GIVE_UP)
+			give_up(*self, conn);
 		return conn;
+	}
 	let_go(*self, conn);
 	atr_leave(*self);
 	return NULL;
@@ -243,6 +247,14 @@ uint64_t atr_conn_connecting(const struct sockaddr *address, socklen_t len)
 	return is_family(address, len) ? atr_clock_ns() : 0;
 }
 
+/* A socket whose connect failed may be connected again; so may one whose close went by us. */
+static bool is_another_attempt(uint64_t word, int error)
+{
+	const struct atr_conn *conn = conn_of(word);
+
+	return conn && !conn->connecting && error != EISCONN && error != EALREADY;
+}
+
 void atr_conn_connected(int fd, const struct sockaddr *address, socklen_t len, uint64_t start_ns,
 			int result)
 {
@@ -251,7 +263,7 @@ void atr_conn_connected(int fd, const struct sockaddr *address, socklen_t len, u
 	struct atr_thread *self;
 	struct atr_conn *conn;
 
-	if (atr_fd_is_conn(word)) {
+	if (atr_fd_is_conn(word) && !is_another_attempt(word, error)) {
 		/* asked again how it goes: EALREADY, EISCONN, 0, or the error it ended with */
 		if (error != EALREADY && error != EINTR && error != EINPROGRESS)
 			atr_conn_connect_ended(fd, error == EISCONN ? 0 : error);

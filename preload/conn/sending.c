@@ -311,6 +311,8 @@ static void plan_head(struct atr_thread *self, struct atr_conn *conn, const stru
 	atr_http1_body_begin(&body, &piece->head);
 	rest = piece->end - end;
 	piece->end = end + body_end(body, cursor_at(iov, nr, piece->from + end), rest);
+	if (!piece->ours_len)
+		piece->at = piece->end;
 }
 
 static bool is_request_so_far(const struct atr_conn *conn, struct cursor c)
