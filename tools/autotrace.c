@@ -13,6 +13,7 @@ static const struct command {
 } commands[] = {
 	{ "run", "run a program and draw the trace of what it did", atr_cmd_run },
 	{ "show", "draw a trace that was stored", atr_cmd_show },
+	{ "lambda", "play AWS Lambda for a custom runtime, and draw the trace", atr_cmd_lambda },
 	{ "doctor", "tell what can be seen of a program, and why", atr_cmd_doctor },
 };
 

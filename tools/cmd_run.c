@@ -2,8 +2,8 @@
 #include "tools/commands.h"
 
 #include "propagator/propagator.h"
-#include "tools/html.h"
-#include "tools/otlp_write.h"
+#include "tools/outputs.h"
+#include "tools/preload.h"
 #include "tools/program.h"
 #include "tools/receive.h"
 #include "tools/root_span.h"
@@ -28,8 +28,8 @@ enum {
 };
 
 struct run {
-	const char *html, *json, *probes;
-	FILE *html_out, *json_out;
+	const char *probes;
+	struct atr_outputs outputs;
 	char **program; /* and its arguments */
 	char library[PATH_MAX], executable[PATH_MAX];
 	struct atr_trace trace;
@@ -69,10 +69,10 @@ static bool read_options(int argc, char **argv, struct run *run)
 	while ((c = getopt_long(argc, argv, "+h", known, NULL)) != -1) {
 		switch (c) {
 		case HTML:
-			run->html = optarg;
+			run->outputs.html = optarg;
 			break;
 		case JSON:
-			run->json = optarg;
+			run->outputs.json = optarg;
 			break;
 		case ALL_PROBES:
 			run->probes = "all";
@@ -93,34 +93,6 @@ static bool read_options(int argc, char **argv, struct run *run)
 	return optind < argc;
 }
 
-static bool find_library(struct run *run)
-{
-	if (!atr_program_library(run->library)) {
-		fprintf(stderr,
-			"autotrace: no library at %s; install it there or beside this command, "
-			"or set AUTOTRACE_LIBRARY to its path\n",
-			run->library);
-		return false;
-	}
-	if (strpbrk(run->library, ": \t")) {
-		fprintf(stderr, "autotrace: LD_PRELOAD cannot name %s: a space or colon is in it\n",
-			run->library);
-		return false;
-	}
-	return true;
-}
-
-/* Before the program runs: an hour's trace must not be lost to a mistyped directory. */
-static bool open_output(const char *name, FILE **out)
-{
-	if (!name)
-		return true;
-	*out = fopen(name, "we");
-	if (!*out)
-		fprintf(stderr, "autotrace: %s: %s\n", name, strerror(errno));
-	return *out;
-}
-
 static void find_executable(struct run *run)
 {
 	char path[PATH_MAX], line[PATH_MAX];
@@ -130,38 +102,14 @@ static void find_executable(struct run *run)
 		run->executable[0] = '\0';
 }
 
-static void set_preload(const char *library)
-{
-	const char *others = getenv("LD_PRELOAD");
-	char *list = NULL;
-
-	if (others && *others && asprintf(&list, "%s:%s", library, others) < 0)
-		_exit(ATR_EXIT_OURS);
-	setenv("LD_PRELOAD", list ? list : library, 1);
-}
-
-/*
- * In the child. What is particular to traces would win over the general
- * variables that lead to our socket, so it goes; delays are the user's if he set any.
- */
+/* In the child. */
 static void set_environment(const struct run *run)
 {
-	static const char *const overriding[] = {
-		"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
-		"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
-		"OTEL_EXPORTER_OTLP_TRACES_COMPRESSION",
-		"OTEL_EXPORTER_OTLP_COMPRESSION",
-	};
-	char traceparent[ATR_TRACEPARENT_LEN + 1] = "", endpoint[PATH_MAX];
+	char traceparent[ATR_TRACEPARENT_LEN + 1] = "";
 	static const uint8_t none[ATR_SPAN_ID_LEN];
 
-	for (size_t i = 0; i < sizeof(overriding) / sizeof(overriding[0]); i++)
-		unsetenv(overriding[i]);
-	snprintf(endpoint, sizeof(endpoint), "unix:%s", atr_receiver_path(run->receiver));
 	setenv("OTEL_TRACES_EXPORTER", "otlp", 1);
-	setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint, 1);
-	setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf", 1);
-	setenv("OTEL_BSP_SCHEDULE_DELAY", "100", 0);
+	atr_preload_endpoint(run->receiver);
 	if (run->probes)
 		setenv("AUTOTRACE_PROBES", run->probes, 1);
 	atr_traceparent_write(&run->root.context, traceparent);
@@ -169,7 +117,7 @@ static void set_environment(const struct run *run)
 	/* a state belongs to a parent; without one it is left over from something else */
 	if (memcmp(run->root.parent_id, none, sizeof(none)) == 0)
 		unsetenv("TRACESTATE");
-	set_preload(run->library);
+	atr_preload_set(run->library);
 }
 
 /*
@@ -292,23 +240,6 @@ static void wait_for_late_spans(struct run *run)
 	}
 }
 
-static void complain(const char *name)
-{
-	fprintf(stderr, "autotrace: %s: %s\n", name, strerror(errno));
-}
-
-static void write_files(struct run *run)
-{
-	/* by arrival: a line for what a process sent at once */
-	if (run->json_out &&
-	    (!atr_otlp_write_json(&run->trace, run->json_out) || fclose(run->json_out) != 0))
-		complain(run->json);
-	atr_trace_link(&run->trace);
-	if (run->html_out && (!atr_html_draw(&run->trace, run->program[0], run->html_out) ||
-			      fclose(run->html_out) != 0))
-		complain(run->html);
-}
-
 static void tell_what_is_missing(const struct run *run)
 {
 	const struct atr_otlp_result *result = atr_receiver_result(run->receiver);
@@ -332,7 +263,7 @@ static void draw(struct run *run)
 
 	atr_root_span_add(&run->root, &run->trace, run->program[0], run->executable, run->pid,
 			  run->wait_status);
-	write_files(run);
+	atr_outputs_write(&run->outputs, &run->trace, run->program[0]);
 	atr_waterfall_draw(&run->trace, &style, stderr);
 	tell_what_is_missing(run);
 }
@@ -367,13 +298,12 @@ int atr_cmd_run(int argc, char **argv)
 	argv[0] = "autotrace run";
 	if (!read_options(argc, argv, &run))
 		return ATR_EXIT_USAGE;
-	if (!find_library(&run) || !open_output(run.html, &run.html_out) ||
-	    !open_output(run.json, &run.json_out))
+	if (!atr_preload_find(run.library) || !atr_outputs_open(&run.outputs))
 		return ATR_EXIT_OURS;
 	find_executable(&run);
 	run.receiver = atr_receiver_open(&run.trace);
 	if (!run.receiver || !catch_signals(&run)) {
-		complain("a place to receive spans");
+		fprintf(stderr, "autotrace: a place to receive spans: %s\n", strerror(errno));
 		return ATR_EXIT_OURS;
 	}
 	code = run_program(&run);

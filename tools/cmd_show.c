@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/commands.h"
+#include "tools/file.h"
 #include "tools/html.h"
 #include "tools/otlp_read.h"
 #include "tools/tree.h"
@@ -27,27 +28,6 @@ static const char usage[] =
 	"      --mask-ports       with --tree: print PORT for every port number\n"
 	"  -h, --help             this text\n";
 
-/* The whole of a file, in memory of malloc; NULL with errno set. */
-static char *read_all(FILE *in, size_t *len)
-{
-	size_t cap = 65536;
-	char *bytes = malloc(cap);
-
-	*len = 0;
-	while (bytes) {
-		char *grown;
-
-		*len += fread(bytes + *len, 1, cap - *len, in);
-		if (*len < cap && !ferror(in))
-			return bytes;
-		grown = ferror(in) ? NULL : realloc(bytes, cap *= 2);
-		if (!grown)
-			free(bytes);
-		bytes = grown;
-	}
-	return NULL;
-}
-
 /* False when the file could not be read, or not all of it; that is told on stderr. */
 static bool read_file(struct atr_trace *trace, const char *name)
 {
@@ -55,7 +35,7 @@ static bool read_file(struct atr_trace *trace, const char *name)
 	FILE *in = is_stdin ? stdin : fopen(name, "rbe");
 	struct atr_otlp_result result = { 0 };
 	size_t len = 0, bad_line = 0, nr_bad;
-	char *bytes = in ? read_all(in, &len) : NULL;
+	char *bytes = in ? atr_file_read(in, &len) : NULL;
 
 	if (!bytes)
 		fprintf(stderr, "autotrace: %s: %s\n", name, strerror(errno));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/otlp_read.h"
+#include "tools/decode.h"
 
 #include <cJSON.h>
 #include <errno.h>
@@ -64,61 +65,22 @@ static uint8_t read_enum(const cJSON *object, const char *name, uint32_t count)
 	return value < count ? (uint8_t)value : 0;
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* Ids are hex, not base64. One that is not 2 * len digits is left all zero: invalid, or no parent. */
 static void read_id(const cJSON *object, const char *name, uint8_t *out, size_t len)
 {
 	const cJSON *item = member(object, name);
 
-	if (!cJSON_IsString(item) || strlen(item->valuestring) != 2 * len)
-		return;
-	for (size_t i = 0; i < len; i++) {
-		int high = hex_digit(item->valuestring[2 * i]);
-		int low = hex_digit(item->valuestring[2 * i + 1]);
-
-		if (high < 0 || low < 0) {
-			memset(out, 0, len);
-			return;
-		}
-		out[i] = (uint8_t)(high << 4 | low);
-	}
-}
-
-static int base64_digit(char c)
-{
-	static const char alphabet[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const char *at = c ? strchr(alphabet, c) : NULL;
-
-	return at ? (int)(at - alphabet) : -1;
+	if (cJSON_IsString(item))
+		atr_decode_hex(atr_str(item->valuestring), out, len);
 }
 
 /* Up to the padding or the first character that is no digit. */
 static struct atr_str read_base64(struct reader *r, const char *text)
 {
-	struct atr_str out = atr_trace_copy(r->trace, atr_str(text)); /* longer than is needed */
-	char *bytes = (char *)out.at;
-	unsigned held = 0, bits = 0;
+	struct atr_str digits = atr_str(text);
+	struct atr_str out = atr_trace_copy(r->trace, digits); /* longer than is needed */
 
-	out.len = 0;
-	for (int digit; (digit = base64_digit(*text)) >= 0; text++) {
-		held = held << 6 | (unsigned)digit;
-		bits += 6;
-		if (bits >= 8) {
-			bits -= 8;
-			bytes[out.len++] = (char)(held >> bits);
-		}
-	}
+	out.len = atr_decode_base64(&digits, (char *)out.at);
 	return out;
 }
 

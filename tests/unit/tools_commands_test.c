@@ -271,6 +271,7 @@ TEST(commands_refuse_unknown_options_in_one_line)
 	struct ended runs[] = {
 		RUN(atr_cmd_run, "--nonsense"),	   RUN(atr_cmd_run, "--"),
 		RUN(atr_cmd_show, "--nonsense"),   RUN(atr_cmd_show, "--tree"),
+		RUN(atr_cmd_lambda, "--nonsense"), RUN(atr_cmd_lambda, "--memory", "much", "x"),
 		RUN(atr_cmd_doctor, "--nonsense"), RUN(atr_cmd_doctor, "a", "b"),
 	};
 

@@ -8,11 +8,11 @@ _autotrace()
 
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		COMPREPLY=($(compgen -W "run show doctor --help --version" -- "$word"))
+		COMPREPLY=($(compgen -W "run show lambda doctor --help --version" -- "$word"))
 		return
 	fi
 	case $previous in
-	--html | --json)
+	--html | --json | --event | --responses)
 		COMPREPLY=($(compgen -f -- "$word"))
 		return
 		;;
@@ -20,16 +20,23 @@ _autotrace()
 		COMPREPLY=($(compgen -W "http dns connect process all none" -- "$word"))
 		return
 		;;
-	--attributes)
+	--sampled)
+		COMPREPLY=($(compgen -W "0 1 none" -- "$word"))
+		return
+		;;
+	--attributes | --invocations | --timeout | --init-timeout | --memory | --env | --name | --concurrency | \
+		--extension | --client-context | --cognito)
 		return
 		;;
 	esac
 	case $command in
-	run)
+	run | lambda)
 		# behind the program's name, its own completion
 		for ((i = 2; i < COMP_CWORD; i++)); do
 			case ${COMP_WORDS[i]} in
-			--html | --json | --probes) ((i++)) ;;
+			--html | --json | --probes | --event | --responses | --sampled | --invocations | --timeout | \
+				--init-timeout | --memory | --env | --name | --concurrency | --extension | \
+				--client-context | --cognito) ((i++)) ;;
 			-*) ;;
 			*)
 				declare -F _command_offset >/dev/null && _command_offset "$i"
@@ -38,6 +45,9 @@ _autotrace()
 			esac
 		done
 		options="--html --json --all-probes --probes --help"
+		[ "$command" = run ] || options+=" --event --invocations --freeze --sampled --otlp --timeout --init-timeout
+			--memory --env --name --concurrency --snapstart --extension --client-context --cognito --chunked
+			--no-keep-alive --responses"
 		;;
 	show) options="--html --tree --attributes --mask-ports --help" ;;
 	doctor) options="--help" ;;
