@@ -22,6 +22,7 @@ CJSON := $(DEPS)/cjson
 PREFIX ?= /usr/local
 DESTDIR ?=
 FUZZ_SECONDS ?= 60
+SOAK_SECONDS ?= 600
 
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-8s %s\n' '$(1)' '$(2)')
@@ -53,6 +54,7 @@ SO_SRC := $(ROOM_SRC) $(wildcard preload/*.c preload/hook/*.c)
 TOOL_SRC := $(wildcard tools/*.c)
 UNIT_SRC := tests/main.c $(wildcard tests/unit/*_test.c)
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
+BENCH_SRC := $(wildcard tests/bench/*.c)
 MAN_SRC := $(wildcard tools/man/*.scd)
 
 SO := $(BUILD)/libautotrace.so
@@ -60,6 +62,7 @@ TOOL := $(BUILD)/autotrace
 UNIT := $(BUILD)/tests/unit
 REPLAYS := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/tests/replay_%,$(FUZZ_SRC))
 FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/tests/fuzz_%,$(FUZZ_SRC))
+BENCHES := $(patsubst %.c,$(BUILD)/%,$(BENCH_SRC))
 MAN := $(patsubst tools/man/%.scd,$(BUILD)/man/%,$(MAN_SRC))
 
 # The rooms as an archive: the command and the tests link what they use of them and no more.
@@ -131,7 +134,7 @@ $(BUILD)/flags: FORCE
 .PHONY: FORCE
 FORCE:
 
--include $(patsubst %.o,%.d,$(call objects,$(SO_SRC) $(TOOL_SRC) $(UNIT_SRC) $(FUZZ_SRC)))
+-include $(patsubst %.o,%.d,$(call objects,$(SO_SRC) $(TOOL_SRC) $(UNIT_SRC) $(FUZZ_SRC) $(BENCH_SRC)))
 
 # ---- dependencies ------------------------------------------------------------------------------
 
@@ -192,8 +195,20 @@ fuzz: ## libFuzzer on every parser, FUZZ_SECONDS (60) each
 .PHONY: demo bench
 demo: deps all ## one trace across several real programs
 	$(Q)AUTOTRACE_BUILD=$(abspath $(BUILD)) tests/demo/run.sh
-bench: deps all ## what it costs, beside the plain program
-	$(Q)AUTOTRACE_BUILD=$(abspath $(BUILD)) tests/bench/run.sh
+bench: deps all $(BENCHES) ## what it costs, beside the plain program; BENCH=part runs a part
+	$(Q)AUTOTRACE_BUILD=$(abspath $(BUILD)) CC='$(CC)' BENCH='$(BENCH)' tests/bench/run.sh
+
+LIBS_http1_parse := -lhttp_parser
+$(BENCHES): $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(CJSON_ARENA) $(ROOMS)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_$*) -lpthread -lm
+
+.PHONY: soak transparency
+soak: deps all ## load for SOAK_SECONDS (600) while the collector fails in every way
+	$(Q)CC="$(CC)" tests/soak/run.sh $(BUILD) $(SOAK_SECONDS)
+transparency: deps all ## other people's tests, plain and with the library; takes long
+	$(Q)tests/transparency/run.sh $(BUILD)
 
 # ---- the rest ----------------------------------------------------------------------------------
 
@@ -201,6 +216,7 @@ LIBDIR := $(DESTDIR)$(PREFIX)/lib
 BINDIR := $(DESTDIR)$(PREFIX)/bin
 MANDIR := $(DESTDIR)$(PREFIX)/share/man
 BASHDIR := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+ZSHDIR := $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 
 .PHONY: install
 install: all ## into DESTDIR and PREFIX (/usr/local), stripped; what was stripped goes to lib/debug
@@ -214,6 +230,8 @@ install: all ## into DESTDIR and PREFIX (/usr/local), stripped; what was strippe
 		install -D -m 644 $$page $(MANDIR)/man$${page##*.}/$${page##*/} || exit 1; done
 	$(Q)for file in $(wildcard tools/completion/autotrace.bash); do \
 		install -D -m 644 $$file $(BASHDIR)/autotrace || exit 1; done
+	$(Q)for file in $(wildcard tools/completion/_autotrace); do \
+		install -D -m 644 $$file $(ZSHDIR)/_autotrace || exit 1; done
 	$(Q)stat -c 'libautotrace.so: %s bytes, stripped' $(LIBDIR)/libautotrace.so
 
 .PHONY: format

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * spawn RUNS LIBRARY EMPTY command...: starts the command RUNS times without
- * a preload, with an empty one and with ours, in turn; prints the medians in
- * microseconds.
+ * spawn RUNS SECONDS SETTINGS... -- command...: starts the command RUNS times
+ * with each of the settings in turn ("LD_PRELOAD=x NAME=value", or "" for the
+ * environment as it is), fewer when that takes longer than SECONDS, and prints a
+ * line for each: microseconds from before the start until its end was waited
+ * for, in the order of the runs.
  */
 #include <fcntl.h>
 #include <spawn.h>
@@ -14,9 +16,12 @@
 #include <unistd.h>
 
 #define RUNS_MAX 5000
+#define SETTINGS_MAX 8
+#define ENV_MAX 256
 
 extern char **environ;
-static double took[3][RUNS_MAX];
+static double took[SETTINGS_MAX][RUNS_MAX];
+static char *envs[SETTINGS_MAX][ENV_MAX];
 
 static double now_us(void)
 {
@@ -26,54 +31,53 @@ static double now_us(void)
 	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
 }
 
-static int by_value(const void *a, const void *b)
+static void lay_out(char **env, char *settings)
 {
-	double x = *(const double *)a, y = *(const double *)b;
+	int n = 0;
 
-	return (x > y) - (x < y);
+	for (char *one = strtok(settings, " "); one && n < ENV_MAX - 1; one = strtok(NULL, " "))
+		env[n++] = one;
+	for (char **v = environ; *v && n < ENV_MAX - 1; v++)
+		env[n++] = *v;
+	env[n] = NULL;
 }
 
-static double run(char **command, const char *preload)
+static double run(char **command, char **env)
 {
 	posix_spawn_file_actions_t actions;
-	char variable[4096];
-	char *env[64];
-	int n = 0, status;
+	int status;
 	double begin;
 	pid_t pid;
 
-	for (char **v = environ; *v && n < 60; v++)
-		if (strncmp(*v, "LD_PRELOAD=", 11))
-			env[n++] = *v;
-	if (preload) {
-		snprintf(variable, sizeof(variable), "LD_PRELOAD=%s", preload);
-		env[n++] = variable;
-	}
-	env[n] = NULL;
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
 	begin = now_us();
 	if (posix_spawnp(&pid, command[0], &actions, NULL, command, env) ||
-	    waitpid(pid, &status, 0) != pid || status)
+	    waitpid(pid, &status, 0) != pid || status) {
+		fprintf(stderr, "spawn: %s failed\n", command[0]);
 		exit(1);
+	}
 	posix_spawn_file_actions_destroy(&actions);
 	return now_us() - begin;
 }
 
 int main(int argc, char **argv)
 {
-	const char *preload[3] = { NULL, argc > 3 ? argv[3] : NULL, argc > 3 ? argv[2] : NULL };
-	int runs = argc > 4 ? atoi(argv[1]) : 0;
+	int runs = argc > 1 ? atoi(argv[1]) : 0, done = 0, nr = 0;
+	double end_us = argc > 2 ? now_us() + atof(argv[2]) * 1e6 : 0;
+	char **settings = argv + 3;
 
-	if (runs < 1 || runs > RUNS_MAX)
+	while (nr < SETTINGS_MAX && 3 + nr < argc && strcmp(settings[nr], "--")) {
+		lay_out(envs[nr], settings[nr]);
+		nr++;
+	}
+	if (runs < 1 || runs > RUNS_MAX || nr < 1 || argc < nr + 5)
 		return 2;
-	for (int i = 0; i < runs; i++)
-		for (int k = 0; k < 3; k++)
-			took[k][i] = run(argv + 4, preload[k]);
-	for (int k = 0; k < 3; k++)
-		qsort(took[k], (size_t)runs, sizeof(double), by_value);
-	printf("plain %.0f  empty preload %.0f  autotrace %.0f  difference %.0f us\n",
-	       took[0][runs / 2], took[1][runs / 2], took[2][runs / 2],
-	       took[2][runs / 2] - took[1][runs / 2]);
+	for (; done < runs && (done < 3 || now_us() < end_us); done++)
+		for (int k = 0; k < nr; k++)
+			took[(done + k) % nr][done] = run(settings + nr + 1, envs[(done + k) % nr]);
+	for (int k = 0; k < nr; k++)
+		for (int i = 0; i < done; i++)
+			printf("%.1f%c", took[k][i], i + 1 < done ? ' ' : '\n');
 	return 0;
 }
