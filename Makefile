@@ -144,7 +144,7 @@ packages:
 	$(Q).ci/deps $(DEPS)
 
 # Everything that is built comes after this one, and so after the packages where those are wanted.
-$(CJSON)/cJSON.c: $(if $(filter deps demo check bench,$(MAKECMDGOALS)),| packages)
+$(CJSON)/cJSON.c: $(if $(filter deps demo check bench soak transparency,$(MAKECMDGOALS)),| packages)
 	$(call say,FETCH,$(CJSON))
 	$(Q).ci/debian-source cjson $(CJSON)
 
