@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "propagator/ids.h"
 
+#include "propagator/propagator.h"
+
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -67,4 +69,13 @@ void atr_ids_span(struct atr_ids *ids, uint8_t out[static ATR_SPAN_ID_LEN])
 	uint64_t word = atr_ids_next(ids);
 
 	memcpy(out, &word, sizeof(word));
+}
+
+void atr_ids_trace_at(struct atr_ids *ids, uint32_t seconds, uint8_t out[static ATR_TRACE_ID_LEN])
+{
+	uint64_t words[2] = { atr_ids_next(ids), atr_ids_next(ids) };
+	uint8_t random[12];
+
+	memcpy(random, words, sizeof(random));
+	atr_xray_trace_id(seconds, random, out);
 }

@@ -27,5 +27,7 @@ uint64_t atr_ids_next(struct atr_ids *ids);
 /* The owning thread. Fill an id; the bytes are random and not all zero. */
 void atr_ids_trace(struct atr_ids *ids, uint8_t out[static ATR_TRACE_ID_LEN]);
 void atr_ids_span(struct atr_ids *ids, uint8_t out[static ATR_SPAN_ID_LEN]);
+/* The same for X-Ray, which wants to know when: the seconds since 1970, then random bytes. */
+void atr_ids_trace_at(struct atr_ids *ids, uint32_t seconds, uint8_t out[static ATR_TRACE_ID_LEN]);
 
 #endif

@@ -6,14 +6,44 @@
 static const struct atr_format_of *const formats[ATR_NR_FORMATS] = {
 	[ATR_FORMAT_TRACECONTEXT] = &atr_format_w3c,
 	[ATR_FORMAT_BAGGAGE] = &atr_format_baggage,
+	[ATR_FORMAT_B3] = &atr_format_b3,
+	[ATR_FORMAT_B3MULTI] = &atr_format_b3multi,
+	[ATR_FORMAT_JAEGER] = &atr_format_jaeger,
+	[ATR_FORMAT_XRAY] = &atr_format_xray,
+	[ATR_FORMAT_XRAY_LAMBDA] = &atr_format_xray_lambda,
+	[ATR_FORMAT_OTTRACE] = &atr_format_ottrace,
+	[ATR_FORMAT_GCP] = &atr_format_gcp,
+	[ATR_FORMAT_ONEWAY_GCP] = &atr_format_oneway_gcp,
 };
 
-static void use(struct atr_propagators *p, uint8_t format)
+#define LENGTH_LAST 31u
+
+static uint32_t bit_of(size_t len)
+{
+	return UINT32_C(1) << (len < LENGTH_LAST ? len : LENGTH_LAST);
+}
+
+static bool uses(const struct atr_propagators *p, uint8_t format)
 {
 	for (int i = 0; i < p->nr; i++)
 		if (p->format[i] == format)
-			return;
+			return true;
+	return false;
+}
+
+static void use(struct atr_propagators *p, uint8_t format)
+{
+	const struct atr_format_of *of = formats[format];
+
+	if (uses(p, format))
+		return;
 	p->format[p->nr++] = format;
+	for (int i = 0; i < of->nr_headers; i++) {
+		uint32_t bit = bit_of(of->headers[i].name.len);
+
+		/* a prefix's own bit, and all above */
+		p->lengths |= of->headers[i].is_prefix ? ~(bit - 1) : bit;
+	}
 }
 
 static bool use_named(struct atr_propagators *p, struct atr_str name)
@@ -33,7 +63,7 @@ void atr_propagators_parse(struct atr_str text, struct atr_propagators *out,
 	struct atr_str rest = atr_str_trim(text);
 
 	*unknown = (struct atr_str){ 0 };
-	out->nr = 0;
+	*out = (struct atr_propagators){ 0 };
 	if (!rest.len)
 		rest = ATR_STR("tracecontext,baggage");
 	while (rest.len) {
@@ -50,47 +80,125 @@ void atr_propagators_parse(struct atr_str text, struct atr_propagators *out,
 
 bool atr_header_is(const struct atr_header *header, struct atr_str name, bool is_env)
 {
-	return is_env ? atr_str_equal(name, atr_str(header->variable)) :
-			atr_str_equal_nocase(name, atr_str(header->name));
+	if (is_env)
+		return header->variable.at && atr_str_equal(name, header->variable);
+	if (header->is_prefix) {
+		if (name.len <= header->name.len)
+			return false;
+		name.len = header->name.len;
+	}
+	return atr_str_equal_nocase(name, header->name);
 }
 
-/* The header of a format in use that has this name, or NULL. */
+/* The header of a format in use that has this name, or NULL; and of which format. */
 static const struct atr_header *find(const struct atr_propagators *p, struct atr_str name,
-				     bool is_env)
+				     bool is_env, const struct atr_format_of **of)
 {
 	for (int i = 0; i < p->nr; i++) {
 		const struct atr_format_of *format = formats[p->format[i]];
 
-		for (int k = 0; k < format->nr_headers; k++)
-			if (atr_header_is(&format->header[k], name, is_env))
-				return &format->header[k];
+		for (int k = 0; k < format->nr_headers; k++) {
+			if (atr_header_is(&format->headers[k], name, is_env)) {
+				*of = format;
+				return &format->headers[k];
+			}
+		}
 	}
 	return NULL;
 }
 
+static const struct atr_header *find_header(const struct atr_propagators *p, struct atr_str name)
+{
+	const struct atr_format_of *of;
+
+	/* nearly all names of nearly all messages end here */
+	if (!(p->lengths & bit_of(name.len)))
+		return NULL;
+	return find(p, name, false, &of);
+}
+
 bool atr_propagators_want(const struct atr_propagators *p, struct atr_str name)
 {
-	/* nearly all names of nearly all messages end here */
-	if (name.len != 11 && name.len != 10 && name.len != 7)
-		return false;
-	return find(p, name, false) != NULL;
+	return find_header(p, name) != NULL;
 }
 
 bool atr_propagators_is_trace(const struct atr_propagators *p, struct atr_str name)
 {
-	const struct atr_header *header = find(p, name, false);
+	const struct atr_header *header = find_header(p, name);
 
 	return header && header->is_trace;
+}
+
+unsigned atr_propagators_except(const struct atr_propagators *p, struct atr_str name)
+{
+	const struct atr_header *header = find_header(p, name);
+
+	return header ? header->except : 0;
+}
+
+bool atr_propagators_want_epoch(const struct atr_propagators *p)
+{
+	return uses(p, ATR_FORMAT_XRAY) || uses(p, ATR_FORMAT_XRAY_LAMBDA);
+}
+
+struct atr_str atr_fields_first(const struct atr_fields *in, const struct atr_header *header)
+{
+	for (size_t i = 0; i < in->nr; i++)
+		if (atr_header_is(header, in->at[i].name, in->is_env))
+			return atr_str_trim(in->at[i].value);
+	return (struct atr_str){ 0 };
+}
+
+/* The same id, also where one of the two has lost its upper half to a format of 64 bits. */
+static bool is_same_trace(const struct atr_context *a, const struct atr_context *b)
+{
+	return !memcmp(a->trace_id + 8, b->trace_id + 8, 8) &&
+	       (atr_context_is_short(a) || atr_context_is_short(b) ||
+		!memcmp(a->trace_id, b->trace_id, 8));
+}
+
+void atr_context_found(struct atr_context *out, const struct atr_context *found)
+{
+	uint8_t flags = found->flags, marks = found->marks;
+	bool is_first = !atr_context_is_valid(out);
+
+	if (!is_first && is_same_trace(out, found)) {
+		flags |= out->flags & ATR_FLAG_RANDOM;
+		/* a format that leaves it open does not take back what another has decided */
+		if (marks & ATR_MARK_UNDECIDED && !(out->marks & ATR_MARK_UNDECIDED)) {
+			flags |= out->flags & ATR_FLAG_SAMPLED;
+			marks &= (uint8_t) ~(ATR_MARK_UNDECIDED | ATR_MARK_ASKED);
+		}
+		if (flags & ATR_FLAG_SAMPLED)
+			marks |= out->marks & (ATR_MARK_DEBUG | ATR_MARK_FIREHOSE);
+		if (atr_context_is_short(out))
+			memcpy(out->trace_id, found->trace_id, ATR_TRACE_ID_LEN);
+	} else {
+		/* with the first, a tracestate that came without its traceparent; see w3c.c */
+		if (!is_first)
+			out->tracestate = (struct atr_str){ 0 };
+		memcpy(out->trace_id, found->trace_id, ATR_TRACE_ID_LEN);
+	}
+	memcpy(out->span_id, found->span_id, ATR_SPAN_ID_LEN);
+	out->flags = flags;
+	out->marks = marks;
 }
 
 static bool extract(const struct atr_propagators *p, const struct atr_pair *headers, size_t nr,
 		    bool is_env, char *store, struct atr_context *out)
 {
+	const struct atr_fields in = { headers, nr, is_env };
+
 	memset(out, 0, sizeof(*out));
 	out->remote = true;
+	if (!nr)
+		return false;
 	for (int i = 0; i < p->nr; i++)
-		formats[p->format[i]]->extract(headers, nr, is_env, store, out);
-	return atr_context_is_valid(out);
+		formats[p->format[i]]->extract(&in, store, out);
+	if (atr_context_is_valid(out))
+		return true;
+	out->tracestate = out->xray = (struct atr_str){ 0 };
+	return false;
 }
 
 bool atr_propagators_extract(const struct atr_propagators *p, const struct atr_pair *headers,
@@ -107,76 +215,104 @@ bool atr_propagators_extract_env(const struct atr_propagators *p, const struct a
 	return extract(p, variables, nr_variables, true, store, out);
 }
 
-size_t atr_value_copy(struct atr_str text, char *out, size_t cap)
+char *atr_line(struct atr_lines *lines, const struct atr_header *header, struct atr_str key,
+	       size_t value_len)
 {
-	if (!text.len || text.len > cap)
-		return 0;
-	memcpy(out, text.at, text.len);
-	return text.len;
+	struct atr_str name = lines->is_env ? header->variable : header->name;
+	struct atr_str between = lines->is_env ? ATR_STR("=") : ATR_STR(": ");
+	size_t end_len = lines->is_env ? 1 : 2;
+	char *at = lines->at + lines->len, *value;
+
+	if (!name.at || header->except & lines->except)
+		return NULL;
+	lines->nr++;
+	if (lines->is_short_of_room)
+		return NULL;
+	if (name.len + key.len + between.len + value_len + end_len > lines->cap - lines->len) {
+		lines->is_short_of_room = true;
+		return NULL;
+	}
+	memcpy(at, name.at, name.len);
+	if (key.len)
+		memcpy(at + name.len, key.at, key.len);
+	value = at + name.len + key.len;
+	memcpy(value, between.at, between.len);
+	value += between.len;
+	memcpy(value + value_len, lines->is_env ? "" : "\r\n", end_len);
+	lines->len = (size_t)(value - lines->at) + value_len + end_len;
+	return value;
 }
 
-/*
- * One after the other: name, `between`, value, `end`. 0 when one of them finds
- * no room: a part of a context is not a context.
- */
-static size_t inject(const struct atr_propagators *p, const struct atr_context *context,
-		     unsigned except, bool is_env, char *out, size_t cap, unsigned *nr)
+void atr_line_of(struct atr_lines *lines, const struct atr_header *header, struct atr_str value)
 {
-	struct atr_str between = is_env ? ATR_STR("=") : ATR_STR(": ");
-	struct atr_str end = is_env ? (struct atr_str){ "", 1 } : ATR_STR("\r\n");
-	size_t len = 0;
+	char *at = atr_line(lines, header, (struct atr_str){ 0 }, value.len);
 
+	if (at)
+		memcpy(at, value.at, value.len);
+}
+
+/* All or nothing: a part of a context is not a context. */
+static size_t inject(const struct atr_propagators *p, const struct atr_context *context,
+		     struct atr_lines *lines)
+{
 	for (int i = 0; i < p->nr; i++) {
-		const struct atr_format_of *format = formats[p->format[i]];
+		size_t len = lines->len;
+		unsigned nr = lines->nr;
 
-		for (int k = 0; k < format->nr_headers; k++) {
-			const struct atr_header *header = &format->header[k];
-			struct atr_str name = atr_str(is_env ? header->variable : header->name);
-			size_t at = len + name.len + between.len, n;
-
-			if (at + end.len > cap)
-				return 0;
-			n = format->value(k, context, except, out + at, cap - at - end.len);
-			if (!n)
-				continue;
-			if (n > cap - at - end.len)
-				return 0;
-			memcpy(out + len, name.at, name.len);
-			memcpy(out + len + name.len, between.at, between.len);
-			memcpy(out + at + n, end.at, end.len);
-			len = at + n + end.len;
-			++*nr;
+		formats[p->format[i]]->write(lines, context);
+		if (lines->is_env && lines->nr > ATR_ENV_VARIABLES_MAX) {
+			lines->len = len;
+			lines->nr = nr;
+			lines->is_short_of_room = false;
 		}
+		if (lines->is_short_of_room)
+			return 0;
 	}
-	return len;
+	return lines->len;
 }
 
 size_t atr_propagators_inject(const struct atr_propagators *p, const struct atr_context *context,
 			      unsigned except, char *out, size_t cap)
 {
-	unsigned nr = 0;
+	struct atr_lines lines = { .at = out, .cap = cap, .except = except };
 
-	return inject(p, context, except, false, out, cap, &nr);
+	return inject(p, context, &lines);
 }
 
 size_t atr_propagators_inject_env(const struct atr_propagators *p,
 				  const struct atr_context *context, char *out, size_t cap,
 				  unsigned *nr)
 {
-	size_t len;
+	struct atr_lines lines = { .at = out, .cap = cap, .is_env = true };
+	size_t len = inject(p, context, &lines);
 
-	*nr = 0;
-	len = inject(p, context, 0, true, out, cap, nr);
-	if (!len)
-		*nr = 0;
+	*nr = len ? lines.nr : 0;
 	return len;
 }
 
 bool atr_propagators_env_name(const struct atr_propagators *p, struct atr_str variable)
 {
 	const char *equals = memchr(variable.at, '=', variable.len);
+	const struct atr_format_of *of;
 
 	if (equals)
 		variable.len = (size_t)(equals - variable.at);
-	return find(p, variable, true) != NULL;
+	return find(p, variable, true, &of) != NULL;
+}
+
+bool atr_propagators_rewrite(const struct atr_propagators *p, struct atr_str name,
+			     struct atr_str value, const struct atr_context *context, char *out)
+{
+	struct atr_str inner = atr_str_trim(value);
+	const struct atr_format_of *of;
+	const struct atr_header *header;
+
+	if (!value.len || !(p->lengths & bit_of(name.len)))
+		return false;
+	header = find(p, name, false, &of);
+	/* the format's own header is its first; others are only read, or go together */
+	if (header != of->headers || !of->rewrite)
+		return false;
+	memcpy(out, value.at, value.len);
+	return of->rewrite(inner, context, out + (inner.at - value.at));
 }

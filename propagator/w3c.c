@@ -14,53 +14,25 @@
 
 enum { PARENT, STATE };
 
-static const char digits[] = "0123456789abcdef";
-
-/* A lower-case hexadecimal digit's value, or 16. */
-static unsigned digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return (unsigned)(c - '0');
-	if (c >= 'a' && c <= 'f')
-		return (unsigned)(c - 'a' + 10);
-	return 16;
-}
-
-static bool read_hex(const char *text, uint8_t *out, size_t len)
-{
-	unsigned wrong = 0;
-
-	for (size_t i = 0; i < len; i++) {
-		unsigned high = digit(text[2 * i]), low = digit(text[2 * i + 1]);
-
-		wrong |= (high | low) & 16;
-		out[i] = (uint8_t)(high << 4 | low);
-	}
-	return !wrong;
-}
-
-static char *write_hex(char *out, const uint8_t *bytes, size_t len)
-{
-	for (size_t i = 0; i < len; i++) {
-		*out++ = digits[bytes[i] >> 4];
-		*out++ = digits[bytes[i] & 15];
-	}
-	return out;
-}
+static const struct atr_header headers[] = {
+	[PARENT] = { ATR_TEXT("traceparent"), ATR_TEXT("TRACEPARENT"), .is_trace = true },
+	[STATE] = { ATR_TEXT("tracestate"), ATR_TEXT("TRACESTATE"),
+		    .except = ATR_EXCEPT_TRACESTATE },
+};
 
 static bool read_traceparent(struct atr_str text, struct atr_context *out)
 {
-	struct atr_context c = *out;
+	struct atr_context c = { .marks = 0 };
 	uint8_t version;
 
 	text = atr_str_trim(text);
 	if (text.len < VERSION_00_LEN || text.at[2] != '-' || text.at[35] != '-' ||
 	    text.at[52] != '-')
 		return false;
-	if (!read_hex(text.at, &version, 1) || version == 0xff ||
-	    !read_hex(text.at + 3, c.trace_id, sizeof(c.trace_id)) ||
-	    !read_hex(text.at + 36, c.span_id, sizeof(c.span_id)) ||
-	    !read_hex(text.at + 53, &c.flags, 1))
+	if (!atr_hex_read(text.at, &version, 1) || version == 0xff ||
+	    !atr_hex_read(text.at + 3, c.trace_id, sizeof(c.trace_id)) ||
+	    !atr_hex_read(text.at + 36, c.span_id, sizeof(c.span_id)) ||
+	    !atr_hex_read(text.at + 53, &c.flags, 1))
 		return false;
 	/* a later version may have more after a dash; this one has not */
 	if (text.len > VERSION_00_LEN && (version == 0 || text.at[VERSION_00_LEN] != '-'))
@@ -142,16 +114,15 @@ static void shorten(struct atr_str *members, unsigned nr)
 			members[i].len = 0;
 }
 
-static struct atr_str read_tracestate(const struct atr_pair *headers, size_t nr_headers,
-				      bool is_env, char *store)
+static struct atr_str read_tracestate(const struct atr_fields *in, char *store)
 {
 	struct atr_str members[MEMBERS_MAX];
 	unsigned nr = 0;
 	size_t len = 0;
 
-	for (size_t i = 0; i < nr_headers; i++)
-		if (atr_header_is(&atr_format_w3c.header[STATE], headers[i].name, is_env) &&
-		    !add_members(headers[i].value, members, &nr))
+	for (size_t i = 0; i < in->nr; i++)
+		if (atr_header_is(&headers[STATE], in->at[i].name, in->is_env) &&
+		    !add_members(in->at[i].value, members, &nr))
 			return (struct atr_str){ 0 };
 	shorten(members, nr);
 	for (unsigned i = 0; i < nr; i++) {
@@ -165,20 +136,29 @@ static struct atr_str read_tracestate(const struct atr_pair *headers, size_t nr_
 	return (struct atr_str){ len ? store : NULL, len };
 }
 
-static void extract(const struct atr_pair *headers, size_t nr, bool is_env, char *store,
-		    struct atr_context *out)
+/*
+ * A tracestate without any traceparent is of no use to W3C, but another format
+ * may say whose it is: it waits in *out for a parent, and is dropped in the end
+ * when none comes.
+ */
+static void extract(const struct atr_fields *in, char *store, struct atr_context *out)
 {
 	const struct atr_pair *parent = NULL;
+	struct atr_context found;
 
-	for (size_t i = 0; i < nr; i++) {
-		if (!atr_header_is(&atr_format_w3c.header[PARENT], headers[i].name, is_env))
+	for (size_t i = 0; i < in->nr; i++) {
+		if (!atr_header_is(&headers[PARENT], in->at[i].name, in->is_env))
 			continue;
 		if (parent)
 			return;
-		parent = &headers[i];
+		parent = &in->at[i];
 	}
-	if (parent && read_traceparent(parent->value, out))
-		out->tracestate = read_tracestate(headers, nr, is_env, store);
+	if (parent) {
+		if (!read_traceparent(parent->value, &found))
+			return;
+		atr_context_found(out, &found);
+	}
+	out->tracestate = read_tracestate(in, store);
 }
 
 void atr_traceparent_write(const struct atr_context *context, char out[static ATR_TRACEPARENT_LEN])
@@ -186,35 +166,37 @@ void atr_traceparent_write(const struct atr_context *context, char out[static AT
 	uint8_t flags = context->flags & (ATR_FLAG_SAMPLED | ATR_FLAG_RANDOM);
 
 	memcpy(out, "00-", 3);
-	out = write_hex(out + 3, context->trace_id, ATR_TRACE_ID_LEN);
+	out = atr_hex_write(out + 3, context->trace_id, ATR_TRACE_ID_LEN);
 	*out++ = '-';
-	out = write_hex(out, context->span_id, ATR_SPAN_ID_LEN);
+	out = atr_hex_write(out, context->span_id, ATR_SPAN_ID_LEN);
 	*out++ = '-';
-	write_hex(out, &flags, 1);
+	atr_hex_write(out, &flags, 1);
 }
 
-static size_t value(int which, const struct atr_context *context, unsigned except, char *out,
-		    size_t cap)
+static void write(struct atr_lines *lines, const struct atr_context *context)
 {
+	char *at;
+
 	if (!atr_context_is_valid(context))
-		return 0;
-	if (which == STATE) {
-		if (except & ATR_EXCEPT_TRACESTATE || !context->tracestate.len)
-			return 0;
-		return context->tracestate.len > cap ?
-			       cap + 1 :
-			       atr_value_copy(context->tracestate, out, cap);
-	}
-	if (cap < ATR_TRACEPARENT_LEN)
-		return cap + 1;
+		return;
+	at = atr_line(lines, &headers[PARENT], (struct atr_str){ 0 }, ATR_TRACEPARENT_LEN);
+	if (at)
+		atr_traceparent_write(context, at);
+	if (context->tracestate.len)
+		atr_line_of(lines, &headers[STATE], context->tracestate);
+}
+
+static bool rewrite(struct atr_str value, const struct atr_context *context, char *out)
+{
+	struct atr_context there;
+
+	if (value.len != ATR_TRACEPARENT_LEN || !read_traceparent(value, &there) ||
+	    memcmp(there.trace_id, context->trace_id, ATR_TRACE_ID_LEN))
+		return false;
 	atr_traceparent_write(context, out);
-	return ATR_TRACEPARENT_LEN;
+	return true;
 }
 
 const struct atr_format_of atr_format_w3c = {
-	"tracecontext",
-	{ { "traceparent", "TRACEPARENT", true }, { "tracestate", "TRACESTATE", false } },
-	2,
-	extract,
-	value,
+	"tracecontext", headers, 2, extract, write, rewrite,
 };
