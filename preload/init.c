@@ -277,7 +277,9 @@ out:
 __attribute__((destructor)) static void end(void)
 {
 	atr_process_ends(exit_status);
-	atr_exporter_count_lost();
+	/* not where a filter of the program's had us stand down: it takes a system call */
+	if (*atr_process_state == ATR_PROCESS_ON)
+		atr_exporter_count_lost();
 	if (atr_log_is_on() && atr_env_bool("AUTOTRACE_STATS", false))
 		atr_log_counts();
 }

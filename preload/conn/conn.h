@@ -54,7 +54,8 @@ void atr_conn_received_blind(uint64_t word, int fd, ssize_t n);
  * `hidden` bytes of the program are replaced by as many of ours, or are 0.
  */
 #define ATR_PIECES_IOV 16
-#define ATR_PIECES_TEXT 640
+#define ATR_PIECES_TEXT 256
+#define ATR_PIECES_WHOLE 1024
 struct atr_pieces {
 	struct iovec iov[ATR_PIECES_IOV + 2];
 	int nr_iov;
@@ -70,6 +71,8 @@ struct atr_pieces {
 	const char *ours;
 	atr_ref block;
 	char text[ATR_PIECES_TEXT];
+	char whole
+		[ATR_PIECES_WHOLE]; /* all of it in one, where it fits: one piece is sent faster */
 };
 
 /*

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "preload/hook/dns.h"
 #include "preload/hook/real.h"
 
 #include "export/attr.h"
@@ -13,8 +14,22 @@
 
 /*
  * Name lookups. What libc's own resolver does is not seen; what a module of its
- * name service does (through our hooks) is not told: we are inside meanwhile.
+ * name service does (through our hooks) is not told. We are not inside meanwhile:
+ * programs that limit a lookup's time jump out of it by an alarm.
  */
+
+/* In the frame of the hook that looks up: whatever it calls is below. */
+static __thread const void *lookup_at;
+
+bool atr_looks_up(void)
+{
+	return lookup_at && (const void *)__builtin_frame_address(0) < lookup_at;
+}
+
+void atr_lookup_left(void)
+{
+	lookup_at = NULL;
+}
 
 static bool is_a_name(const char *name)
 {
@@ -51,8 +66,8 @@ static void lookup_span(struct atr_thread *self, const char *name, uint64_t star
 	atr_live_close(ref, end_ns);
 }
 
-static void looked_up(struct atr_thread *self, const char *name, uint64_t start_ns,
-		      const struct addrinfo *found, struct atr_str error)
+static void tell_lookup(struct atr_thread *self, const char *name, uint64_t start_ns,
+			const struct addrinfo *found, struct atr_str error)
 {
 	uint64_t end_ns = atr_clock_ns();
 
@@ -62,18 +77,35 @@ static void looked_up(struct atr_thread *self, const char *name, uint64_t start_
 		lookup_span(self, name, start_ns, end_ns, error);
 }
 
+/* Whether this lookup is one to tell of: a name, and not asked for by another lookup. */
+static bool begins(const char *name, uint64_t *start_ns)
+{
+	struct atr_thread *self = is_a_name(name) && !atr_looks_up() ? atr_enter() : NULL;
+
+	*start_ns = self ? atr_clock_ns() : 0;
+	atr_leave(self);
+	if (self)
+		lookup_at = start_ns;
+	return self;
+}
+
 HOOK int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
 		     struct addrinfo **found)
 {
-	bool is_lookup = is_a_name(name) && !(hints && (hints->ai_flags & AI_NUMERICHOST));
-	struct atr_thread *self = is_lookup ? atr_enter() : NULL;
-	uint64_t start_ns = self ? atr_clock_ns() : 0;
-	int result = REAL(getaddrinfo)(name, service, hints, found);
-	int saved = errno;
+	bool is_lookup = !(hints && (hints->ai_flags & AI_NUMERICHOST));
+	struct atr_thread *self;
+	uint64_t start_ns;
+	int result, saved;
 
+	if (!is_lookup || !begins(name, &start_ns))
+		return REAL(getaddrinfo)(name, service, hints, found);
+	result = REAL(getaddrinfo)(name, service, hints, found);
+	saved = errno;
+	lookup_at = NULL;
+	self = atr_enter();
 	if (self)
-		looked_up(self, name, start_ns, result == 0 ? *found : NULL,
-			  result ? atr_semconv_eai(result) : (struct atr_str){ 0 });
+		tell_lookup(self, name, start_ns, result == 0 ? *found : NULL,
+			    result ? atr_semconv_eai(result) : (struct atr_str){ 0 });
 	atr_leave(self);
 	errno = saved;
 	return result;
@@ -82,8 +114,8 @@ HOOK int getaddrinfo(const char *name, const char *service, const struct addrinf
 #define ANSWERS 8
 
 /* The addresses of a host entry in the form that getaddrinfo gives them. */
-static void host_looked_up(struct atr_thread *self, const char *name, uint64_t start_ns,
-			   const struct hostent *host, int h_error)
+static void tell_host(struct atr_thread *self, const char *name, uint64_t start_ns,
+		      const struct hostent *host, int h_error)
 {
 	struct addrinfo list[ANSWERS];
 	union {
@@ -105,63 +137,70 @@ static void host_looked_up(struct atr_thread *self, const char *name, uint64_t s
 		if (n)
 			list[n - 1].ai_next = &list[n];
 	}
-	looked_up(self, name, start_ns, n ? list : NULL,
-		  host			 ? (struct atr_str){ 0 } :
-		  h_error == TRY_AGAIN	 ? ATR_STR("try_again") :
-		  h_error == NO_RECOVERY ? ATR_STR("no_recovery") :
-					   ATR_STR("host_not_found"));
+	tell_lookup(self, name, start_ns, n ? list : NULL,
+		    host		   ? (struct atr_str){ 0 } :
+		    h_error == TRY_AGAIN   ? ATR_STR("try_again") :
+		    h_error == NO_RECOVERY ? ATR_STR("no_recovery") :
+					     ATR_STR("host_not_found"));
 }
 
-static struct atr_thread *begins(const char *name, uint64_t *start_ns)
-{
-	struct atr_thread *self = is_a_name(name) ? atr_enter() : NULL;
-
-	*start_ns = self ? atr_clock_ns() : 0;
-	return self;
-}
-
-static void ends(struct atr_thread *self, const char *name, uint64_t start_ns,
-		 const struct hostent *host, int h_error)
+static void ends(const char *name, uint64_t start_ns, const struct hostent *host, int h_error)
 {
 	int saved = errno;
+	struct atr_thread *self;
 
+	lookup_at = NULL;
+	self = atr_enter();
 	if (self)
-		host_looked_up(self, name, start_ns, host, h_error);
+		tell_host(self, name, start_ns, host, h_error);
 	atr_leave(self);
 	errno = saved;
 }
 
 HOOK struct hostent *gethostbyname(const char *name)
 {
+	struct hostent *host;
 	uint64_t start_ns;
-	struct atr_thread *self = begins(name, &start_ns);
-	struct hostent *host = REAL(gethostbyname)(name);
 
-	ends(self, name, start_ns, host, h_errno);
+	if (!begins(name, &start_ns))
+		return REAL(gethostbyname)(name);
+	host = REAL(gethostbyname)(name);
+	ends(name, start_ns, host, h_errno);
 	return host;
 }
 
 HOOK struct hostent *gethostbyname2(const char *name, int family)
 {
+	struct hostent *host;
 	uint64_t start_ns;
-	struct atr_thread *self = begins(name, &start_ns);
-	struct hostent *host = REAL(gethostbyname2)(name, family);
 
-	ends(self, name, start_ns, host, h_errno);
+	if (!begins(name, &start_ns))
+		return REAL(gethostbyname2)(name, family);
+	host = REAL(gethostbyname2)(name, family);
+	ends(name, start_ns, host, h_errno);
 	return host;
+}
+
+/* A buffer too small is asked for again with a larger one. */
+static void ends_r(const char *name, uint64_t start_ns, int result, struct hostent *const *found,
+		   const int *h_error)
+{
+	if (result == ERANGE)
+		lookup_at = NULL;
+	else
+		ends(name, start_ns, result ? NULL : *found, *h_error);
 }
 
 HOOK int gethostbyname_r(const char *name, struct hostent *room, char *buf, size_t len,
 			 struct hostent **found, int *h_error)
 {
 	uint64_t start_ns;
-	struct atr_thread *self = begins(name, &start_ns);
-	int result = REAL(gethostbyname_r)(name, room, buf, len, found, h_error);
+	int result;
 
-	/* a buffer too small is asked for again with a larger one */
-	ends(result == ERANGE ? NULL : self, name, start_ns, result ? NULL : *found, *h_error);
-	if (result == ERANGE)
-		atr_leave(self);
+	if (!begins(name, &start_ns))
+		return REAL(gethostbyname_r)(name, room, buf, len, found, h_error);
+	result = REAL(gethostbyname_r)(name, room, buf, len, found, h_error);
+	ends_r(name, start_ns, result, found, h_error);
 	return result;
 }
 
@@ -169,11 +208,11 @@ HOOK int gethostbyname2_r(const char *name, int family, struct hostent *room, ch
 			  struct hostent **found, int *h_error)
 {
 	uint64_t start_ns;
-	struct atr_thread *self = begins(name, &start_ns);
-	int result = REAL(gethostbyname2_r)(name, family, room, buf, len, found, h_error);
+	int result;
 
-	ends(result == ERANGE ? NULL : self, name, start_ns, result ? NULL : *found, *h_error);
-	if (result == ERANGE)
-		atr_leave(self);
+	if (!begins(name, &start_ns))
+		return REAL(gethostbyname2_r)(name, family, room, buf, len, found, h_error);
+	result = REAL(gethostbyname2_r)(name, family, room, buf, len, found, h_error);
+	ends_r(name, start_ns, result, found, h_error);
 	return result;
 }

@@ -37,6 +37,8 @@ static ssize_t send_iov(int fd, struct iovec *iov, int nr, int flags, const stru
 
 	if (nr == 0)
 		return 0; /* all there is to send is kept back */
+	if (nr == 1 && !original)
+		return REAL(send)(fd, iov->iov_base, iov->iov_len, flags);
 	if (original)
 		msg = *original;
 	msg.msg_iov = iov;
@@ -220,6 +222,8 @@ HOOK ssize_t writev(int fd, const struct iovec *iov, int nr)
 
 	if (__builtin_expect(!word, 1))
 		return REAL(writev)(fd, iov, nr);
+	if (is_carrier(word))
+		atr_conn_carrier_written(word, fd);
 	return writev_conn(word, fd, iov, nr);
 }
 
@@ -298,6 +302,8 @@ static void received_msg(uint64_t word, int fd, const struct msghdr *msg, ssize_
 		return;
 	if (flags & MSG_TRUNC)
 		atr_conn_received_blind(word, fd, n);
+	else if (n < 0) /* what is in the message may be what the kernel refused */
+		atr_conn_received(word, fd, NULL, 0, n);
 	else
 		atr_conn_received(word, fd, msg->msg_iov, (int)msg->msg_iovlen, n);
 }
@@ -342,10 +348,12 @@ HOOK int recvmmsg(int fd, struct mmsghdr *messages, unsigned nr, int flags,
 	uint64_t word = atr_fd(fd);
 	int got = REAL(recvmmsg)(fd, messages, nr, flags, timeout);
 
-	if (__builtin_expect(word != 0, 0))
-		for (int i = 0; i < got; i++)
-			received_msg(word, fd, &messages[i].msg_hdr, (ssize_t)messages[i].msg_len,
-				     flags);
+	if (__builtin_expect(word == 0, 1))
+		return got;
+	if (got < 0)
+		received_msg(word, fd, NULL, got, flags);
+	for (int i = 0; i < got; i++)
+		received_msg(word, fd, &messages[i].msg_hdr, (ssize_t)messages[i].msg_len, flags);
 	return got;
 }
 
@@ -367,10 +375,17 @@ HOOK ssize_t read(int fd, void *buf, size_t len)
 HOOK ssize_t readv(int fd, const struct iovec *iov, int nr)
 {
 	uint64_t word = atr_fd(fd);
-	ssize_t n = REAL(readv)(fd, iov, nr);
+	ssize_t n;
 
-	if (__builtin_expect(word != 0, 0))
+	if (__builtin_expect(!word, 1))
+		return REAL(readv)(fd, iov, nr);
+	if (is_carrier(word))
+		atr_conn_carrier_reading(word, fd);
+	n = REAL(readv)(fd, iov, nr);
+	if (!is_carrier(word))
 		atr_conn_received(word, fd, iov, nr, n);
+	else if (n > 0)
+		atr_conn_carrier_read(word, fd);
 	return n;
 }
 
@@ -413,4 +428,77 @@ HOOK ssize_t __recvfrom_chk(int fd, void *buf, size_t len, size_t room, int flag
 	if (__builtin_expect(word != 0, 0) && len)
 		received_flagged(word, fd, buf, n, flags);
 	return n;
+}
+
+/* libc's own write and read of the number, which are not made by those names. */
+HOOK int eventfd_write(int fd, eventfd_t count)
+{
+	uint64_t word = atr_fd(fd);
+
+	if (is_carrier(word))
+		atr_conn_carrier_written(word, fd);
+	return REAL(eventfd_write)(fd, count);
+}
+
+HOOK int eventfd_read(int fd, eventfd_t *count)
+{
+	uint64_t word = atr_fd(fd);
+	int result;
+
+	if (is_carrier(word))
+		atr_conn_carrier_reading(word, fd);
+	result = REAL(eventfd_read)(fd, count);
+	if (is_carrier(word) && result == 0)
+		atr_conn_carrier_read(word, fd);
+	return result;
+}
+
+/*
+ * Asynchronous reads and writes are made by threads of libc's, below every name:
+ * a connection that is used so is left alone as a whole.
+ */
+static void by_libc(const struct aiocb *block)
+{
+	if (block && atr_is_readable(block, sizeof(*block)) &&
+	    atr_fd_is_conn(atr_fd(block->aio_fildes)))
+		atr_conn_closing(block->aio_fildes);
+}
+
+HOOK int aio_read(struct aiocb *block)
+{
+	by_libc(block);
+	return REAL(aio_read)(block);
+}
+
+HOOK int aio_write(struct aiocb *block)
+{
+	by_libc(block);
+	return REAL(aio_write)(block);
+}
+
+HOOK int lio_listio(int mode, struct aiocb *const list[], int nr, struct sigevent *event)
+{
+	for (int i = 0; atr_fds && i < nr && atr_is_readable(&list[i], sizeof(list[i])); i++)
+		by_libc(list[i]);
+	return REAL(lio_listio)(mode, list, nr, event);
+}
+
+/* The same by the names that programs with 64 bit offsets have for them. */
+HOOK int aio_read64(struct aiocb64 *block)
+{
+	by_libc((const struct aiocb *)block);
+	return REAL(aio_read64)(block);
+}
+
+HOOK int aio_write64(struct aiocb64 *block)
+{
+	by_libc((const struct aiocb *)block);
+	return REAL(aio_write64)(block);
+}
+
+HOOK int lio_listio64(int mode, struct aiocb64 *const list[], int nr, struct sigevent *event)
+{
+	for (int i = 0; atr_fds && i < nr && atr_is_readable(&list[i], sizeof(list[i])); i++)
+		by_libc((const struct aiocb *)list[i]);
+	return REAL(lio_listio64)(mode, list, nr, event);
 }

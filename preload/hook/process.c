@@ -9,6 +9,7 @@
 #include "preload/live/readable.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -151,27 +152,69 @@ static char **with_context(char *const *env, struct child_env *child, char **roo
 	name.env = name##_count < CHILD_ENV_MAX ? with_context(from, &name, name##_room) : \
 						  (char **)(from)
 
-/* This process is about to be another program: what it has to tell is told before. */
-static void before_exec(void)
+static bool is_executable(int folder, const char *path)
+{
+	if (!atr_is_readable(path, 1))
+		return false;
+	if (!*path)
+		return fcntl(folder, F_GETFD) >= 0;
+	return faccessat(folder, path, X_OK, AT_EACCESS) == 0;
+}
+
+/* Whether a program is there, in a folder of PATH where the name is one without a slash. */
+static bool is_found(const char *file)
+{
+	const char *at = getenv("PATH"), *end;
+	char path[PATH_MAX];
+
+	if (!atr_is_readable(file, 1) || strchr(file, '/') || !at)
+		return is_executable(AT_FDCWD, file);
+	for (;; at = end + 1) {
+		end = strchrnul(at, ':');
+		if ((size_t)(end - at) + strlen(file) + 2 > sizeof(path))
+			return true;
+		memcpy(path, at, (size_t)(end - at));
+		path[end - at] = 0;
+		if (end > at)
+			strcat(path, "/");
+		if (is_executable(AT_FDCWD, strcat(path, file)))
+			return true;
+		if (!*end)
+			return false;
+	}
+}
+
+/*
+ * This process is about to be another program: what it has to tell is told before.
+ * Not what is under way, where there is no such program: then it goes on.
+ */
+static void before_exec(bool is_there)
 {
 	struct atr_thread *self;
-	int saved = errno;
 
-	if (atr_in_shared_child())
-		return;
-	atr_conn_end_all();
+	if (is_there)
+		atr_conn_end_all();
 	self = atr_enter();
 	if (self)
 		atr_exporter_flush(atr_exporter_exit_flush_ms());
 	atr_leave(self);
-	errno = saved;
 }
+
+/* A statement before the call; errno is kept. */
+#define BEFORE_EXEC(is_there)                  \
+	do {                                   \
+		int saved_errno = errno;       \
+                                               \
+		if (!atr_in_shared_child())    \
+			before_exec(is_there); \
+		errno = saved_errno;           \
+	} while (0)
 
 HOOK int execve(const char *path, char *const argv[], char *const env[])
 {
 	CHILD_ENV(child, env);
 
-	before_exec();
+	BEFORE_EXEC(is_executable(AT_FDCWD, path));
 	return REAL(execve)(path, argv, child.env);
 }
 
@@ -179,7 +222,7 @@ HOOK int execv(const char *path, char *const argv[])
 {
 	CHILD_ENV(child, environ);
 
-	before_exec();
+	BEFORE_EXEC(is_executable(AT_FDCWD, path));
 	return REAL(execve)(path, argv, child.env);
 }
 
@@ -187,7 +230,7 @@ HOOK int execvpe(const char *file, char *const argv[], char *const env[])
 {
 	CHILD_ENV(child, env);
 
-	before_exec();
+	BEFORE_EXEC(is_found(file));
 	return REAL(execvpe)(file, argv, child.env);
 }
 
@@ -195,7 +238,7 @@ HOOK int execvp(const char *file, char *const argv[])
 {
 	CHILD_ENV(child, environ);
 
-	before_exec();
+	BEFORE_EXEC(is_found(file));
 	return REAL(execvpe)(file, argv, child.env);
 }
 
@@ -203,7 +246,7 @@ HOOK int fexecve(int fd, char *const argv[], char *const env[])
 {
 	CHILD_ENV(child, env);
 
-	before_exec();
+	BEFORE_EXEC(is_executable(fd, ""));
 	return REAL(fexecve)(fd, argv, child.env);
 }
 
@@ -211,7 +254,7 @@ HOOK int execveat(int fd, const char *path, char *const argv[], char *const env[
 {
 	CHILD_ENV(child, env);
 
-	before_exec();
+	BEFORE_EXEC(is_executable(fd, path));
 	return REAL(execveat)(fd, path, argv, child.env, flags);
 }
 

@@ -18,14 +18,32 @@ static long is_missing(void)
 	return -1;
 }
 
+/*
+ * All that can be found is found before the program runs: a lookup takes the
+ * loader's lock and more of a stack than a small thread or a signal's has. What
+ * is not there may come with a library that is loaded later.
+ */
+__attribute__((constructor(101))) static void find_all(void)
+{
+	int saved = errno;
+
+	for (int i = 0; i < ATR_NR_REAL; i++) {
+		void *found = atr_real[i] ? NULL : dlsym(RTLD_NEXT, names[i]);
+
+		if (found)
+			__atomic_store_n(&atr_real[i], found, __ATOMIC_RELEASE);
+	}
+	dlerror(); /* the program's next question is not to be answered with this */
+	errno = saved;
+}
+
 void *atr_real_find(enum atr_real_index index)
 {
 	int saved = errno;
 	void *found = dlsym(RTLD_NEXT, names[index]);
 
-	if (!found)
-		found = (void *)is_missing;
-	__atomic_store_n(&atr_real[index], found, __ATOMIC_RELEASE);
+	if (found)
+		__atomic_store_n(&atr_real[index], found, __ATOMIC_RELEASE);
 	errno = saved;
-	return found;
+	return found ? found : (void *)is_missing;
 }

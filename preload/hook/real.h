@@ -4,19 +4,22 @@
 
 /*
  * real: what the program would have called: the next definition of each hooked
- * function after ours. Found when first needed, once; any thread.
+ * function after ours. Found once: at start, or when first needed; any thread.
  *
  *	REAL(recv)(fd, buf, len, flags)
  *
  * A function that cannot be found fails with ENOSYS and nothing worse.
  */
+#include <aio.h>
 #include <dlfcn.h>
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,10 +44,16 @@ ssize_t __recvfrom_chk(int fd, void *buf, size_t len, size_t room, int flags,
 int __poll_chk(struct pollfd *fds, nfds_t nr, int timeout_ms, size_t room);
 int __ppoll_chk(struct pollfd *fds, nfds_t nr, const struct timespec *timeout, const sigset_t *mask,
 		size_t room);
+int __dprintf_chk(int fd, int checks, const char *text, ...);
+int __vdprintf_chk(int fd, int checks, const char *text, va_list args);
+int __vsnprintf_chk(char *room, size_t len, int checks, size_t room_len, const char *text,
+		    va_list args);
 /* Older or newer than some headers. */
 sighandler_t bsd_signal(int number, sighandler_t handler);
 int close_range(unsigned first, unsigned last, int flags);
 void closefrom(int first);
+int thrd_create(pthread_t *thread, int (*start)(void *), void *arg);
+void __longjmp_chk(jmp_buf to, int value);
 
 enum atr_real_index {
 #define ATR_HOOK(name, need) ATR_REAL_##name,

@@ -3,7 +3,9 @@
 
 #include "export/exporter.h"
 #include "preload/conn/conn.h"
+#include "preload/hook/dns.h"
 #include "preload/hook/seccomp.h"
+#include "preload/live/readable.h"
 #include "preload/live/work.h"
 
 #include <errno.h>
@@ -43,16 +45,130 @@ static bool is_futex_wait(long number, long operation)
 				       (operation & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET);
 }
 
+/*
+ * Reads and writes of a connection by number, and what makes or copies one: they
+ * go by the functions of those names, or the connection would be seen in part.
+ * Unlike those, a call by number is no point at which a thread can be cancelled.
+ */
+static bool by_name(long number, const long *a, long *result)
+{
+	int fd = (int)a[0];
+	void *at = (void *)a[1];
+	size_t len = (size_t)a[2];
+
+	switch (number) {
+	case SYS_read:
+		*result = read(fd, at, len);
+		break;
+	case SYS_readv:
+		*result = readv(fd, at, (int)a[2]);
+		break;
+	case SYS_recvfrom:
+		*result = recvfrom(fd, at, len, (int)a[3], (void *)a[4], (void *)a[5]);
+		break;
+	case SYS_recvmsg:
+		*result = recvmsg(fd, at, (int)a[2]);
+		break;
+	case SYS_recvmmsg:
+		*result = recvmmsg(fd, at, (unsigned)a[2], (int)a[3], (void *)a[4]);
+		break;
+	case SYS_write:
+		*result = write(fd, at, len);
+		break;
+	case SYS_writev:
+		*result = writev(fd, at, (int)a[2]);
+		break;
+	case SYS_sendto:
+		*result = sendto(fd, at, len, (int)a[3], (void *)a[4], (socklen_t)a[5]);
+		break;
+	case SYS_sendmsg:
+		*result = sendmsg(fd, at, (int)a[2]);
+		break;
+	case SYS_sendmmsg:
+		*result = sendmmsg(fd, at, (unsigned)a[2], (int)a[3]);
+		break;
+	case SYS_sendfile:
+		*result = sendfile(fd, (int)a[1], (void *)a[2], (size_t)a[3]);
+		break;
+	case SYS_shutdown:
+		*result = shutdown(fd, (int)a[1]);
+		break;
+	case SYS_dup:
+		*result = dup(fd);
+		break;
+	case SYS_dup3:
+		*result = dup3(fd, (int)a[1], (int)a[2]);
+		break;
+	case SYS_fcntl:
+		*result = fcntl(fd, (int)a[1], a[2]);
+		break;
+	default:
+		return false;
+	}
+	return true;
+}
+
+/* A connection begins, or there may be one at a number that is taken: whatever is known of it. */
+static bool makes_conn(long number, const long *a, long *result)
+{
+	switch (number) {
+	case SYS_socket:
+		*result = socket((int)a[0], (int)a[1], (int)a[2]);
+		return true;
+	case SYS_connect:
+		*result = connect((int)a[0], (void *)a[1], (socklen_t)a[2]);
+		return true;
+	case SYS_accept:
+		*result = accept((int)a[0], (void *)a[1], (void *)a[2]);
+		return true;
+	case SYS_accept4:
+		*result = accept4((int)a[0], (void *)a[1], (void *)a[2], (int)a[3]);
+		return true;
+#ifdef SYS_dup2
+	case SYS_dup2:
+		*result = dup2((int)a[0], (int)a[1]);
+		return true;
+#endif
+	case SYS_dup3:
+		*result = dup3((int)a[0], (int)a[1], (int)a[2]);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool is_taken_over(long number, const long *a, long *result)
+{
+	int cancel;
+	bool is;
+
+	if (!atr_fds || atr_self.inside)
+		return false;
+	switch (number) { /* the calls that programs make most by number */
+	case SYS_futex:
+	case SYS_gettid:
+	case SYS_getrandom:
+		return false;
+	}
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	is = makes_conn(number, a, result) ||
+	     (atr_fd_is_conn(atr_fd((int)a[0])) && by_name(number, a, result));
+	pthread_setcancelstate(cancel, NULL);
+	return is;
+}
+
 /* libuv closes by number, lest the call be a cancellation point; others wait so for a thread. */
 HOOK long syscall(long number, ...)
 {
 	va_list args;
-	long a[6];
+	long a[6], result;
 
 	va_start(args, number);
 	for (int i = 0; i < 6; i++)
 		a[i] = va_arg(args, long);
 	va_end(args);
+	if (is_taken_over(number, a, &result))
+		return result;
 	if (number == SYS_close && __builtin_expect(atr_fd((int)a[0]) != 0, 0))
 		atr_conn_closing((int)a[0]);
 	else if (is_futex_wait(number, a[1]))
@@ -68,7 +184,8 @@ HOOK long syscall(long number, ...)
 HOOK int connect(int fd, __CONST_SOCKADDR_ARG address, socklen_t len)
 {
 	const struct sockaddr *to = address.__sockaddr__;
-	uint64_t start_ns = atr_conn_connecting(to, len);
+	/* one that a lookup makes for itself is its own business */
+	uint64_t start_ns = atr_looks_up() ? 0 : atr_conn_connecting(to, len);
 	int result;
 
 	result = REAL(connect)(fd, address, len);
@@ -86,26 +203,35 @@ static void wait_for_work(void)
 	self->nr_outer = 0;
 }
 
+/* What the kernel may write of an address; it tells the whole length, however little that is. */
+static socklen_t room_for(__SOCKADDR_ARG address, const socklen_t *len)
+{
+	return address.__sockaddr__ && atr_is_readable(len, sizeof(*len)) ? *len : 0;
+}
+
+static int accepted(int listener, int got, __SOCKADDR_ARG address, socklen_t room,
+		    const socklen_t *len)
+{
+	if (got >= 0)
+		atr_conn_accepted(listener, got, address.__sockaddr__,
+				  room && *len <= room ? *len : 0);
+	return got;
+}
+
 HOOK int accept(int fd, __SOCKADDR_ARG address, socklen_t *len)
 {
-	int got;
+	socklen_t room = room_for(address, len);
 
 	wait_for_work();
-	got = REAL(accept)(fd, address, len);
-	if (got >= 0)
-		atr_conn_accepted(fd, got, address.__sockaddr__, len ? *len : 0);
-	return got;
+	return accepted(fd, REAL(accept)(fd, address, len), address, room, len);
 }
 
 HOOK int accept4(int fd, __SOCKADDR_ARG address, socklen_t *len, int flags)
 {
-	int got;
+	socklen_t room = room_for(address, len);
 
 	wait_for_work();
-	got = REAL(accept4)(fd, address, len, flags);
-	if (got >= 0)
-		atr_conn_accepted(fd, got, address.__sockaddr__, len ? *len : 0);
-	return got;
+	return accepted(fd, REAL(accept4)(fd, address, len, flags), address, room, len);
 }
 
 HOOK int listen(int fd, int backlog)

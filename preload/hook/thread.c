@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "preload/hook/real.h"
 
+#include "preload/hook/dns.h"
 #include "preload/hook/process.h"
 #include "preload/live/work.h"
 
@@ -50,29 +51,80 @@ static void *begin(void *arg)
 	return handing.start(handing.arg);
 }
 
-HOOK int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *),
-			void *arg)
+/* Takes a slot for a thread that is about to be made, when there is work to hand over; 0: none. */
+static atr_ref hand_over(void *(*start)(void *), void *arg)
 {
 	struct atr_thread *self = atr_enter();
 	atr_ref work = self ? atr_work_hand_over(self) : 0, ref = 0;
 	struct handing *handing;
-	int result;
 
 	has_threads = true;
 	if (work && ready())
 		ref = atr_pool_take(&handings);
+	if (ref) {
+		handing = atr_pool_get(&handings, ref);
+		handing->start = start;
+		handing->arg = arg;
+		handing->work = work;
+	}
 	atr_leave(self);
+	return ref;
+}
+
+HOOK int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *),
+			void *arg)
+{
+	atr_ref ref = hand_over(start, arg);
+	int result;
+
 	if (!ref)
 		return REAL(pthread_create)(thread, attributes, start, arg);
-	handing = atr_pool_get(&handings, ref);
-	handing->start = start;
-	handing->arg = arg;
-	handing->work = work;
 	result = REAL(pthread_create)(thread, attributes, begin, (void *)(uintptr_t)ref);
 	if (result)
 		atr_pool_give(&handings, ref);
 	return result;
 }
+
+/* C's own threads. Their functions return an int, in the register that a pointer is returned in. */
+static int begin_c(void *arg)
+{
+	return (int)(intptr_t)begin(arg);
+}
+
+HOOK int thrd_create(pthread_t *thread, int (*start)(void *), void *arg)
+{
+	atr_ref ref = hand_over((void *(*)(void *))(void *)start, arg);
+	int result;
+
+	if (!ref)
+		return REAL(thrd_create)(thread, start, arg);
+	result = REAL(thrd_create)(thread, begin_c, (void *)(uintptr_t)ref);
+	if (result)
+		atr_pool_give(&handings, ref);
+	return result;
+}
+
+/*
+ * A jump may be one out of a signal's handler that interrupted a call of ours,
+ * which then never ends.
+ */
+static void jumps(void)
+{
+	atr_lookup_left();
+}
+
+#define JUMP(name, type)                             \
+	HOOK _Noreturn void name(type to, int value) \
+	{                                            \
+		jumps();                             \
+		REAL(name)(to, value);               \
+		__builtin_unreachable();             \
+	}
+
+JUMP(longjmp, jmp_buf)
+JUMP(_longjmp, jmp_buf)
+JUMP(siglongjmp, sigjmp_buf)
+JUMP(__longjmp_chk, jmp_buf)
 
 /*
  * Waits for another thread. A thread that was made in a request and waits may be
