@@ -3,6 +3,7 @@
 
 #include "preload/conn/conn.h"
 #include "preload/live/readable.h"
+#include "preload/live/thread.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -13,6 +14,29 @@
  * the kernel, and a signal handler, a cancellation or a longjmp out of there
  * finds us outside.
  */
+
+/* What a call on a descriptor of interest is. */
+#define OUT 0
+#define IN 1
+
+/* The descriptor's word; 0 too where a library below us makes the call again that it was handed. */
+static inline uint64_t seen(int fd, int way)
+{
+	uint64_t word = atr_fd(fd);
+
+	return __builtin_expect(word != 0, 0) && atr_is_below(fd, way) ? 0 : word;
+}
+
+/* The call itself, of which nothing is told that libraries below us do for it. */
+#define BELOW(fd, way, call)              \
+	({                                \
+		__typeof__(call) result_; \
+                                          \
+		atr_goes_below(fd, way);  \
+		result_ = call;           \
+		atr_comes_back();         \
+		result_;                  \
+	})
 
 /* The program's bytes from `done` on, as far as there is room. */
 static int gather(const struct iovec *iov, int nr, size_t done,
@@ -38,12 +62,12 @@ static ssize_t send_iov(int fd, struct iovec *iov, int nr, int flags, const stru
 	if (nr == 0)
 		return 0; /* all there is to send is kept back */
 	if (nr == 1 && !original)
-		return REAL(send)(fd, iov->iov_base, iov->iov_len, flags);
+		return BELOW(fd, OUT, REAL(send)(fd, iov->iov_base, iov->iov_len, flags));
 	if (original)
 		msg = *original;
 	msg.msg_iov = iov;
 	msg.msg_iovlen = (size_t)nr;
-	return REAL(sendmsg)(fd, &msg, flags);
+	return BELOW(fd, OUT, REAL(sendmsg)(fd, &msg, flags));
 }
 
 /* The number stands for another thing by now: it was closed past us, and opened anew. */
@@ -100,7 +124,7 @@ static ssize_t send_pieces(uint64_t word, int fd, const struct iovec *iov, int n
 			return call;                                                    \
 		if (!piece.is_plain)                                                    \
 			return send_pieces(word, fd, iov, nr, flags, original, &piece); \
-		sent = call;                                                            \
+		sent = BELOW(fd, OUT, call);                                            \
 		atr_conn_sent(word, fd, iov, nr, &piece, sent);                         \
 		return sent;                                                            \
 	} while (0)
@@ -152,7 +176,7 @@ static bool is_carrier(uint64_t word)
 
 HOOK ssize_t send(int fd, const void *buf, size_t len, int flags)
 {
-	uint64_t word = atr_fd(fd);
+	uint64_t word = seen(fd, OUT);
 
 	if (__builtin_expect(!word, 1))
 		return REAL(send)(fd, buf, len, flags);
@@ -162,7 +186,7 @@ HOOK ssize_t send(int fd, const void *buf, size_t len, int flags)
 HOOK ssize_t sendto(int fd, const void *buf, size_t len, int flags, __CONST_SOCKADDR_ARG address,
 		    socklen_t address_len)
 {
-	uint64_t word = atr_fd(fd);
+	uint64_t word = seen(fd, OUT);
 
 	if (__builtin_expect(!word, 1))
 		return REAL(sendto)(fd, buf, len, flags, address, address_len);
@@ -171,7 +195,7 @@ HOOK ssize_t sendto(int fd, const void *buf, size_t len, int flags, __CONST_SOCK
 
 HOOK ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 {
-	uint64_t word = atr_fd(fd);
+	uint64_t word = seen(fd, OUT);
 
 	if (__builtin_expect(!word, 1))
 		return REAL(sendmsg)(fd, msg, flags);
@@ -181,7 +205,7 @@ HOOK ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 /* On a connection of ours each message goes for itself: the kernel, too, may send fewer than asked. */
 HOOK int sendmmsg(int fd, struct mmsghdr *messages, unsigned nr, int flags)
 {
-	uint64_t word = atr_fd(fd);
+	uint64_t word = seen(fd, OUT);
 	unsigned i;
 
 	if (__builtin_expect(!atr_fd_is_conn(word), 1))
@@ -207,7 +231,7 @@ HOOK int sendmmsg(int fd, struct mmsghdr *messages, unsigned nr, int flags)
 
 HOOK ssize_t write(int fd, const void *buf, size_t len)
 {
-	uint64_t word = atr_fd(fd);
+	uint64_t word = seen(fd, OUT);
 
 	if (__builtin_expect(!word, 1))
 		return REAL(write)(fd, buf, len);
@@ -218,7 +242,7 @@ HOOK ssize_t write(int fd, const void *buf, size_t len)
 
 HOOK ssize_t writev(int fd, const struct iovec *iov, int nr)
 {
-	uint64_t word = atr_fd(fd);
+	uint64_t word = seen(fd, OUT);
 
 	if (__builtin_expect(!word, 1))
 		return REAL(writev)(fd, iov, nr);
@@ -229,7 +253,7 @@ HOOK ssize_t writev(int fd, const struct iovec *iov, int nr)
 
 HOOK ssize_t pwritev2(int fd, const struct iovec *iov, int nr, off_t at, int flags)
 {
-	uint64_t word = atr_fd(fd);
+	uint64_t word = seen(fd, OUT);
 
 	if (__builtin_expect(!word, 1))
 		return REAL(pwritev2)(fd, iov, nr, at, flags);
@@ -238,24 +262,28 @@ HOOK ssize_t pwritev2(int fd, const struct iovec *iov, int nr, off_t at, int fla
 
 HOOK ssize_t sendfile(int to, int from, off_t *at, size_t len)
 {
-	uint64_t word = atr_fd(to);
+	uint64_t word = seen(to, OUT);
 	ssize_t n;
 
+	if (__builtin_expect(!word, 1))
+		return REAL(sendfile)(to, from, at, len);
 	if (atr_fd_is_conn(word))
 		atr_conn_let_go(to);
-	n = REAL(sendfile)(to, from, at, len);
+	n = BELOW(to, OUT, REAL(sendfile)(to, from, at, len));
 	atr_conn_sent_blind(word, to, n);
 	return n;
 }
 
 HOOK ssize_t sendfile64(int to, int from, off64_t *at, size_t len)
 {
-	uint64_t word = atr_fd(to);
+	uint64_t word = seen(to, OUT);
 	ssize_t n;
 
+	if (__builtin_expect(!word, 1))
+		return REAL(sendfile64)(to, from, at, len);
 	if (atr_fd_is_conn(word))
 		atr_conn_let_go(to);
-	n = REAL(sendfile64)(to, from, at, len);
+	n = BELOW(to, OUT, REAL(sendfile64)(to, from, at, len));
 	atr_conn_sent_blind(word, to, n);
 	return n;
 }
@@ -310,12 +338,12 @@ static void received_msg(uint64_t word, int fd, const struct msghdr *msg, ssize_
 
 HOOK ssize_t recv(int fd, void *buf, size_t len, int flags)
 {
-	uint64_t word = atr_fd(fd);
+	uint64_t word = seen(fd, IN);
 	ssize_t n;
 
 	if (__builtin_expect(!word, 1))
 		return REAL(recv)(fd, buf, len, flags);
-	n = REAL(recv)(fd, buf, len, flags);
+	n = BELOW(fd, IN, REAL(recv)(fd, buf, len, flags));
 	if (len)
 		received_flagged(word, fd, buf, n, flags);
 	return n;
@@ -324,32 +352,38 @@ HOOK ssize_t recv(int fd, void *buf, size_t len, int flags)
 HOOK ssize_t recvfrom(int fd, void *buf, size_t len, int flags, __SOCKADDR_ARG address,
 		      socklen_t *address_len)
 {
-	uint64_t word = atr_fd(fd);
-	ssize_t n = REAL(recvfrom)(fd, buf, len, flags, address, address_len);
+	uint64_t word = seen(fd, IN);
+	ssize_t n;
 
-	if (__builtin_expect(word != 0, 0) && len)
+	if (__builtin_expect(!word, 1))
+		return REAL(recvfrom)(fd, buf, len, flags, address, address_len);
+	n = BELOW(fd, IN, REAL(recvfrom)(fd, buf, len, flags, address, address_len));
+	if (len)
 		received_flagged(word, fd, buf, n, flags);
 	return n;
 }
 
 HOOK ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
 {
-	uint64_t word = atr_fd(fd);
-	ssize_t n = REAL(recvmsg)(fd, msg, flags);
+	uint64_t word = seen(fd, IN);
+	ssize_t n;
 
-	if (__builtin_expect(word != 0, 0))
-		received_msg(word, fd, msg, n, flags);
+	if (__builtin_expect(!word, 1))
+		return REAL(recvmsg)(fd, msg, flags);
+	n = BELOW(fd, IN, REAL(recvmsg)(fd, msg, flags));
+	received_msg(word, fd, msg, n, flags);
 	return n;
 }
 
 HOOK int recvmmsg(int fd, struct mmsghdr *messages, unsigned nr, int flags,
 		  struct timespec *timeout)
 {
-	uint64_t word = atr_fd(fd);
-	int got = REAL(recvmmsg)(fd, messages, nr, flags, timeout);
+	uint64_t word = seen(fd, IN);
+	int got;
 
-	if (__builtin_expect(word == 0, 1))
-		return got;
+	if (__builtin_expect(!word, 1))
+		return REAL(recvmmsg)(fd, messages, nr, flags, timeout);
+	got = BELOW(fd, IN, REAL(recvmmsg)(fd, messages, nr, flags, timeout));
 	if (got < 0)
 		received_msg(word, fd, NULL, got, flags);
 	for (int i = 0; i < got; i++)
@@ -359,14 +393,14 @@ HOOK int recvmmsg(int fd, struct mmsghdr *messages, unsigned nr, int flags,
 
 HOOK ssize_t read(int fd, void *buf, size_t len)
 {
-	uint64_t word = atr_fd(fd);
+	uint64_t word = seen(fd, IN);
 	ssize_t n;
 
 	if (__builtin_expect(!word, 1))
 		return REAL(read)(fd, buf, len);
 	if (is_carrier(word))
 		atr_conn_carrier_reading(word, fd);
-	n = REAL(read)(fd, buf, len);
+	n = BELOW(fd, IN, REAL(read)(fd, buf, len));
 	if (len)
 		received(word, fd, buf, n);
 	return n;
@@ -374,14 +408,14 @@ HOOK ssize_t read(int fd, void *buf, size_t len)
 
 HOOK ssize_t readv(int fd, const struct iovec *iov, int nr)
 {
-	uint64_t word = atr_fd(fd);
+	uint64_t word = seen(fd, IN);
 	ssize_t n;
 
 	if (__builtin_expect(!word, 1))
 		return REAL(readv)(fd, iov, nr);
 	if (is_carrier(word))
 		atr_conn_carrier_reading(word, fd);
-	n = REAL(readv)(fd, iov, nr);
+	n = BELOW(fd, IN, REAL(readv)(fd, iov, nr));
 	if (!is_carrier(word))
 		atr_conn_received(word, fd, iov, nr, n);
 	else if (n > 0)
@@ -391,30 +425,38 @@ HOOK ssize_t readv(int fd, const struct iovec *iov, int nr)
 
 HOOK ssize_t preadv2(int fd, const struct iovec *iov, int nr, off_t at, int flags)
 {
-	uint64_t word = atr_fd(fd);
-	ssize_t n = REAL(preadv2)(fd, iov, nr, at, flags);
+	uint64_t word = seen(fd, IN);
+	ssize_t n;
 
-	if (__builtin_expect(word != 0, 0))
-		atr_conn_received(word, fd, iov, nr, n);
+	if (__builtin_expect(!word, 1))
+		return REAL(preadv2)(fd, iov, nr, at, flags);
+	n = BELOW(fd, IN, REAL(preadv2)(fd, iov, nr, at, flags));
+	atr_conn_received(word, fd, iov, nr, n);
 	return n;
 }
 
 HOOK ssize_t __read_chk(int fd, void *buf, size_t len, size_t room)
 {
-	uint64_t word = atr_fd(fd);
-	ssize_t n = REAL(__read_chk)(fd, buf, len, room);
+	uint64_t word = seen(fd, IN);
+	ssize_t n;
 
-	if (__builtin_expect(word != 0, 0) && len)
+	if (__builtin_expect(!word, 1))
+		return REAL(__read_chk)(fd, buf, len, room);
+	n = BELOW(fd, IN, REAL(__read_chk)(fd, buf, len, room));
+	if (len)
 		received(word, fd, buf, n);
 	return n;
 }
 
 HOOK ssize_t __recv_chk(int fd, void *buf, size_t len, size_t room, int flags)
 {
-	uint64_t word = atr_fd(fd);
-	ssize_t n = REAL(__recv_chk)(fd, buf, len, room, flags);
+	uint64_t word = seen(fd, IN);
+	ssize_t n;
 
-	if (__builtin_expect(word != 0, 0) && len)
+	if (__builtin_expect(!word, 1))
+		return REAL(__recv_chk)(fd, buf, len, room, flags);
+	n = BELOW(fd, IN, REAL(__recv_chk)(fd, buf, len, room, flags));
+	if (len)
 		received_flagged(word, fd, buf, n, flags);
 	return n;
 }
@@ -422,10 +464,13 @@ HOOK ssize_t __recv_chk(int fd, void *buf, size_t len, size_t room, int flags)
 HOOK ssize_t __recvfrom_chk(int fd, void *buf, size_t len, size_t room, int flags,
 			    struct sockaddr *address, socklen_t *address_len)
 {
-	uint64_t word = atr_fd(fd);
-	ssize_t n = REAL(__recvfrom_chk)(fd, buf, len, room, flags, address, address_len);
+	uint64_t word = seen(fd, IN);
+	ssize_t n;
 
-	if (__builtin_expect(word != 0, 0) && len)
+	if (__builtin_expect(!word, 1))
+		return REAL(__recvfrom_chk)(fd, buf, len, room, flags, address, address_len);
+	n = BELOW(fd, IN, REAL(__recvfrom_chk)(fd, buf, len, room, flags, address, address_len));
+	if (len)
 		received_flagged(word, fd, buf, n, flags);
 	return n;
 }

@@ -111,6 +111,7 @@ HOOK int thrd_create(pthread_t *thread, int (*start)(void *), void *arg)
 static void jumps(void)
 {
 	atr_lookup_left();
+	atr_comes_back();
 }
 
 #define JUMP(name, type)                             \

@@ -28,6 +28,8 @@ struct atr_thread {
 	atr_ref work;		      /* what it is doing; may be stale */
 	atr_ref just_read;	      /* the request it read, and has touched nothing since */
 	atr_ref outer[ATR_OUTER_MAX]; /* what it did before that, and will again */
+	uintptr_t below_at; /* a call is under way on the real function, from this frame */
+	uint32_t below;	    /* on which descriptor, and which way */
 	struct atr_ids ids;
 };
 
@@ -70,6 +72,27 @@ static inline void atr_leave(struct atr_thread *self)
 		atomic_signal_fence(memory_order_seq_cst);
 		self->inside = false;
 	}
+}
+
+/*
+ * A library that is preloaded below us may make the call that we hand it by another
+ * name, which is ours again. What it does for a call on a descriptor is not told
+ * twice: a call on the same one, the same way (0 to 3), from a deeper frame. A jump
+ * out of the call ends it too.
+ */
+static inline bool atr_is_below(int fd, unsigned way)
+{
+	return atr_self.below_at && atr_self.below == ((uint32_t)fd << 2 | way) &&
+	       (uintptr_t)__builtin_frame_address(0) < atr_self.below_at;
+}
+static inline void atr_goes_below(int fd, unsigned way)
+{
+	atr_self.below = (uint32_t)fd << 2 | way;
+	atr_self.below_at = (uintptr_t)__builtin_frame_address(0);
+}
+static inline void atr_comes_back(void)
+{
+	atr_self.below_at = 0;
 }
 
 /* The constructor: everything above is ready; `forked` is called in a forked child. */

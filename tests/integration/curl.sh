@@ -3,6 +3,7 @@
 # curl, which writes with send and reads with recv on a socket that does not block.
 . "$(dirname "$0")/lib.sh"
 need curl
+mask='s/after [0-9]+ ms/after N ms/'
 origin
 seq 40000 >"$dir/body"
 nobody=$(free_port)

@@ -8,8 +8,8 @@ static void look(int fd)
 	char buf[100];
 	int waiting = -1;
 
+	usleep(200000); /* the answer is there */
 	say("poll", poll(&p, 1, 5000));
-	usleep(100000);
 	printf("revents: %#x\n", (unsigned)p.revents);
 	say("FIONREAD", ioctl(fd, FIONREAD, &waiting));
 	say("bytes", waiting);
