@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export/diag.h"
 
+#include "export/encode/encode.h"
+#include "export/print.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 static _Atomic uint64_t counts[ATR_NR_COUNTS];
 static struct atr_str log_to;
 static const struct atr_io *log_io;
-static int log_fd = -1;
-static pid_t log_pid;
 
 void atr_count(enum atr_count what)
 {
@@ -23,6 +23,11 @@ void atr_count(enum atr_count what)
 void atr_count_add(enum atr_count what, uint64_t n)
 {
 	atomic_fetch_add_explicit(&counts[what], n, memory_order_relaxed);
+}
+
+void atr_count_set(enum atr_count what, uint64_t n)
+{
+	atomic_store_explicit(&counts[what], n, memory_order_relaxed);
 }
 
 uint64_t atr_count_read(enum atr_count what)
@@ -58,41 +63,62 @@ bool atr_log_is_on(void)
 	return log_to.len != 0;
 }
 
-static int descriptor(void)
+/* A file is opened for each line: no descriptor of ours lies about for the program to find. */
+static void write_line(const char *line, size_t len)
 {
-	if (atr_str_equal(log_to, ATR_STR("stderr")))
-		return STDERR_FILENO;
-	if (log_fd < 0 || log_pid != getpid()) {
-		log_fd = log_io->open(log_to.at, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
-		log_pid = getpid();
-	}
-	return log_fd;
+	bool is_file = !atr_str_equal(log_to, ATR_STR("stderr"));
+	int fd = STDERR_FILENO;
+
+	if (is_file)
+		fd = log_io->open(log_to.at, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return;
+	(void)!log_io->write(fd, line, len); /* there is nobody to tell */
+	if (is_file)
+		log_io->close(fd);
 }
 
 void atr_log(const char *format, ...)
 {
 	char line[1024];
-	int saved = errno, len, n, fd;
+	struct atr_print t = { line, 0, sizeof(line) - 1, false };
+	int saved = errno;
 	va_list args;
 
 	if (!atr_log_is_on())
 		return;
-	len = snprintf(line, sizeof(line), "autotrace[%d]: ", (int)getpid());
+	atr_print(&t, ATR_STR("autotrace["));
+	atr_print_int(&t, getpid());
+	atr_print(&t, ATR_STR("]: "));
 	va_start(args, format);
-	n = vsnprintf(line + len, sizeof(line) - (size_t)len - 1, format, args);
+	atr_print_format(&t, format, args);
 	va_end(args);
-	if (n > 0)
-		len += n < (int)sizeof(line) - len - 1 ? n : (int)sizeof(line) - len - 2;
-	line[len++] = '\n';
-	fd = descriptor();
-	if (fd >= 0 && log_io->write(fd, line, (size_t)len) < 0)
-		log_fd = -1;
+	line[t.len++] = '\n';
+	write_line(line, t.len);
 	errno = saved;
 }
 
+#define VALUE_MAX 200 /* bytes of a value that are shown */
+
 void atr_log_bad_env(const char *name, struct atr_str value, const char *why, const char *instead)
 {
-	atr_log("%s=%.*s: %s; %s", name, (int)(value.len < 200 ? value.len : 200), value.at, why,
+	char shown[3 * VALUE_MAX];
+	size_t len = value.len;
+
+	if (!atr_log_is_on())
+		return;
+	if (!value.at) {
+		atr_log("%s: %s; %s", name, why, instead);
+		return;
+	}
+	if (len > VALUE_MAX) /* and not within a character */
+		for (len = VALUE_MAX; len && ((unsigned char)value.at[len] & 0xc0) == 0x80;)
+			len--;
+	len = atr_utf8_clean(value.at, len, SIZE_MAX, shown);
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)shown[i] < ' ' || shown[i] == 0x7f)
+			shown[i] = '?'; /* one line stays one, and a terminal's settings its own */
+	atr_log("%s=%.*s%s: %s; %s", name, (int)len, shown, value.len > VALUE_MAX ? "..." : "", why,
 		instead);
 }
 

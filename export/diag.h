@@ -21,13 +21,13 @@ enum atr_count {
 /* Any thread, also in a signal handler. */
 void atr_count(enum atr_count what);
 void atr_count_add(enum atr_count what, uint64_t n);
+void atr_count_set(enum atr_count what, uint64_t n);
 uint64_t atr_count_read(enum atr_count what);
 const char *atr_count_name(enum atr_count what);
 void atr_count_reset(void); /* a forked child */
 
 /*
- * Where lines go; `where` absent or empty: nowhere, and nothing is opened. The
- * file is opened at the first line, and again for a forked child.
+ * Where lines go; `where` absent or empty: nowhere. A file is opened for each line.
  */
 void atr_log_setup(struct atr_str where, const struct atr_io *io);
 bool atr_log_is_on(void);
@@ -38,9 +38,11 @@ bool atr_log_is_on(void);
  */
 void atr_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* "NAME=value: why; otherwise" — a warning about a variable. */
-void atr_log_bad_env(const char *name, struct atr_str value, const char *why,
-		     const char *instead);
+/*
+ * "NAME=value: why; otherwise": a warning about a variable. Of the value as much as
+ * a line should have, without what is no text. An absent one is not shown: secrets.
+ */
+void atr_log_bad_env(const char *name, struct atr_str value, const char *why, const char *instead);
 
 /* Writes all counters that are not zero as lines (AUTOTRACE_STATS=true, at exit). */
 void atr_log_counts(void);

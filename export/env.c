@@ -2,6 +2,7 @@
 #include "export/env.h"
 
 #include "export/diag.h"
+#include "export/print.h"
 
 #include <limits.h>
 #include <sys/mman.h>
@@ -24,13 +25,17 @@ static bool begins_with(const char *text, const char *prefix)
 static bool is_ours(const char *variable)
 {
 	switch (variable[0]) { /* most variables are none of these */
-	case 'O': return begins_with(variable, "OTEL_");
+	case 'O':
+		return begins_with(variable, "OTEL_");
 	case 'A':
 		return begins_with(variable, "AUTOTRACE_") || begins_with(variable, "AWS_LAMBDA_");
-	case 'T': return begins_with(variable, "TRACEPARENT=") ||
-			 begins_with(variable, "TRACESTATE=");
-	case 'B': return begins_with(variable, "BAGGAGE=");
-	default: return false;
+	case 'T':
+		return begins_with(variable, "TRACEPARENT=") ||
+		       begins_with(variable, "TRACESTATE=");
+	case 'B':
+		return begins_with(variable, "BAGGAGE=");
+	default:
+		return false;
 	}
 }
 
@@ -68,7 +73,8 @@ void atr_env_capture(char *const *now)
 			continue;
 		}
 		memcpy(room + used, *v, len);
-		variables[nr_variables].name = (struct atr_str){ room + used, (size_t)(equals - *v) };
+		variables[nr_variables].name =
+			(struct atr_str){ room + used, (size_t)(equals - *v) };
 		variables[nr_variables].value = atr_str(room + used + (equals - *v) + 1);
 		nr_variables++;
 		used += len;
@@ -128,6 +134,31 @@ static bool number_of(struct atr_str text, uint32_t *out)
 	return text.len != 0;
 }
 
+static void put_number(struct atr_print *t, uint32_t n)
+{
+	if (n == UINT32_MAX)
+		atr_print(t, ATR_STR("no limit"));
+	else
+		atr_print_uint(t, n);
+}
+
+static void bad_number(const char *name, struct atr_str value, uint32_t least, uint32_t most,
+		       uint32_t otherwise)
+{
+	char why[64], instead[32];
+	struct atr_print w = { why, 0, sizeof(why) - 1, false };
+	struct atr_print i = { instead, 0, sizeof(instead) - 1, false };
+
+	atr_print(&w, ATR_STR("not a whole number from "));
+	put_number(&w, least);
+	atr_print(&w, ATR_STR(" to "));
+	put_number(&w, most);
+	put_number(&i, otherwise);
+	atr_print(&i, ATR_STR(" is used"));
+	why[w.len] = instead[i.len] = 0;
+	atr_log_bad_env(name, value, why, instead);
+}
+
 uint32_t atr_env_uint(const char *name, uint32_t otherwise, uint32_t least, uint32_t most)
 {
 	struct atr_str value = atr_env_get(name);
@@ -137,7 +168,7 @@ uint32_t atr_env_uint(const char *name, uint32_t otherwise, uint32_t least, uint
 		return otherwise;
 	if (number_of(value, &n) && n >= least && n <= most)
 		return n;
-	atr_log_bad_env(name, value, "not a number in its range", "the default is used");
+	bad_number(name, value, least, most, otherwise);
 	return otherwise;
 }
 

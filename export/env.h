@@ -36,6 +36,7 @@ struct atr_pair atr_env_at(size_t i);
  * default is then returned.
  */
 bool atr_env_bool(const char *name, bool otherwise);
+/* `otherwise` may be UINT32_MAX: no limit. */
 uint32_t atr_env_uint(const char *name, uint32_t otherwise, uint32_t least, uint32_t most);
 uint32_t atr_env_ms(const char *name, uint32_t otherwise); /* duration or timeout, milliseconds */
 

@@ -8,8 +8,10 @@
 #include "export/ring.h"
 #include "export/transport/transport.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
+#include <link.h>
 #include <linux/futex.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -18,11 +20,16 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BATCH_MAX 4096
-#define REQUEST_MAX (64u << 20)
 #define RETRY_MOST_MS 30000
+#define STACK_LEN (256 * 1024) /* a resolver's modules run on it too */
 
 enum { NOT_STARTED, STARTING, RUNNING, NO_THREAD };
+
+/*
+ * Who may change what the counters and the ring say of spans: the thread while it
+ * settles a batch, and, for good, the one who ends the process.
+ */
+enum { BOOKS_OPEN, BOOKS_HELD, BOOKS_CLOSED };
 
 /*
  * The thread sleeps on `bell`: idle (the ring is empty; the next span rings), or
@@ -32,22 +39,30 @@ enum { NOT_STARTED, STARTING, RUNNING, NO_THREAD };
 static struct {
 	const struct atr_io *io;
 	const struct atr_process *process;
-	struct atr_ring *ring;
-	_Atomic int state;
+	struct atr_ring *ring; /* NULL: nothing is exported */
+	pid_t pid;
+	size_t stack_len; /* 0: as the program has it */
+	int (*set_stack_len)(pthread_attr_t *, size_t);
+	uint32_t exit_flush_ms;
+	_Atomic int state, books;
 	_Atomic uint32_t bell, idle, waiting;
 	uint32_t batch_size;
-	_Atomic uint64_t stop_ms;      /* a flush is asked for, until then; 0: none */
-	_Atomic uint32_t done;	       /* rung when a flush has nothing more to do */
+	_Atomic uint64_t stop_ms;   /* the latest limit of a flush; one that is over is none */
+	_Atomic uint32_t done;	    /* rung when a flush has nothing more to do */
+	_Atomic bool in_vain;	    /* a flush's limit came, and nothing was accepted since */
+	_Atomic uint64_t discarded; /* without a ring */
 	struct atr_options options;
 	struct atr_resource_attr resource[ATR_RESOURCE_MAX];
 	size_t nr_resource;
 	struct atr_link link[ATR_EXPORTERS_MAX];
 	struct atr_buf buf;
 	struct atr_answer answer;
-	const struct atr_span *spans[BATCH_MAX];
+	const struct atr_span *spans[ATR_BATCH_MAX];
 } ex = { .link = { { .fd = -1 }, { .fd = -1 }, { .fd = -1 }, { .fd = -1 } } };
 
-uint32_t atr_exporter_retry_first_ms = 1000; /* a test's to shorten */
+/* A test's to change. */
+uint32_t atr_exporter_retry_first_ms = 1000;
+size_t atr_exporter_request_max = 64u << 20;
 
 static void futex_wait(_Atomic uint32_t *word, uint32_t value, const struct timespec *timeout)
 {
@@ -67,117 +82,201 @@ static void wait_ms(_Atomic uint32_t *word, uint32_t value, uint64_t ms)
 	futex_wait(word, value, &t);
 }
 
+/* What a library's thread-local variables may take of each stack, where they lie in it (glibc). */
+static int add_tls(struct dl_phdr_info *library, size_t size, void *sum)
+{
+	(void)size;
+	for (int i = 0; i < library->dlpi_phnum; i++)
+		if (library->dlpi_phdr[i].p_type == PT_TLS)
+			*(size_t *)sum +=
+				library->dlpi_phdr[i].p_memsz + library->dlpi_phdr[i].p_align;
+	return 0;
+}
+
+static void measure_stack(void)
+{
+	long least = sysconf(_SC_THREAD_STACK_MIN), page = sysconf(_SC_PAGESIZE);
+	size_t len = STACK_LEN + (least > 0 ? (size_t)least : 0);
+
+	/* looked up, not linked: it is libpthread's, or of another version of libc's */
+	*(void **)&ex.set_stack_len = dlsym(RTLD_DEFAULT, "pthread_attr_setstacksize");
+	dl_iterate_phdr(add_tls, &len);
+	ex.stack_len = (len + (size_t)page - 1) & ~((size_t)page - 1);
+}
+
 bool atr_exporter_setup(const struct atr_io *io, const struct atr_process *process)
 {
-	uint32_t slots = atr_env_uint("OTEL_BSP_MAX_QUEUE_SIZE", 2048, 1, 1 << 20);
-
 	ex.io = io;
 	ex.process = process;
-	ex.batch_size = atr_env_uint("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 512, 1, 1 << 20);
-	if (ex.batch_size > slots)
-		ex.batch_size = slots;
-	if (ex.batch_size > BATCH_MAX)
-		ex.batch_size = BATCH_MAX;
-	ex.ring = atr_ring_create(slots, ATR_SPAN_MAX);
+	ex.pid = getpid();
+	ex.exit_flush_ms = atr_env_ms("AUTOTRACE_EXIT_FLUSH_MS", 500);
+	if (atr_options_say_none())
+		return true;
+	atr_options_read_queue(&ex.options);
+	ex.batch_size = ex.options.max_export_batch_size;
+	measure_stack();
+	ex.ring = atr_ring_create(ex.options.max_queue_size, ATR_SPAN_MAX);
 	return ex.ring != NULL;
 }
 
 uint32_t atr_exporter_exit_flush_ms(void)
 {
-	return atr_env_ms("AUTOTRACE_EXIT_FLUSH_MS", 500);
+	return ex.exit_flush_ms;
 }
 
 static bool stopping(void)
 {
-	return atomic_load(&ex.stop_ms) != 0;
+	return atomic_load(&ex.stop_ms) > atr_now_ms();
+}
+
+/* Whether a flush was under way at any time since then. */
+static bool stopping_since(uint64_t began_ms)
+{
+	return atomic_load(&ex.stop_ms) > began_ms;
+}
+
+static void wait_for_retry(uint64_t began_ms, uint64_t until_ms)
+{
+	uint64_t now;
+	uint32_t bell = atomic_load(&ex.bell);
+
+	while (!stopping_since(began_ms) && (now = atr_now_ms()) < until_ms) {
+		wait_ms(&ex.bell, bell, until_ms - now);
+		bell = atomic_load(&ex.bell);
+	}
 }
 
 /* Sends one encoded batch, with the retries that the protocol allows. */
-static enum atr_outcome send_batch(const struct atr_exporter_options *to, struct atr_link *link,
-				   const struct atr_encoder *encoder)
+static enum atr_outcome post(const struct atr_exporter_options *to, struct atr_link *link,
+			     const struct atr_encoder *encoder)
 {
 	struct atr_str body = { ex.buf.at, ex.buf.len };
 	uint32_t delay_ms = atr_exporter_retry_first_ms;
 	uint64_t limit = ex.options.export_timeout_ms ? ex.options.export_timeout_ms : UINT32_MAX;
-	uint64_t end_ms = atr_now_ms() + limit;
+	uint64_t began_ms = atr_now_ms(), end_ms = began_ms + limit;
 	enum atr_outcome outcome;
 
-	if (to->way != ATR_WAY_HTTP) {
-		atr_buf_put(&ex.buf, "\n", 1);
-		return atr_file_append(ex.io, to, (struct atr_str){ ex.buf.at, ex.buf.len });
-	}
 	for (;;) {
 		uint64_t now = atr_now_ms(), deadline = end_ms, wait;
-		uint32_t bell;
 
 		if (to->timeout_ms && now + to->timeout_ms < deadline)
 			deadline = now + to->timeout_ms;
 		outcome = atr_http_post(ex.io, to, link, encoder->content_type, body, deadline,
 					&ex.stop_ms, &ex.answer);
-		if (outcome == ATR_SENT || outcome == ATR_REFUSED || stopping())
+		now = atr_now_ms();
+		if (outcome == ATR_SENT || outcome == ATR_REFUSED || outcome == ATR_OUT_OF_TIME ||
+		    stopping_since(began_ms))
 			return outcome;
 		/* jitter: between a half and the whole */
-		wait = delay_ms / 2 + atr_now_ms() * 2654435761u % (delay_ms / 2 + 1);
+		wait = delay_ms / 2 + now * 2654435761u % (delay_ms / 2 + 1);
 		if (ex.answer.retry_after_ms)
 			wait = ex.answer.retry_after_ms;
-		if (atr_now_ms() + wait >= end_ms)
+		if (now + wait >= end_ms)
 			return outcome;
 		atr_count(ATR_COUNT_EXPORTS_RETRIED);
-		bell = atomic_load(&ex.bell);
-		for (uint64_t until = atr_now_ms() + wait; !stopping() && atr_now_ms() < until;
-		     bell = atomic_load(&ex.bell))
-			wait_ms(&ex.bell, bell, until - atr_now_ms());
+		wait_for_retry(began_ms, now + wait);
 		delay_ms = delay_ms * 3 / 2 < RETRY_MOST_MS ? delay_ms * 3 / 2 : RETRY_MOST_MS;
 	}
 }
 
-/* What became of n spans, by the first exporter: it is the one that is counted. */
-static void account(enum atr_outcome outcome, size_t n, const struct atr_encoder *encoder)
+/* What became of a batch: all of it is in one counter, but for what a backend took of it. */
+struct fate {
+	enum atr_count lost; /* where what is not accepted goes */
+	size_t accepted;
+};
+
+static size_t accepted_of(size_t n, const struct atr_encoder *encoder)
 {
 	uint64_t rejected = 0;
 	struct atr_str message = { 0 };
 
-	if (outcome == ATR_SENT) {
-		if (ex.answer.body_len)
-			encoder->response((struct atr_str){ ex.answer.body, ex.answer.body_len },
-					  &rejected, &message);
-		if (rejected > n)
-			rejected = n;
-		if (message.len)
-			atr_log("the backend said: %.*s (%llu spans rejected)", (int)message.len,
-				message.at, (unsigned long long)rejected);
-		atr_count(ATR_COUNT_EXPORTS_OK);
-		atr_count_add(ATR_COUNT_SPANS_SENT, n - rejected);
-		atr_count_add(ATR_COUNT_LOST_REJECTED, rejected);
-		return;
-	}
-	if (!atr_count_read(ATR_COUNT_EXPORTS_FAILED))
-		atr_log("an export failed (HTTP status %d); losses are counted", ex.answer.status);
-	atr_count(ATR_COUNT_EXPORTS_FAILED);
-	atr_count_add(outcome == ATR_REFUSED ? ATR_COUNT_LOST_REJECTED : ATR_COUNT_LOST_UNREACHABLE,
-		      n);
+	if (ex.answer.body_len)
+		encoder->response((struct atr_str){ ex.answer.body, ex.answer.body_len }, &rejected,
+				  &message);
+	if (rejected > n)
+		rejected = n;
+	if (message.len)
+		atr_log("the backend said: %.*s (%llu spans rejected)",
+			(int)(message.len < 500 ? message.len : 500), message.at,
+			(unsigned long long)rejected);
+	return n - (size_t)rejected;
 }
 
-static void export_to(unsigned i, size_t n)
+static struct fate export_to(unsigned i, size_t n)
 {
 	const struct atr_exporter_options *to = &ex.options.exporter[i];
 	const struct atr_encoder *encoder = to->encoding == ATR_ENCODING_OTLP_JSON ?
 						    &atr_encoder_otlp_json :
 						    &atr_encoder_otlp_pb;
 	struct atr_batch batch = { ex.spans, n, ex.resource, ex.nr_resource, &ex.options };
-	enum atr_outcome outcome = ATR_REFUSED;
+	enum atr_outcome outcome;
 
 	atr_buf_clear(&ex.buf);
 	ex.answer.body_len = 0;
 	ex.answer.status = 0;
-	if (encoder->encode(&batch, &ex.buf) && ex.buf.len <= REQUEST_MAX)
-		outcome = send_batch(to, &ex.link[i], encoder);
-	if (i == 0)
-		account(outcome, n, encoder);
+	if (!encoder->encode(&batch, &ex.buf))
+		return (struct fate){ ATR_COUNT_LOST_NO_MEMORY, 0 };
+	if (ex.buf.len > atr_exporter_request_max)
+		return (struct fate){ ATR_COUNT_LOST_TOO_LARGE, 0 };
+	if (to->way == ATR_WAY_HTTP) {
+		outcome = post(to, &ex.link[i], encoder);
+	} else {
+		atr_buf_put(&ex.buf, "\n", 1);
+		outcome = atr_file_append(ex.io, to, (struct atr_str){ ex.buf.at, ex.buf.len });
+	}
+	switch (outcome) {
+	case ATR_SENT:
+		return (struct fate){ ATR_COUNT_LOST_REJECTED, accepted_of(n, encoder) };
+	case ATR_REFUSED:
+		return (struct fate){ ATR_COUNT_LOST_REJECTED, 0 };
+	case ATR_OUT_OF_TIME:
+		atomic_store(&ex.in_vain, true);
+		return (struct fate){ ATR_COUNT_LOST_AT_EXIT, 0 };
+	default:
+		return (struct fate){ ATR_COUNT_LOST_UNREACHABLE, 0 };
+	}
+}
+
+static void say_first_failure(enum atr_count why)
+{
+	if (!atr_count_read(ATR_COUNT_EXPORTS_FAILED))
+		atr_log("an export failed (%s, HTTP status %d); losses are counted",
+			atr_count_name(why), ex.answer.status);
+}
+
+/* The thread. False: the books are closed, and what it has is counted already. */
+static bool take_books(void)
+{
+	int open = BOOKS_OPEN;
+
+	return atomic_compare_exchange_strong(&ex.books, &open, BOOKS_HELD);
+}
+
+static void give_books(void)
+{
+	int held = BOOKS_HELD;
+
+	atomic_compare_exchange_strong(&ex.books, &held, BOOKS_OPEN);
+}
+
+/* Counts the peeked spans by what became of them, and frees their slots, in one. */
+static void settle(struct fate fate, size_t n, uint64_t strings_cut)
+{
+	if (!take_books())
+		return;
+	atr_count_add(ATR_COUNT_STRINGS_CUT, strings_cut);
+	atr_count_add(ATR_COUNT_SPANS_SENT, fate.accepted);
+	atr_count_add(fate.lost, n - fate.accepted);
+	for (size_t i = 0; i < n; i++)
+		atr_ring_release(ex.ring);
+	give_books();
 }
 
 static void export_batch(void)
 {
+	/* of several exporters the first one's account is the one that is kept */
+	struct fate fate = { ATR_COUNT_SPANS_DISCARDED, 0 }, other;
+	uint64_t strings_cut = 0;
 	size_t n = 0;
 
 	while (n < ex.batch_size) {
@@ -186,13 +285,41 @@ static void export_batch(void)
 		if (!span)
 			break;
 		ex.spans[n++] = span;
-		atr_count_add(ATR_COUNT_STRINGS_CUT, span->cut_strings);
+		strings_cut += span->cut_strings;
 	}
-	if (n)
-		for (unsigned i = 0; i < ex.options.nr_exporters; i++)
-			export_to(i, n);
-	for (size_t i = 0; i < n; i++)
-		atr_ring_release(ex.ring);
+	if (!n)
+		return;
+	for (unsigned i = 0; i < ex.options.nr_exporters; i++) {
+		other = export_to(i, n);
+		if (i)
+			continue;
+		fate = other;
+		if (fate.accepted) {
+			atomic_store(&ex.in_vain, false);
+			atr_count(ATR_COUNT_EXPORTS_OK);
+		} else {
+			say_first_failure(fate.lost);
+			atr_count(ATR_COUNT_EXPORTS_FAILED);
+		}
+	}
+	settle(fate, n, strings_cut);
+}
+
+static void rest(void)
+{
+	uint32_t bell = atomic_load(&ex.bell);
+
+	/* not both: while pages are given back, the ring does not look empty */
+	if (stopping()) {
+		ring_bell(&ex.done);
+	} else if (take_books()) {
+		atr_ring_trim(ex.ring);
+		give_books();
+	}
+	atomic_store(&ex.idle, 1);
+	if (!atr_ring_count(ex.ring))
+		futex_wait(&ex.bell, bell, NULL);
+	atomic_store(&ex.idle, 0);
 }
 
 /* Sleeps until there is something to do, and says whether a batch is due. */
@@ -203,15 +330,7 @@ static bool batch_is_due(uint64_t *due_ms)
 	uint64_t now;
 
 	if (!count) {
-		/* not both: while pages are given back, the ring does not look empty */
-		if (stopping())
-			ring_bell(&ex.done);
-		else
-			atr_ring_trim(ex.ring);
-		atomic_store(&ex.idle, 1);
-		if (!atr_ring_count(ex.ring))
-			futex_wait(&ex.bell, bell, NULL);
-		atomic_store(&ex.idle, 0);
+		rest();
 		*due_ms = atr_now_ms() + ex.options.schedule_delay_ms;
 		return false;
 	}
@@ -234,13 +353,30 @@ static void *run(void *unused)
 	atr_options_read(&ex.options);
 	ex.nr_resource = atr_resource_read(ex.process, ex.io, ex.resource);
 	due_ms = atr_now_ms() + ex.options.schedule_delay_ms;
-	for (;;) {
+	while (atomic_load(&ex.books) != BOOKS_CLOSED) {
 		if (!batch_is_due(&due_ms))
 			continue;
 		export_batch();
 		due_ms = atr_now_ms() + ex.options.schedule_delay_ms;
 	}
+	for (;;) /* the process is ending */
+		pause();
 	return NULL;
+}
+
+/* Fails with the small stack where the program gave it another shape: then with the usual one. */
+static int create_thread(void)
+{
+	pthread_attr_t attributes;
+	pthread_t thread;
+	int error = EINVAL;
+
+	if (ex.set_stack_len && pthread_attr_init(&attributes) == 0) {
+		if (ex.set_stack_len(&attributes, ex.stack_len) == 0)
+			error = ex.io->thread_create(&thread, &attributes, run, NULL);
+		pthread_attr_destroy(&attributes);
+	}
+	return error ? ex.io->thread_create(&thread, NULL, run, NULL) : 0;
 }
 
 /* One thread makes it; the others' spans wait in the ring. */
@@ -248,28 +384,33 @@ static void start(void)
 {
 	int before = NOT_STARTED;
 	sigset_t all, mask;
-	pthread_t thread;
 
 	if (!atomic_compare_exchange_strong(&ex.state, &before, STARTING))
 		return;
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &mask);
-	before = ex.io->thread_create(&thread, NULL, run, NULL);
+	before = create_thread();
 	sigprocmask(SIG_SETMASK, &mask, NULL);
 	atomic_store(&ex.state, before == 0 ? RUNNING : NO_THREAD);
+	if (before != 0) {
+		atr_log("no thread could be started (error %d): spans are lost", before);
+		ring_bell(&ex.done);
+	}
 }
 
 void atr_exporter_offer(const struct atr_span *span)
 {
-	int saved = errno;
 	struct atr_ring *to = ex.ring;
-	void *slot = atr_ring_claim(to);
+	int saved = errno;
+	void *slot;
 
-	atr_count(ATR_COUNT_SPANS_ENDED);
-	if (!slot) {
-		atr_count(ATR_COUNT_LOST_QUEUE_FULL);
-		goto out;
+	if (!to) {
+		atomic_fetch_add_explicit(&ex.discarded, 1, memory_order_relaxed);
+		return;
 	}
+	slot = atr_ring_claim(to);
+	if (!slot)
+		return; /* the ring counts it */
 	memcpy(slot, span, span->len);
 	atr_ring_publish(to, slot);
 	if (atomic_load_explicit(&ex.state, memory_order_relaxed) == NOT_STARTED)
@@ -283,53 +424,108 @@ void atr_exporter_offer(const struct atr_span *span)
 		if (atomic_exchange(&ex.waiting, 0))
 			ring_bell(&ex.bell);
 	}
-out:
 	errno = saved;
 }
 
-static uint32_t unsettled(void)
+static bool is_settled(void)
 {
-	return atr_ring_count(ex.ring); /* what is in flight is released afterwards */
+	return !atr_ring_count(ex.ring); /* what is in flight is released afterwards */
 }
 
 void atr_exporter_flush(uint32_t timeout_ms)
 {
-	uint64_t stop_ms = atr_now_ms() + timeout_ms, none = 0, now;
-	uint32_t done;
+	uint64_t until = atr_now_ms() + timeout_ms, stop = atomic_load(&ex.stop_ms), now;
 
-	if (!ex.ring || !unsettled() || !timeout_ms || atomic_load(&ex.state) == NO_THREAD)
+	if (!ex.ring || is_settled() || !timeout_ms || atomic_load(&ex.in_vain) ||
+	    atomic_load(&ex.state) == NO_THREAD)
 		return;
-	/* another thread's flush goes on: its limit is as good as ours */
-	atomic_compare_exchange_strong(&ex.stop_ms, &none, stop_ms);
-	done = atomic_load(&ex.done);
+	/* of flushes side by side the longest holds for the thread; each waits for its own */
+	while (stop < until && !atomic_compare_exchange_weak(&ex.stop_ms, &stop, until))
+		;
 	ring_bell(&ex.bell);
-	while (unsettled() && (now = atr_now_ms()) < stop_ms) {
-		wait_ms(&ex.done, done, stop_ms - now);
-		done = atomic_load(&ex.done);
+	for (;;) {
+		uint32_t done = atomic_load(&ex.done);
+
+		now = atr_now_ms();
+		if (is_settled() || now >= until || atomic_load(&ex.state) == NO_THREAD)
+			break;
+		wait_ms(&ex.done, done, until - now);
 	}
-	atomic_store(&ex.stop_ms, 0);
+	if (!is_settled())
+		atomic_store(&ex.in_vain, true);
+	else /* the process may go on, and then without hurry */
+		atomic_compare_exchange_strong(&ex.stop_ms, &until, 0);
+}
+
+/* The counters that are the ring's own. */
+static void tally(struct atr_ring_sums sums)
+{
+	uint64_t discarded = atomic_load(&ex.discarded);
+	bool no_thread = atomic_load(&ex.state) == NO_THREAD;
+
+	if (!ex.ring)
+		atr_count_set(ATR_COUNT_SPANS_DISCARDED, discarded);
+	atr_count_set(ATR_COUNT_SPANS_ENDED, sums.claimed + sums.lost + discarded);
+	atr_count_set(no_thread ? ATR_COUNT_LOST_NO_THREAD : ATR_COUNT_LOST_QUEUE_FULL, sums.lost);
+	atr_count_add(no_thread ? ATR_COUNT_LOST_NO_THREAD : ATR_COUNT_LOST_AT_EXIT, sums.unread);
+}
+
+void atr_exporter_tally(void)
+{
+	struct atr_ring_sums sums = { 0 };
+
+	if (ex.ring && atomic_load(&ex.books) != BOOKS_CLOSED) {
+		sums.claimed = atr_ring_claimed(ex.ring);
+		sums.lost = atr_ring_lost(ex.ring);
+	}
+	if (atomic_load(&ex.books) != BOOKS_CLOSED)
+		tally(sums);
+}
+
+/* The thread holds them for microseconds: but it may not have been given any. */
+static bool close_books(void)
+{
+	static const struct timespec moment = { 0, 100000 };
+
+	for (int i = 0; i < 1000; i++) {
+		int open = BOOKS_OPEN;
+
+		if (atomic_compare_exchange_strong(&ex.books, &open, BOOKS_CLOSED))
+			return true;
+		if (open == BOOKS_CLOSED)
+			return false;
+		nanosleep(&moment, NULL);
+	}
+	return false;
 }
 
 void atr_exporter_count_lost(void)
 {
-	if (ex.ring)
-		atr_count_add(atomic_load(&ex.state) == NO_THREAD ? ATR_COUNT_LOST_NO_THREAD :
-								    ATR_COUNT_LOST_AT_EXIT,
-			      unsettled());
+	struct atr_ring_sums none = { 0 };
+	int saved = errno;
+
+	/* a child that shares our memory ends: the books are its parent's */
+	if (ex.pid == getpid() && close_books())
+		tally(ex.ring ? atr_ring_close(ex.ring) : none);
+	errno = saved;
 }
 
 void atr_exporter_forked(void)
 {
 	int saved = errno;
 
+	ex.pid = getpid();
 	if (ex.ring)
 		atr_ring_reset(ex.ring);
 	for (int i = 0; i < ATR_EXPORTERS_MAX; i++)
 		atr_link_close(ex.io, &ex.link[i]);
 	atomic_store(&ex.state, NOT_STARTED);
+	atomic_store(&ex.books, BOOKS_OPEN);
 	atomic_store(&ex.idle, 0);
 	atomic_store(&ex.waiting, 0);
 	atomic_store(&ex.stop_ms, 0);
+	atomic_store(&ex.in_vain, false);
+	atomic_store(&ex.discarded, 0);
 	errno = saved;
 }
 

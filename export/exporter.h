@@ -6,8 +6,8 @@
  * exporter: the thread that drains the ring: batch, encode, send, retry, flush
  * at exit, survive fork.
  *
- * The thread starts with the first span offered, blocks every signal, is named
- * `autotrace`, and sleeps on a futex until a batch is full or its delay is over;
+ * The thread starts with the first span offered, blocks every signal, has a
+ * small stack, is named `autotrace`, and sleeps on a futex until a batch is full or its delay is over;
  * with an empty ring it sleeps without a deadline. Its memory is mapped by
  * itself; the program's malloc is not used.
  */
@@ -21,24 +21,36 @@ struct atr_process {
 };
 
 /*
- * The constructor, once. Keeps the pointers and maps the ring; the other
- * variables are read by the thread (options.h). False: there is no memory.
+ * The constructor, once. Keeps the pointers and maps the ring, unless the one
+ * exporter is `none`; the other variables are read by the thread (options.h).
+ * False: there is no memory.
  */
 bool atr_exporter_setup(const struct atr_io *io, const struct atr_process *process);
 
-/* Any thread, not a signal handler. Copies the record into the ring; errno is kept. */
+/*
+ * Any thread. Copies the record into the ring; errno is kept. The first one starts
+ * the thread, which is not for a signal handler: glibc's pthread_create allocates.
+ */
 void atr_exporter_offer(const struct atr_span *span);
 
 /*
  * Before the process ends, any thread: has what is in the ring sent, and waits
- * for that at most `timeout_ms`; at once when there is nothing to send. May be
- * called again, and the process may go on (an exec that failed).
+ * for that at most `timeout_ms`; at once when there is nothing to send. A request
+ * that is under way at the limit is given up. May be called again, from several
+ * threads at once, and the process may go on (an exec that failed); after one that
+ * ran out of time the next do not wait, until a backend has accepted something.
  */
 void atr_exporter_flush(uint32_t timeout_ms);
-/* At the very end, once: counts what is still in the ring as lost. */
-void atr_exporter_count_lost(void);
 
-/* The default of AUTOTRACE_EXIT_FLUSH_MS, read from the environment copy once. */
+/*
+ * At the very end, once: counts what is still in the ring as lost. Nothing is sent
+ * or counted after it, so that the sum in diag.def is exact and stays so.
+ */
+void atr_exporter_count_lost(void);
+/* Any thread, while the process goes on: brings the counters up to date that only the ring knows. */
+void atr_exporter_tally(void);
+
+/* AUTOTRACE_EXIT_FLUSH_MS, read once, by setup. */
 uint32_t atr_exporter_exit_flush_ms(void);
 
 /*

@@ -6,21 +6,32 @@
 
 #include <limits.h>
 #include <sys/mman.h>
+#include <sys/un.h>
 
 /*
  * Text that is not in a variable as it stands (a path put together, a header's
- * value decoded) is made once, here.
+ * value decoded) is made once, here. All variables together are at most 256 KiB.
  */
-#define TEXT_MAX 16384
-static char text[TEXT_MAX];
+#define TEXT_MAX (1024 * 1024) /* of address space; pages are touched as they are used */
+static char *text;
 static size_t text_len;
 
+/* a and b as one string, ended by a NUL; absent when there is no memory. */
 static struct atr_str keep(struct atr_str a, struct atr_str b)
 {
-	struct atr_str out = { text + text_len, a.len + b.len };
+	struct atr_str out = { NULL, a.len + b.len };
 
+	if (!text) {
+		void *mapped = mmap(NULL, TEXT_MAX, PROT_READ | PROT_WRITE,
+				    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+		if (mapped == MAP_FAILED)
+			return (struct atr_str){ 0 };
+		text = mapped;
+	}
 	if (out.len + 1 > TEXT_MAX - text_len)
 		return (struct atr_str){ 0 };
+	out.at = text + text_len;
 	if (a.len)
 		memcpy(text + text_len, a.at, a.len);
 	if (b.len)
@@ -74,16 +85,16 @@ bool atr_list_next(struct atr_str *list, struct atr_str *member)
 	return false;
 }
 
-/* The variable of the signal, or the general one. Its name for a warning in *name. */
+/* The variable of the signal, or the general one, trimmed. Its name for a warning in *name. */
 static struct atr_str otlp(const char *of_traces, const char *general, const char **name)
 {
-	struct atr_str value = atr_env_get(of_traces);
+	struct atr_str value = atr_str_trim(atr_env_get(of_traces));
 
 	*name = of_traces;
 	if (value.at)
 		return value;
 	*name = general;
-	return atr_env_get(general);
+	return atr_str_trim(atr_env_get(general));
 }
 
 static bool strip(struct atr_str *s, struct atr_str prefix)
@@ -125,14 +136,15 @@ static bool read_authority(struct atr_str authority, struct atr_exporter_options
 	close = authority.len && authority.at[0] == '[' ? memchr(authority.at, ']', authority.len) :
 							  NULL;
 	if (close) {
-		e->host = keep((struct atr_str){ authority.at + 1,
-						 (size_t)(close - authority.at - 1) },
-			       ATR_STR(""));
+		e->host = keep(
+			(struct atr_str){ authority.at + 1, (size_t)(close - authority.at - 1) },
+			ATR_STR(""));
 		rest = (struct atr_str){ close + 1,
 					 authority.len - (size_t)(close + 1 - authority.at) };
 	} else {
 		colon = authority.len ? memchr(authority.at, ':', authority.len) : NULL;
-		rest = colon ? (struct atr_str){ colon, authority.len - (size_t)(colon - authority.at) } :
+		rest = colon ? (struct atr_str){ colon,
+						 authority.len - (size_t)(colon - authority.at) } :
 			       (struct atr_str){ "", 0 };
 		e->host = keep((struct atr_str){ authority.at, authority.len - rest.len },
 			       ATR_STR(""));
@@ -159,97 +171,197 @@ static bool read_unix(struct atr_str url, struct atr_exporter_options *e)
 	e->unix_path = keep((struct atr_str){ url.at, len }, ATR_STR(""));
 	e->host = ATR_STR("localhost");
 	e->path = colon ? (struct atr_str){ colon + 1, url.len - len - 1 } : ATR_STR("/v1/traces");
-	return len > 0 && len < 100;
+	return len > 0 && len < sizeof(((struct sockaddr_un *)0)->sun_path) && e->path.len &&
+	       e->path.at[0] == '/';
 }
 
 static bool read_http(struct atr_str url, bool is_base, struct atr_exporter_options *e)
 {
-	const char *slash = memchr(url.at, '/', url.len);
-	struct atr_str authority = { url.at, slash ? (size_t)(slash - url.at) : url.len };
-	struct atr_str path = { slash, url.len - authority.len };
+	size_t len = 0;
+	struct atr_str path;
 
+	while (len < url.len && !strchr("/?#", url.at[len]))
+		len++;
+	path = (struct atr_str){ url.at + len, url.len - len };
 	e->port = 80;
-	if (!read_authority(authority, e))
+	if (!read_authority((struct atr_str){ url.at, len }, e))
 		return false;
+	if (path.len && memchr(path.at, '#', path.len))
+		path.len = (size_t)((const char *)memchr(path.at, '#', path.len) - path.at);
 	if (is_base) {
-		/* a base: the signal's path is added, with one slash between */
+		/* a base: the signal's path is added, with one slash between; not behind a query */
+		if (path.len && memchr(path.at, '?', path.len))
+			return false;
 		while (path.len && path.at[path.len - 1] == '/')
 			path.len--;
 		e->path = keep(path, ATR_STR("/v1/traces"));
+	} else if (path.len && path.at[0] == '/') {
+		e->path = path;
 	} else {
-		e->path = path.len ? path : ATR_STR("/");
+		e->path = keep(ATR_STR("/"), path);
 	}
+	return e->path.at != NULL;
+}
+
+/* What may be in a URL, and so in a request's first line. */
+static bool is_plain(struct atr_str url)
+{
+	for (size_t i = 0; i < url.len; i++)
+		if (url.at[i] <= ' ' || url.at[i] > '~')
+			return false;
 	return true;
+}
+
+#define URL_MAX 2000
+
+/* Why this is no endpoint; NULL when it is one, and is read. */
+static const char *read_url(struct atr_str url, bool is_base, struct atr_exporter_options *e)
+{
+	if (url.len > URL_MAX)
+		return "longer than 2000 bytes";
+	if (!is_plain(url))
+		return "it has characters that no URL has";
+	if (strip(&url, ATR_STR("unix:")))
+		return read_unix(url, e) ? NULL : "not the path of a socket";
+	if (strip(&url, ATR_STR("http://")) && read_http(url, is_base, e))
+		return NULL;
+	return "not an http:// or unix: URL";
 }
 
 static void read_endpoint(struct atr_exporter_options *e)
 {
-	const char *name;
-	struct atr_str url = otlp("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
-				  "OTEL_EXPORTER_OTLP_ENDPOINT", &name);
-	struct atr_str whole = url;
-	bool is_base = !strcmp(name, "OTEL_EXPORTER_OTLP_ENDPOINT");
+	const char *name, *why;
+	struct atr_str url =
+		otlp("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT", &name);
+	struct atr_str shown = url, rest = url;
+	bool has_password = url.len && memchr(url.at, '@', url.len);
 
-	if (url.at && strip(&url, ATR_STR("unix:")) && read_unix(url, e))
+	if (has_password)
+		shown = (struct atr_str){ 0 };
+	if (strip(&rest, ATR_STR("https://"))) {
+		/* never in the clear what was asked to be secret */
+		atr_log_bad_env(name, shown, "https is not in this version", "spans are not sent");
 		return;
-	url = whole;
-	if (url.at && strip(&url, ATR_STR("http://")) && read_http(url, is_base, e))
-		return;
-	if (whole.at) {
-		url = whole;
-		e->unix_path = (struct atr_str){ 0 };
-		if (strip(&url, ATR_STR("https://"))) {
-			/* never in the clear what was asked to be secret */
-			atr_log_bad_env(name, whole, "https is not in this version",
-					"spans are not sent");
-			e->host = (struct atr_str){ 0 };
-			return;
-		}
-		atr_log_bad_env(name, whole, "not an http:// or unix: URL",
-				"http://localhost:4318 is used");
 	}
+	if (url.at) {
+		why = read_url(url, !strcmp(name, "OTEL_EXPORTER_OTLP_ENDPOINT"), e);
+		if (!why && has_password && !e->unix_path.len)
+			atr_log_bad_env(name, shown, "a user's name in a URL is not sent",
+					"the rest of it is used");
+		if (!why)
+			return;
+		atr_log_bad_env(name, shown, why, "http://localhost:4318 is used");
+	}
+	e->unix_path = (struct atr_str){ 0 };
 	e->host = ATR_STR("localhost");
 	e->port = 4318;
 	e->path = ATR_STR("/v1/traces");
 }
 
+static bool is_token(struct atr_str name)
+{
+	for (size_t i = 0; i < name.len; i++) {
+		char c = name.at[i];
+
+		if (!(c >= '0' && c <= '9') && !((c | 0x20) >= 'a' && (c | 0x20) <= 'z') &&
+		    !(c && strchr("!#$%&'*+-.^_`|~", c)))
+			return false;
+	}
+	return name.len != 0;
+}
+
+/* A control character would end the header, and begin one of somebody else's. */
+static bool is_header_value(struct atr_str value)
+{
+	for (size_t i = 0; i < value.len; i++)
+		if (((unsigned char)value.at[i] < ' ' && value.at[i] != '\t') ||
+		    value.at[i] == 0x7f)
+			return false;
+	return value.at != NULL;
+}
+
+/* Those that say how the request is to be read are the transport's. */
+static bool is_the_transports(struct atr_str name)
+{
+	static const char *const names[] = { "host",	     "content-length",
+					     "content-type", "transfer-encoding",
+					     "connection",   "user-agent" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (atr_str_equal_nocase(name, atr_str(names[i])))
+			return true;
+	return false;
+}
+
+static struct atr_pair *header_named(struct atr_exporter_options *e, struct atr_str name)
+{
+	unsigned i = 0;
+
+	while (i < e->nr_headers && !atr_str_equal_nocase(e->headers[i].name, name))
+		i++;
+	return &e->headers[i];
+}
+
+#define HEADERS_LEN_MAX (ATR_HTTP_HEAD_MAX - 2 * URL_MAX - 1024)
+
+/* Why this is no header; NULL when it is one, and is read. */
+static const char *read_header(struct atr_str member, struct atr_exporter_options *e, size_t *room)
+{
+	const char *equals = memchr(member.at, '=', member.len);
+	struct atr_str name, value;
+	struct atr_pair *pair;
+
+	if (!equals)
+		return "a header in it is not key=value";
+	name = atr_str_trim((struct atr_str){ member.at, (size_t)(equals - member.at) });
+	value = (struct atr_str){ equals + 1, member.len - (size_t)(equals + 1 - member.at) };
+	if (value.len > HEADERS_LEN_MAX)
+		return "a header in it is too long";
+	value = atr_percent_decoded(atr_str_trim(value));
+	pair = header_named(e, name);
+	if (!is_token(name))
+		return "the name of a header in it is none";
+	if (!is_header_value(value))
+		return "a header in it has characters that no header has";
+	if (is_the_transports(name))
+		return "a header in it is not the user's to set";
+	if (pair < e->headers + e->nr_headers)
+		return "a header in it is there twice";
+	if (e->nr_headers == ATR_OTLP_HEADERS_MAX || name.len + value.len + 4 > *room)
+		return "there are too many headers in it, or too long ones";
+	*room -= name.len + value.len + 4;
+	*pair = (struct atr_pair){ name, value };
+	e->nr_headers++;
+	return NULL;
+}
+
 static void read_headers(struct atr_exporter_options *e)
 {
-	const char *name;
-	struct atr_str list = otlp("OTEL_EXPORTER_OTLP_TRACES_HEADERS",
-				   "OTEL_EXPORTER_OTLP_HEADERS", &name);
-	struct atr_str whole = list, member;
+	const char *name, *why = NULL;
+	struct atr_str list =
+		otlp("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS", &name);
+	struct atr_str member, secret = { 0 };
+	size_t room = HEADERS_LEN_MAX;
 
 	while (atr_list_next(&list, &member)) {
-		const char *equals = memchr(member.at, '=', member.len);
-		struct atr_pair *pair = &e->headers[e->nr_headers];
-		size_t key_len = equals ? (size_t)(equals - member.at) : 0;
+		const char *wrong = read_header(member, e, &room);
 
-		if (!key_len || e->nr_headers == ATR_OTLP_HEADERS_MAX) {
-			atr_log_bad_env(name, whole, "a header in it is not key=value",
-					"it is left out");
-			continue;
-		}
-		pair->name = atr_str_trim((struct atr_str){ member.at, key_len });
-		pair->value = atr_percent_decoded(atr_str_trim(
-			(struct atr_str){ equals + 1, member.len - key_len - 1 }));
-		/* a line break would be a header of somebody else's */
-		if (memchr(pair->value.at, '\n', pair->value.len) ||
-		    memchr(pair->value.at, '\r', pair->value.len))
-			continue;
-		e->nr_headers++;
+		why = why ? why : wrong;
 	}
+	if (why)
+		atr_log_bad_env(name, secret, why, "it is left out");
 }
 
 static void read_otlp(struct atr_exporter_options *e)
 {
 	const char *name;
-	struct atr_str protocol = otlp("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
-				       "OTEL_EXPORTER_OTLP_PROTOCOL", &name);
+	struct atr_str protocol =
+		otlp("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL", &name);
 	struct atr_str compression;
 
 	e->way = ATR_WAY_HTTP;
 	e->encoding = ATR_ENCODING_OTLP_PROTOBUF;
+	e->path = ATR_STR("/");
 	if (atr_str_equal_nocase(protocol, ATR_STR("http/json")))
 		e->encoding = ATR_ENCODING_OTLP_JSON;
 	else if (protocol.at && !atr_str_equal_nocase(protocol, ATR_STR("http/protobuf")))
@@ -268,70 +380,126 @@ static void read_otlp(struct atr_exporter_options *e)
 	e->timeout_ms = atr_env_ms(name, 10000);
 }
 
+static void read_file(struct atr_exporter_options *e)
+{
+	e->way = ATR_WAY_FILE;
+	e->file = atr_env_get("AUTOTRACE_FILE");
+	if (e->file.len >= PATH_MAX) {
+		atr_log_bad_env("AUTOTRACE_FILE", e->file, "longer than a path can be",
+				"autotrace.jsonl is used");
+		e->file.at = NULL;
+	}
+	if (!e->file.at)
+		e->file = ATR_STR("autotrace.jsonl");
+}
+
 /* False: there is no such exporter. */
 static bool read_exporter(struct atr_str name, struct atr_exporter_options *e)
 {
 	memset(e, 0, sizeof(*e));
-	if (atr_str_equal_nocase(name, ATR_STR("otlp"))) {
-		read_otlp(e);
-		return true;
-	}
 	e->encoding = ATR_ENCODING_OTLP_JSON;
-	if (atr_str_equal_nocase(name, ATR_STR("otlp/stdout")) ||
-	    atr_str_equal_nocase(name, ATR_STR("console"))) {
+	if (atr_str_equal_nocase(name, ATR_STR("otlp")))
+		e->way = ATR_WAY_HTTP;
+	else if (atr_str_equal_nocase(name, ATR_STR("otlp/stdout")) ||
+		 atr_str_equal_nocase(name, ATR_STR("console")))
 		e->way = ATR_WAY_STDOUT;
-		return true;
-	}
-	if (atr_str_equal_nocase(name, ATR_STR("otlp/file"))) {
+	else if (atr_str_equal_nocase(name, ATR_STR("otlp/file")))
 		e->way = ATR_WAY_FILE;
-		e->file = atr_env_get("AUTOTRACE_FILE");
-		if (!e->file.at)
-			e->file = ATR_STR("autotrace.jsonl");
-		return true;
-	}
+	else
+		return false;
+	return true;
+}
+
+static bool is_there(const struct atr_options *out, enum atr_way way)
+{
+	for (unsigned i = 0; i < out->nr_exporters; i++)
+		if (out->exporter[i].way == way)
+			return true;
 	return false;
+}
+
+bool atr_options_say_none(void)
+{
+	return atr_str_equal_nocase(atr_str_trim(atr_env_get("OTEL_TRACES_EXPORTER")),
+				    ATR_STR("none"));
+}
+
+/* Which they are; each once, so that no more than ATR_EXPORTERS_MAX can be. */
+static void read_names(struct atr_options *out)
+{
+	struct atr_str list = atr_env_get("OTEL_TRACES_EXPORTER"), whole = list, name;
+	const char *why = NULL, *instead = "it is left out";
+	bool is_none = false;
+
+	while (atr_list_next(&list, &name)) {
+		struct atr_exporter_options *e = &out->exporter[out->nr_exporters];
+
+		if (atr_str_equal_nocase(name, ATR_STR("none")))
+			is_none = true;
+		else if (!read_exporter(name, e))
+			why = "an exporter in it is not known here";
+		else if (is_there(out, e->way))
+			why = why ? why : "an exporter in it is there twice";
+		else
+			out->nr_exporters++;
+	}
+	if (is_none && out->nr_exporters) {
+		why = "none, and others";
+		instead = "the others are used";
+	} else if (is_none) {
+		instead = "none is used";
+	} else if (!out->nr_exporters) {
+		read_exporter(ATR_STR("otlp"), &out->exporter[out->nr_exporters++]);
+		instead = "otlp is used";
+	}
+	if (why)
+		atr_log_bad_env("OTEL_TRACES_EXPORTER", whole, why, instead);
 }
 
 static void read_exporters(struct atr_options *out)
 {
-	struct atr_str list = atr_env_get("OTEL_TRACES_EXPORTER"), whole = list, name;
-	bool is_none = false;
-
+	memset(out->exporter, 0, sizeof(out->exporter));
 	out->nr_exporters = 0;
-	while (atr_list_next(&list, &name) && out->nr_exporters < ATR_EXPORTERS_MAX) {
-		if (atr_str_equal_nocase(name, ATR_STR("none")))
-			is_none = true;
-		else if (read_exporter(name, &out->exporter[out->nr_exporters]))
-			out->nr_exporters++;
-		else
-			atr_log_bad_env("OTEL_TRACES_EXPORTER", whole,
-					"an exporter in it is not known here", "it is left out");
+	read_names(out);
+	for (unsigned i = 0; i < out->nr_exporters; i++) {
+		if (out->exporter[i].way == ATR_WAY_HTTP)
+			read_otlp(&out->exporter[i]);
+		else if (out->exporter[i].way == ATR_WAY_FILE)
+			read_file(&out->exporter[i]);
 	}
-	if (!out->nr_exporters && !is_none)
-		read_exporter(ATR_STR("otlp"), &out->exporter[out->nr_exporters++]);
+}
+
+void atr_options_read_queue(struct atr_options *out)
+{
+	static const char name[] = "OTEL_BSP_MAX_EXPORT_BATCH_SIZE";
+	uint32_t most;
+
+	out->max_queue_size = atr_env_uint("OTEL_BSP_MAX_QUEUE_SIZE", 2048, 1, 1 << 20);
+	most = out->max_queue_size < ATR_BATCH_MAX ? out->max_queue_size : ATR_BATCH_MAX;
+	out->max_export_batch_size = atr_env_uint(name, most < 512 ? most : 512, 1, most);
+}
+
+/* The model's own variable before the general one. */
+static uint32_t limit(const char *of_spans, const char *general, uint32_t otherwise)
+{
+	if (general)
+		otherwise = atr_env_uint(general, otherwise, 0, INT32_MAX);
+	return atr_env_uint(of_spans, otherwise, 0, INT32_MAX);
 }
 
 void atr_options_read(struct atr_options *out)
 {
-	memset(out, 0, sizeof(*out));
 	text_len = 0;
+	if (atr_env_is_cut())
+		atr_log("there are more OTEL_ and AUTOTRACE_ variables than 256, or than 256 KiB: "
+			"those beyond are left out");
 	read_exporters(out);
 	out->schedule_delay_ms = atr_env_ms("OTEL_BSP_SCHEDULE_DELAY", 5000);
 	out->export_timeout_ms = atr_env_ms("OTEL_BSP_EXPORT_TIMEOUT", 30000);
-	out->max_queue_size = atr_env_uint("OTEL_BSP_MAX_QUEUE_SIZE", 2048, 1, 1 << 20);
-	out->max_export_batch_size = atr_env_uint("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 512, 1, 1 << 20);
-	if (out->max_export_batch_size > out->max_queue_size)
-		out->max_export_batch_size = out->max_queue_size;
-	out->attribute_value_length_limit =
-		atr_env_uint("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
-			     atr_env_uint("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", UINT32_MAX, 0,
-					  INT32_MAX),
-			     0, INT32_MAX);
+	out->attribute_value_length_limit = limit("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+						  "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", UINT32_MAX);
 	out->attribute_count_limit =
-		atr_env_uint("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",
-			     atr_env_uint("OTEL_ATTRIBUTE_COUNT_LIMIT", 128, 0, INT32_MAX), 0,
-			     INT32_MAX);
-	out->event_count_limit = atr_env_uint("OTEL_SPAN_EVENT_COUNT_LIMIT", 128, 0, INT32_MAX);
-	out->event_attribute_count_limit =
-		atr_env_uint("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", 128, 0, INT32_MAX);
+		limit("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT", 128);
+	out->event_count_limit = limit("OTEL_SPAN_EVENT_COUNT_LIMIT", NULL, 128);
+	out->event_attribute_count_limit = limit("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", NULL, 128);
 }

@@ -12,7 +12,10 @@ enum atr_encoding { ATR_ENCODING_OTLP_PROTOBUF, ATR_ENCODING_OTLP_JSON };
 enum atr_way { ATR_WAY_HTTP, ATR_WAY_FILE, ATR_WAY_STDOUT };
 
 #define ATR_EXPORTERS_MAX 4
+#define ATR_BATCH_MAX 4096
 #define ATR_OTLP_HEADERS_MAX 32
+/* A request's head; what is read of the variables leaves it room. */
+#define ATR_HTTP_HEAD_MAX 16384
 
 struct atr_exporter_options {
 	enum atr_encoding encoding;
@@ -37,9 +40,15 @@ struct atr_options {
 
 /*
  * The exporter thread's start, once. Text lives in the environment's copy or in
- * memory mapped here. What is wrong is warned about and its default used.
+ * memory mapped here. What is wrong is warned about, once, and its default used.
+ * Neither a header's value nor a URL's password is ever in a warning. All is
+ * read but what _queue reads, and stays as it is.
  */
 void atr_options_read(struct atr_options *out);
+/* The constructor, once: OTEL_BSP_MAX_QUEUE_SIZE, OTEL_BSP_MAX_EXPORT_BATCH_SIZE. */
+void atr_options_read_queue(struct atr_options *out);
+/* The constructor: OTEL_TRACES_EXPORTER is `none` and nothing else. */
+bool atr_options_say_none(void);
 
 /* The next member of a comma-separated list, trimmed; empty ones are passed over. */
 bool atr_list_next(struct atr_str *list, struct atr_str *member);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export/diag.h"
+#include "export/encode/encode.h"
 #include "export/env.h"
 #include "export/options.h"
 #include "export/version.h"
@@ -23,6 +24,9 @@ static struct atr_str keep(const char *at, size_t len)
 	room_len += len;
 	return out;
 }
+
+/* Up to here attributes that are given find room: ours of the SDK come after them. */
+#define GIVEN_MAX (ATR_RESOURCE_MAX - 3)
 
 struct list {
 	struct atr_resource_attr *at;
@@ -136,6 +140,20 @@ static void detect(struct list *l, const struct atr_process *process, const stru
 	put(l, ATR_STR("os.type"), ATR_STR("linux"));
 }
 
+static bool is_hex(char c)
+{
+	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
+}
+
+static bool is_percent_encoded(struct atr_str text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (text.at[i] == '%' &&
+		    (text.len - i < 3 || !is_hex(text.at[i + 1]) || !is_hex(text.at[i + 2])))
+			return false;
+	return true;
+}
+
 /* Any error, and the whole value is discarded: that is the specification's rule. */
 static bool is_well_formed(struct atr_str list)
 {
@@ -144,19 +162,24 @@ static bool is_well_formed(struct atr_str list)
 	while (atr_list_next(&list, &member)) {
 		const char *equals = memchr(member.at, '=', member.len);
 
-		if (!equals || equals == member.at ||
+		if (!equals || equals == member.at || !is_percent_encoded(member) ||
 		    memchr(equals + 1, '=', member.len - (size_t)(equals + 1 - member.at)))
 			return false;
 	}
 	return true;
 }
 
+#define NOT_UTF8 "it is not all UTF-8"
+#define REPLACED "what is not is replaced by U+FFFD"
+
 static void put_given(struct list *l)
 {
-	struct atr_str list = atr_env_get("OTEL_RESOURCE_ATTRIBUTES"), member;
+	static const char name[] = "OTEL_RESOURCE_ATTRIBUTES";
+	struct atr_str whole = atr_env_get(name), list = whole, member;
+	bool is_text = true, is_full = false;
 
 	if (!is_well_formed(list)) {
-		atr_log_bad_env("OTEL_RESOURCE_ATTRIBUTES", list, "not a list of key=value",
+		atr_log_bad_env(name, whole, "not a list of key=value, percent-encoded",
 				"the whole of it is discarded");
 		return;
 	}
@@ -165,9 +188,27 @@ static void put_given(struct list *l)
 		struct atr_str key = { member.at, (size_t)(equals - member.at) };
 		struct atr_str value = { equals + 1, member.len - key.len - 1 };
 
-		put(l, atr_percent_decoded(atr_str_trim(key)),
-		    atr_percent_decoded(atr_str_trim(value)));
+		key = atr_percent_decoded(atr_str_trim(key));
+		value = atr_percent_decoded(atr_str_trim(value));
+		is_text &= atr_utf8_is_valid(key) && atr_utf8_is_valid(value);
+		is_full |= l->nr >= GIVEN_MAX && value.len;
+		if (l->nr < GIVEN_MAX)
+			put(l, key, value);
 	}
+	if (is_full)
+		atr_log_bad_env(name, whole, "more attributes than there is room for",
+				"those beyond are left out");
+	else if (!is_text)
+		atr_log_bad_env(name, whole, NOT_UTF8, REPLACED);
+}
+
+static void put_service_name(struct list *l)
+{
+	struct atr_str name = atr_env_get("OTEL_SERVICE_NAME");
+
+	if (!atr_utf8_is_valid(name))
+		atr_log_bad_env("OTEL_SERVICE_NAME", name, NOT_UTF8, REPLACED);
+	put(l, ATR_STR("service.name"), name);
 }
 
 size_t atr_resource_read(const struct atr_process *process, const struct atr_io *io,
@@ -179,7 +220,7 @@ size_t atr_resource_read(const struct atr_process *process, const struct atr_io 
 	room_len = 0;
 	detect(&l, process, io);
 	put_given(&l);
-	put(&l, ATR_STR("service.name"), atr_env_get("OTEL_SERVICE_NAME"));
+	put_service_name(&l);
 	put(&l, ATR_STR("telemetry.sdk.name"), ATR_STR("autotrace"));
 	put(&l, ATR_STR("telemetry.sdk.language"), ATR_STR("c"));
 	put(&l, ATR_STR("telemetry.sdk.version"), ATR_STR(ATR_VERSION));

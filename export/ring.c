@@ -19,17 +19,22 @@
  */
 struct atr_ring {
 	uint32_t slots, slot_len;
+	uint32_t slot_shift; /* of a slot_len that is a power of two; else 0 */
 	size_t map_len;
 	char *bytes;
 	_Alignas(64) _Atomic uint64_t write_at;
 	_Alignas(64) _Atomic uint64_t read_at; /* released up to here */
 	uint64_t peek_at;		       /* the reader's own */
 	uint64_t trimmed_at;		       /* pages were given back up to here */
+	_Atomic uint64_t skipped;	       /* positions that were trimmed, not claimed */
 	_Alignas(64) _Atomic uint64_t lost;
 	_Alignas(64) _Atomic uint64_t turns[];
 };
 
 #define PAGE 4096u
+/* In write_at, of a ring that is closed: further on than any turn, so that every claim finds it full. */
+#define CLOSED (1ull << 63)
+
 /* Giving pages back is a system call: not for a few. */
 #define TRIM_LEN (256u * 1024)
 #define TRIM_SLOTS 64u
@@ -56,6 +61,8 @@ struct atr_ring *atr_ring_create(uint32_t slots, uint32_t slot_len)
 		return NULL;
 	ring->slots = size;
 	ring->slot_len = slot_len;
+	if (!(slot_len & (slot_len - 1)))
+		ring->slot_shift = (uint32_t)__builtin_ctz(slot_len);
 	ring->map_len = len;
 	ring->bytes = (char *)ring + head;
 	return ring;
@@ -115,10 +122,12 @@ void *atr_ring_claim(struct atr_ring *ring)
 
 void atr_ring_publish(struct atr_ring *ring, void *slot)
 {
-	size_t index = (size_t)((char *)slot - ring->bytes) / ring->slot_len;
+	size_t at = (size_t)((char *)slot - ring->bytes);
+	size_t index = ring->slot_shift ? at >> ring->slot_shift : at / ring->slot_len;
+	uint64_t turn = atomic_load_explicit(&ring->turns[index], memory_order_relaxed);
 
-	/* the slot's writer is the only one who can change its turn now */
-	atomic_fetch_add_explicit(&ring->turns[index], 1, memory_order_release);
+	/* the slot's writer is the only one who can change its turn now: no locked add */
+	atomic_store_explicit(&ring->turns[index], turn + 1, memory_order_release);
 }
 
 const void *atr_ring_peek(struct atr_ring *ring)
@@ -139,10 +148,15 @@ void atr_ring_release(struct atr_ring *ring)
 	set_turn(ring, n, n + ring->slots);
 }
 
+static uint64_t written(const struct atr_ring *ring)
+{
+	return atomic_load_explicit(&ring->write_at, memory_order_relaxed) & ~CLOSED;
+}
+
 uint32_t atr_ring_count(const struct atr_ring *ring)
 {
 	uint64_t read_at = atomic_load_explicit(&ring->read_at, memory_order_relaxed);
-	uint64_t write_at = atomic_load_explicit(&ring->write_at, memory_order_relaxed);
+	uint64_t write_at = written(ring);
 
 	return write_at > read_at ? (uint32_t)(write_at - read_at) : 0;
 }
@@ -150,6 +164,23 @@ uint32_t atr_ring_count(const struct atr_ring *ring)
 uint64_t atr_ring_lost(const struct atr_ring *ring)
 {
 	return atomic_load_explicit(&ring->lost, memory_order_relaxed);
+}
+
+uint64_t atr_ring_claimed(const struct atr_ring *ring)
+{
+	return written(ring) - atomic_load_explicit(&ring->skipped, memory_order_relaxed);
+}
+
+struct atr_ring_sums atr_ring_close(struct atr_ring *ring)
+{
+	struct atr_ring_sums sums;
+
+	/* before it is closed: a claim that the closing fails is none of the full ring's */
+	sums.lost = atr_ring_lost(ring);
+	atomic_fetch_or_explicit(&ring->write_at, CLOSED, memory_order_acq_rel);
+	sums.claimed = atr_ring_claimed(ring);
+	sums.unread = atr_ring_count(ring);
+	return sums;
 }
 
 /*
@@ -174,6 +205,7 @@ static bool trim_some(struct atr_ring *ring)
 	for (uint64_t i = from; i < to; i++)
 		set_turn(ring, i, i + ring->slots);
 	ring->peek_at = to;
+	atomic_fetch_add_explicit(&ring->skipped, to - from, memory_order_relaxed);
 	atomic_store_explicit(&ring->read_at, to, memory_order_relaxed);
 	return true;
 }
@@ -192,10 +224,14 @@ void atr_ring_trim(struct atr_ring *ring)
 
 void atr_ring_reset(struct atr_ring *ring)
 {
+	/* turns that were never written are not touched: a child shares their page till then */
+	uint64_t used = written(ring) < ring->slots ? written(ring) : ring->slots;
+
 	atomic_store_explicit(&ring->write_at, 0, memory_order_relaxed);
 	atomic_store_explicit(&ring->read_at, 0, memory_order_relaxed);
 	atomic_store_explicit(&ring->lost, 0, memory_order_relaxed);
+	atomic_store_explicit(&ring->skipped, 0, memory_order_relaxed);
 	ring->peek_at = ring->trimmed_at = 0;
-	for (uint32_t i = 0; i < ring->slots; i++)
+	for (uint32_t i = 0; i < used; i++)
 		atomic_store_explicit(&ring->turns[i], 0, memory_order_relaxed);
 }

@@ -11,7 +11,7 @@
  *
  * Nobody waits. A writer that finds no free slot loses its span and the loss
  * is counted, because a program must not run slower for being watched.
- * All but create, destroy, reset and trim are safe in a signal handler.
+ * All but create, destroy, reset, trim and close are safe in a signal handler.
  *
  * The turns that say whose a slot is lie apart from the slots, so that the
  * pages of slots that are free can be given back to the kernel.
@@ -43,7 +43,18 @@ void atr_ring_release(struct atr_ring *ring);
 
 /* Any thread; about right while others write. */
 uint32_t atr_ring_count(const struct atr_ring *ring);
-uint64_t atr_ring_lost(const struct atr_ring *ring);
+uint64_t atr_ring_lost(const struct atr_ring *ring);	/* claims that found no free slot */
+uint64_t atr_ring_claimed(const struct atr_ring *ring); /* claims that did */
+
+/*
+ * The last thing that is asked of a ring, while the reader does nothing in it: no
+ * claim succeeds any more, so that what is counted of it stays so. Claims that
+ * fail from here on are in no count.
+ */
+struct atr_ring_sums {
+	uint64_t claimed, lost, unread; /* unread: claimed, and not released */
+};
+struct atr_ring_sums atr_ring_close(struct atr_ring *ring);
 
 /* The reader alone. Gives the pages of free slots back when enough were used. */
 void atr_ring_trim(struct atr_ring *ring);

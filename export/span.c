@@ -140,14 +140,6 @@ void atr_span_event_int(struct atr_span *span, uint16_t id, int64_t value)
 	put_word(span, ATR_SPAN_MAX - LATE_ROOM / 2, id, ATR_TYPE_INT, ATR_OF_EVENT, &value);
 }
 
-const struct atr_item *atr_span_next(const struct atr_span *span, const struct atr_item *item)
-{
-	const char *end = (const char *)span + span->len;
-	const char *at = item ? atr_item_bytes(item) + padded(item->len) : (const char *)(span + 1);
-
-	return at + sizeof(*item) <= end ? (const struct atr_item *)at : NULL;
-}
-
 bool atr_span_is_whole(const struct atr_span *span, size_t len)
 {
 	const struct atr_item *item = NULL;

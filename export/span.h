@@ -24,9 +24,9 @@
 #define ATR_SPAN_MAX 2048 /* bytes of a whole record */
 
 enum atr_kind { /* as OTLP numbers them */
-	ATR_KIND_INTERNAL = 1,
-	ATR_KIND_SERVER = 2,
-	ATR_KIND_CLIENT = 3,
+		ATR_KIND_INTERNAL = 1,
+		ATR_KIND_SERVER = 2,
+		ATR_KIND_CLIENT = 3,
 };
 
 enum atr_status { ATR_STATUS_UNSET = 0, ATR_STATUS_OK = 1, ATR_STATUS_ERROR = 2 };
@@ -37,16 +37,15 @@ enum atr_type {
 	ATR_TYPE_DOUBLE,
 	ATR_TYPE_BOOL,	/* one byte */
 	ATR_TYPE_EVENT, /* u64 time, name */
-	ATR_TYPE_STRS,	/* string array: u32 len and bytes, one after the other, unpadded */
 };
 
 enum atr_part { ATR_OF_SPAN = 0, ATR_OF_EVENT = 1 };
 
 struct atr_span {
-	uint32_t len;	 /* bytes of the record, header included, a multiple of 8 */
+	uint32_t len; /* bytes of the record, header included, a multiple of 8 */
 	uint16_t version;
-	uint8_t kind;	 /* enum atr_kind */
-	uint8_t status;	 /* enum atr_status */
+	uint8_t kind;	/* enum atr_kind */
+	uint8_t status; /* enum atr_status */
 	uint8_t trace_id[ATR_TRACE_ID_LEN];
 	uint8_t span_id[ATR_SPAN_ID_LEN];
 	uint8_t parent_id[ATR_SPAN_ID_LEN]; /* all zero: a root */
@@ -56,7 +55,7 @@ struct atr_span {
 	uint8_t parent_remote;		    /* the parent is in another process */
 	uint16_t dropped_attributes;	    /* found no room here */
 	uint16_t dropped_events;
-	uint16_t cut_strings;		    /* strings shortened to fit */
+	uint16_t cut_strings; /* strings shortened to fit */
 };
 
 struct atr_item {
@@ -94,10 +93,19 @@ void atr_span_event_int(struct atr_span *span, uint16_t id, int64_t value);
  * Reading: the first item for NULL, then the next; NULL after the last. Safe on
  * any record that atr_span_is_whole accepts.
  */
-const struct atr_item *atr_span_next(const struct atr_span *span, const struct atr_item *item);
 static inline const char *atr_item_bytes(const struct atr_item *item)
 {
 	return (const char *)(item + 1);
+}
+static inline const struct atr_item *atr_span_next(const struct atr_span *span,
+						   const struct atr_item *item)
+{
+	const char *end = (const char *)span + span->len;
+	const char *at = (const char *)(span + 1);
+
+	if (item)
+		at = atr_item_bytes(item) + (((size_t)item->len + 7) & ~(size_t)7);
+	return at + sizeof(*item) <= end ? (const struct atr_item *)at : NULL;
 }
 
 /* Whether `len` bytes at span are a whole record of this version. */

@@ -1,14 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export/encode/buf.h"
 
+#include <stdatomic.h>
 #include <sys/mman.h>
 
 #define FIRST_LEN (64 * 1024)
 #define KEEP_LEN (1024 * 1024)
 
+/*
+ * A process may fork while our thread is in here, and the child goes on with what
+ * it finds: a cap that is not 0 always stands for memory that is there. The fence
+ * keeps the compiler's order; a fork stops every processor of the process.
+ */
+static size_t forget(struct atr_buf *b)
+{
+	size_t cap = b->cap;
+
+	b->cap = 0;
+	atomic_signal_fence(memory_order_seq_cst);
+	return cap;
+}
+
+static void remember(struct atr_buf *b, char *at, size_t cap)
+{
+	b->at = at;
+	atomic_signal_fence(memory_order_seq_cst);
+	b->cap = cap;
+}
+
 char *atr_buf_room(struct atr_buf *b, size_t len)
 {
-	size_t cap = b->cap ? b->cap : FIRST_LEN;
+	size_t cap = b->cap ? b->cap : FIRST_LEN, before;
 	void *at;
 
 	if (b->failed)
@@ -17,14 +39,15 @@ char *atr_buf_room(struct atr_buf *b, size_t len)
 		return b->at + b->len;
 	while (cap - b->len < len)
 		cap *= 2;
-	at = b->cap ? mremap(b->at, b->cap, cap, MREMAP_MAYMOVE) :
+	before = forget(b);
+	at = before ? mremap(b->at, before, cap, MREMAP_MAYMOVE) :
 		      mmap(NULL, cap, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (at == MAP_FAILED) {
 		b->failed = true;
+		remember(b, b->at, before);
 		return NULL;
 	}
-	b->at = at;
-	b->cap = cap;
+	remember(b, at, cap);
 	return b->at + b->len;
 }
 
@@ -48,7 +71,9 @@ void atr_buf_clear(struct atr_buf *b)
 
 void atr_buf_release(struct atr_buf *b)
 {
-	if (b->cap)
-		munmap(b->at, b->cap);
+	size_t cap = forget(b);
+
+	if (cap)
+		munmap(b->at, cap);
 	memset(b, 0, sizeof(*b));
 }

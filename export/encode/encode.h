@@ -30,10 +30,33 @@ struct atr_encoder {
 /*
  * Writes text as valid UTF-8 of at most so many characters; what is no UTF-8 is
  * replaced, a byte by a U+FFFD, so that `out` has room for 3 * len bytes. Returns
- * the bytes written. _is_plain: it is ASCII, and can be taken as it is.
+ * the bytes written.
  */
 size_t atr_utf8_clean(const char *text, size_t len, size_t characters_max, char *out);
-bool atr_utf8_is_ascii(const char *text, size_t len);
+bool atr_utf8_is_valid(struct atr_str text);
+
+/*
+ * Copies text by words of 8 bytes: both sides must have room up to the next
+ * multiple of 8 of len, as an item of a record has. False when it is not all
+ * ASCII; what was copied is then of no use.
+ */
+static inline bool atr_utf8_copy_ascii(const char *text, size_t len, char *out)
+{
+	uint64_t word, high = 0;
+	size_t done = 0;
+
+	for (; done + 8 <= len; done += 8) {
+		memcpy(&word, text + done, 8);
+		memcpy(out + done, &word, 8);
+		high |= word;
+	}
+	if (done < len) {
+		memcpy(&word, text + done, 8);
+		memcpy(out + done, &word, 8);
+		high |= word << (64 - 8 * (len - done)); /* without what is behind the text */
+	}
+	return !(high & 0x8080808080808080u);
+}
 
 extern const struct atr_encoder atr_encoder_otlp_pb;
 extern const struct atr_encoder atr_encoder_otlp_json;

@@ -2,11 +2,15 @@
 #include "export/attr.h"
 #include "export/encode/arena.h"
 #include "export/encode/encode.h"
+#include "export/print.h"
 #include "export/version.h"
 
 #include "cJSON.h"
 
-/* OTLP's JSON: ids in hex, 64-bit numbers as decimal strings, enums as numbers. */
+/*
+ * OTLP's JSON: ids in hex, 64-bit numbers as decimal strings, enums as numbers. Numbers
+ * are printed here: cJSON prints them by stdio, in the program's locale.
+ */
 
 static void hex(const uint8_t *bytes, size_t len, char *out)
 {
@@ -27,18 +31,41 @@ static void put_id(cJSON *to, const char *key, const uint8_t *id, size_t len)
 	cJSON_AddStringToObject(to, key, text);
 }
 
+/* A 64-bit number: a string. */
 static void put_number(cJSON *to, const char *key, int64_t value)
 {
-	char text[24], *at = text + sizeof(text);
-	uint64_t n = value < 0 ? -(uint64_t)value : (uint64_t)value;
+	char text[24];
+	struct atr_print t = { text, 0, sizeof(text) - 1, false };
 
-	*--at = 0;
-	do
-		*--at = (char)('0' + n % 10);
-	while (n /= 10);
-	if (value < 0)
-		*--at = '-';
-	cJSON_AddStringToObject(to, key, at);
+	atr_print_int(&t, value);
+	text[t.len] = 0;
+	cJSON_AddStringToObject(to, key, text);
+}
+
+/* One of at most 32 bits: a number. */
+static void put_small(cJSON *to, const char *key, uint32_t value)
+{
+	char text[16];
+	struct atr_print t = { text, 0, sizeof(text) - 1, false };
+
+	atr_print_uint(&t, value);
+	text[t.len] = 0;
+	cJSON_AddRawToObject(to, key, text);
+}
+
+/* What JSON has no number for is a word, as in protobuf's mapping to JSON. */
+static void put_double(cJSON *to, const char *key, double value)
+{
+	char text[ATR_PRINT_DOUBLE_MAX + 1];
+
+	if (value != value) {
+		cJSON_AddStringToObject(to, key, "NaN");
+	} else if (value - value != 0) {
+		cJSON_AddStringToObject(to, key, value > 0 ? "Infinity" : "-Infinity");
+	} else {
+		text[atr_print_double(value, text)] = 0;
+		cJSON_AddRawToObject(to, key, text);
+	}
 }
 
 /* Text as a string of its own, ended by a NUL, clean and within the limit; "" when memory failed. */
@@ -79,11 +106,15 @@ static void put_attribute(cJSON *array, const struct atr_item *item, size_t limi
 	if (item->type != ATR_TYPE_STR)
 		memcpy(&word, bytes, 8);
 	switch (item->type) {
-	case ATR_TYPE_INT: put_number(value, "intValue", word); break;
-	case ATR_TYPE_BOOL: cJSON_AddBoolToObject(value, "boolValue", word != 0); break;
+	case ATR_TYPE_INT:
+		put_number(value, "intValue", word);
+		break;
+	case ATR_TYPE_BOOL:
+		cJSON_AddBoolToObject(value, "boolValue", word != 0);
+		break;
 	case ATR_TYPE_DOUBLE:
 		memcpy(&real, bytes, 8);
-		cJSON_AddNumberToObject(value, "doubleValue", real);
+		put_double(value, "doubleValue", real);
 		break;
 	default:
 		cJSON_AddStringToObject(value, "stringValue", text_of(bytes, item->len, limit));
@@ -114,35 +145,48 @@ static uint32_t put_items(cJSON *to, const struct atr_span *span, const struct a
 	return dropped;
 }
 
+/* An event from its item on, with its attributes up to the limit. */
+static cJSON *event_of(const struct atr_span *span, const struct atr_item *item,
+		       const struct atr_options *limits)
+{
+	cJSON *event = cJSON_CreateObject(), *attributes;
+	uint32_t nr = 0, dropped = 0;
+	uint64_t time_ns;
+
+	memcpy(&time_ns, atr_item_bytes(item), 8);
+	put_number(event, "timeUnixNano", (int64_t)time_ns);
+	cJSON_AddStringToObject(event, "name",
+				text_of(atr_item_bytes(item) + 8, item->len - 8, SIZE_MAX));
+	attributes = cJSON_AddArrayToObject(event, "attributes");
+	while ((item = atr_span_next(span, item)) && item->type != ATR_TYPE_EVENT) {
+		if (item->part != ATR_OF_EVENT)
+			continue;
+		if (nr++ < limits->event_attribute_count_limit)
+			put_attribute(attributes, item, limits->attribute_value_length_limit);
+		else
+			dropped++;
+	}
+	if (dropped)
+		put_small(event, "droppedAttributesCount", dropped);
+	return event;
+}
+
 static uint32_t put_events(cJSON *to, const struct atr_span *span, const struct atr_options *limits)
 {
 	const struct atr_item *item = NULL;
-	cJSON *events = NULL, *attributes = NULL;
+	cJSON *events = NULL;
 	uint32_t nr = 0, dropped = span->dropped_events;
-	uint64_t time_ns;
 
 	while ((item = atr_span_next(span, item))) {
-		if (item->type == ATR_TYPE_EVENT) {
-			cJSON *event;
-
-			attributes = NULL;
-			if (nr++ >= limits->event_count_limit) {
-				dropped++;
-				continue;
-			}
-			if (!events)
-				events = cJSON_AddArrayToObject(to, "events");
-			event = cJSON_CreateObject();
-			memcpy(&time_ns, atr_item_bytes(item), 8);
-			put_number(event, "timeUnixNano", (int64_t)time_ns);
-			cJSON_AddStringToObject(event, "name",
-						text_of(atr_item_bytes(item) + 8, item->len - 8,
-							SIZE_MAX));
-			attributes = cJSON_AddArrayToObject(event, "attributes");
-			cJSON_AddItemToArray(events, event);
-		} else if (item->part == ATR_OF_EVENT && attributes) {
-			put_attribute(attributes, item, limits->attribute_value_length_limit);
+		if (item->type != ATR_TYPE_EVENT)
+			continue;
+		if (nr++ >= limits->event_count_limit) {
+			dropped++;
+			continue;
 		}
+		if (!events)
+			events = cJSON_AddArrayToObject(to, "events");
+		cJSON_AddItemToArray(events, event_of(span, item, limits));
 	}
 	return dropped;
 }
@@ -155,10 +199,10 @@ static void put_status(cJSON *to, const struct atr_span *span)
 	if (span->status == ATR_STATUS_UNSET)
 		return;
 	if (message)
-		cJSON_AddStringToObject(status, "message",
-					plain_text((struct atr_str){ atr_item_bytes(message),
-								     message->len }));
-	cJSON_AddNumberToObject(status, "code", span->status);
+		cJSON_AddStringToObject(
+			status, "message",
+			plain_text((struct atr_str){ atr_item_bytes(message), message->len }));
+	put_small(status, "code", span->status);
 }
 
 static cJSON *span_of(const struct atr_span *span, const struct atr_options *limits)
@@ -171,25 +215,24 @@ static cJSON *span_of(const struct atr_span *span, const struct atr_options *lim
 	put_id(to, "spanId", span->span_id, sizeof(span->span_id));
 	if (memcmp(span->parent_id, none, sizeof(none)) != 0)
 		put_id(to, "parentSpanId", span->parent_id, sizeof(span->parent_id));
-	cJSON_AddNumberToObject(to, "flags",
-				span->flags | 0x100 | (span->parent_remote ? 0x200 : 0));
-	cJSON_AddNumberToObject(to, "kind", span->kind);
+	put_small(to, "flags", span->flags | 0x100u | (span->parent_remote ? 0x200u : 0));
+	put_small(to, "kind", span->kind);
 	put_number(to, "startTimeUnixNano", (int64_t)span->start_ns);
 	put_number(to, "endTimeUnixNano", (int64_t)span->end_ns);
 	dropped = put_items(to, span, limits);
 	if (dropped)
-		cJSON_AddNumberToObject(to, "droppedAttributesCount", dropped);
+		put_small(to, "droppedAttributesCount", dropped);
 	dropped = put_events(to, span, limits);
 	if (dropped)
-		cJSON_AddNumberToObject(to, "droppedEventsCount", dropped);
+		put_small(to, "droppedEventsCount", dropped);
 	put_status(to, span);
 	return to;
 }
 
 static void put_resource(cJSON *to, const struct atr_batch *batch)
 {
-	cJSON *attributes = cJSON_AddArrayToObject(cJSON_AddObjectToObject(to, "resource"),
-						   "attributes");
+	cJSON *attributes =
+		cJSON_AddArrayToObject(cJSON_AddObjectToObject(to, "resource"), "attributes");
 
 	for (size_t i = 0; i < batch->nr_resource; i++) {
 		cJSON *value = add_pair(attributes, batch->resource[i].key);
@@ -222,23 +265,45 @@ static bool encode(const struct atr_batch *batch, struct atr_buf *out)
 	text = cJSON_PrintUnformatted(all);
 	if (text)
 		atr_buf_put(out, text, strlen(text));
+	else
+		out->failed = true;
 	atr_arena_empty();
-	return text && !out->failed;
+	return !out->failed;
 }
+
+/* cJSON goes down into what is nested by calling itself, and our thread's stack is small. */
+static bool is_flat(struct atr_str body)
+{
+	unsigned depth = 0;
+
+	for (size_t i = 0; i < body.len; i++) {
+		if (body.at[i] == '{' || body.at[i] == '[')
+			depth++;
+		else if ((body.at[i] == '}' || body.at[i] == ']') && depth)
+			depth--;
+		if (depth > 32)
+			return false;
+	}
+	return true;
+}
+
+#define MANY 1000000000 /* more spans than any batch has */
 
 /* {"partialSuccess": {"rejectedSpans": "1", "errorMessage": "..."}} */
 static void response(struct atr_str body, uint64_t *rejected, struct atr_str *message)
 {
 	static char kept[256];
-	cJSON *all = cJSON_Parse(body.at); /* ended by a NUL: with a length it reads a byte too many */
+	cJSON *all = is_flat(body) ?
+			     cJSON_Parse(body.at) :
+			     NULL; /* ended by a NUL: with a length it reads a byte too many */
 	const cJSON *part = cJSON_GetObjectItemCaseSensitive(all, "partialSuccess");
 	const cJSON *number = cJSON_GetObjectItemCaseSensitive(part, "rejectedSpans");
 	const cJSON *text = cJSON_GetObjectItemCaseSensitive(part, "errorMessage");
 
 	if (cJSON_IsNumber(number) && number->valuedouble > 0)
-		*rejected = (uint64_t)number->valuedouble;
-	for (const char *c = cJSON_IsString(number) ? number->valuestring : ""; *c >= '0' && *c <= '9';
-	     c++)
+		*rejected = number->valuedouble < MANY ? (uint64_t)number->valuedouble : MANY;
+	for (const char *c = cJSON_IsString(number) ? number->valuestring : "";
+	     *c >= '0' && *c <= '9' && *rejected < MANY; c++)
 		*rejected = *rejected * 10 + (uint64_t)(*c - '0');
 	if (cJSON_IsString(text)) {
 		size_t len = strnlen(text->valuestring, sizeof(kept));
@@ -250,5 +315,8 @@ static void response(struct atr_str body, uint64_t *rejected, struct atr_str *me
 }
 
 const struct atr_encoder atr_encoder_otlp_json = {
-	"otlp/json", "application/json", encode, response,
+	"otlp/json",
+	"application/json",
+	encode,
+	response,
 };

@@ -4,188 +4,307 @@
 #include "export/encode/pb.h"
 #include "export/version.h"
 
-/* OTLP 1.x, opentelemetry/proto/trace/v1/trace.proto; tags are (number << 3 | wire type). */
+/*
+ * OTLP 1.x, opentelemetry/proto/trace/v1/trace.proto; tags are (number << 3 | wire type).
+ *
+ * Room is asked for once a span, for the most that its record can come to; then
+ * all of it is written behind one cursor, without a check in between.
+ */
 
-static void put_text(struct atr_buf *out, char tag, const char *text, size_t len, size_t limit)
+union longest {
+#define ATR_KEY(id, name) char id[sizeof(name)];
+#include "export/attr.def"
+#undef ATR_KEY
+};
+
+/* Each key as it stands on the wire, all of one size: copied whole, used up to its length. */
+#define KEY_LEN ((2 + sizeof(union longest) + 15) & ~(size_t)15)
+
+struct key {
+	uint8_t tag, len; /* key = 1 of a KeyValue */
+	char name[KEY_LEN - 2];
+};
+_Static_assert(sizeof(union longest) <= 128, "the length of a key is one byte");
+
+static const struct key keys[ATR_NR_ATTRS] = {
+#define ATR_KEY(id, name) [ATR_##id] = { 0x0a, sizeof(name) - 1, name },
+#include "export/attr.def"
+#undef ATR_KEY
+};
+
+/* The most that text of a record, or of the resource, can come to: replaced byte by byte. */
+#define TEXT_MOST(len) (3 * (len) + 8)
+/* An item's tags, lengths and key. */
+#define ITEM_MOST (KEY_LEN + 40)
+#define SPAN_MOST(len) (256 + TEXT_MOST(len) + (len) / sizeof(struct atr_item) * ITEM_MOST)
+_Static_assert(SPAN_MOST(ATR_SPAN_MAX) * ATR_BATCH_MAX < ATR_PB_GAP_MAX / 2,
+	       "a batch's length fits");
+
+static char *put_clean(char *at, char tag, const char *text, size_t len, size_t limit)
 {
-	size_t at;
+	char *begin = atr_pb_open(at, tag);
 
-	if (len <= limit && atr_utf8_is_ascii(text, len)) {
-		atr_pb_bytes(out, (unsigned char)tag, text, len);
-		return;
-	}
-	at = atr_pb_open(out, tag);
-	if (atr_buf_room(out, 3 * len))
-		out->len += atr_utf8_clean(text, len, limit, out->at + out->len);
-	atr_pb_close(out, at);
+	return atr_pb_close(begin, begin + atr_utf8_clean(text, len, limit, begin));
 }
 
-static int64_t word_of(const struct atr_item *item)
+/* The text of an item; of an event's it is not all. */
+static char *put_text(char *at, char tag, const char *text, size_t len)
 {
-	int64_t word;
+	char *begin = atr_pb_number(at, tag, len);
+
+	if (atr_utf8_copy_ascii(text, len, begin))
+		return begin + len;
+	return put_clean(at, tag, text, len, SIZE_MAX);
+}
+
+static uint64_t word_of(const struct atr_item *item)
+{
+	uint64_t word;
 
 	memcpy(&word, atr_item_bytes(item), 8);
 	return word;
 }
 
-/* KeyValue: key = 1, value = 2; AnyValue: string 1, bool 2, int 3, double 4. */
-static void put_attribute(struct atr_buf *out, char tag, const struct atr_item *item, size_t limit)
+/*
+ * KeyValue { key = 1, value = 2 }, up to the bytes of the value: a message of
+ * value_len bytes, whose length is known.
+ */
+static inline char *put_key(char *at, char tag, const struct key *key, size_t value_len)
 {
-	struct atr_str key = atr_attr_name(item->id);
-	size_t at = atr_pb_open(out, tag), value;
+	size_t key_len = 2 + (size_t)key->len;
 
-	atr_pb_bytes(out, 0x0a, key.at, key.len);
-	value = atr_pb_open(out, 0x12);
+	at = atr_pb_number(at, tag, key_len + 1 + atr_pb_varint_len(value_len) + value_len);
+	memcpy(at, key, sizeof(*key));
+	return atr_pb_number(at + key_len, 0x12, value_len);
+}
+
+static char *put_unclean_text(char *at, char tag, const struct key *key,
+			      const struct atr_item *item, size_t limit)
+{
+	char *pair = atr_pb_open(at, tag), *value;
+
+	memcpy(pair, key, sizeof(*key));
+	value = atr_pb_open(pair + 2 + key->len, 0x12);
+	at = put_clean(value, 0x0a, atr_item_bytes(item), item->len, limit);
+	return atr_pb_close(pair, atr_pb_close(value, at));
+}
+
+/* AnyValue: string 1, bool 2, int 3, double 4. */
+static inline char *put_attribute(char *at, char tag, const struct atr_item *item, size_t limit)
+{
+	const struct key *key = &keys[item->id < ATR_NR_ATTRS ? item->id : ATR_NAME];
+	size_t len = item->len;
+	uint64_t word;
+	char *to;
+
 	switch (item->type) {
-	case ATR_TYPE_INT: atr_pb_tag_varint(out, 0x18, (uint64_t)word_of(item)); break;
-	case ATR_TYPE_BOOL: atr_pb_tag_varint(out, 0x10, word_of(item) != 0); break;
-	case ATR_TYPE_DOUBLE: atr_pb_fixed64(out, 0x21, (uint64_t)word_of(item)); break;
-	default: put_text(out, 0x0a, atr_item_bytes(item), item->len, limit); break;
+	case ATR_TYPE_INT:
+		word = word_of(item);
+		at = put_key(at, tag, key, 1 + atr_pb_varint_len(word));
+		return atr_pb_number(at, 0x18, word);
+	case ATR_TYPE_BOOL:
+		return atr_pb_number(put_key(at, tag, key, 2), 0x10, word_of(item) != 0);
+	case ATR_TYPE_DOUBLE:
+		return atr_pb_fixed64(put_key(at, tag, key, 9), 0x21, word_of(item));
 	}
-	atr_pb_close(out, value);
-	atr_pb_close(out, at);
+	if (len <= limit) {
+		to = put_key(at, tag, key, 1 + atr_pb_varint_len(len) + len);
+		to = atr_pb_number(to, 0x0a, len);
+		if (atr_utf8_copy_ascii(atr_item_bytes(item), len, to))
+			return to + len;
+	}
+	return put_unclean_text(at, tag, key, item, limit);
 }
 
-/* One of the span's own fields that are text. */
-static void put_field(struct atr_buf *out, char tag, const struct atr_span *span, uint16_t id)
+static inline char *put_count(char *at, char tag, uint32_t n)
 {
-	const struct atr_item *item = atr_span_find(span, id);
-
-	if (item)
-		put_text(out, tag, atr_item_bytes(item), item->len, SIZE_MAX);
+	return n ? atr_pb_number(at, tag, n) : at;
 }
 
-/* The attributes up to the limit; returns how many were left out. */
-static uint32_t put_items(struct atr_buf *out, const struct atr_span *span,
-			  const struct atr_options *limits)
+/* Event: time = 1 fixed64, name = 2, attributes = 3, dropped attributes = 4; from its item on. */
+static char *put_event(char *at, const struct atr_span *span, const struct atr_item *item,
+		       const struct atr_options *limits)
 {
-	const struct atr_item *item = NULL;
-	uint32_t nr = 0, dropped = span->dropped_attributes;
+	char *event = atr_pb_open(at, 0x5a);
+	uint32_t nr = 0, dropped = 0;
 
-	while ((item = atr_span_next(span, item))) {
-		if (item->part != ATR_OF_SPAN || item->id <= ATR_EVENT)
+	at = atr_pb_fixed64(event, 0x09, word_of(item));
+	at = put_text(at, 0x12, atr_item_bytes(item) + 8, item->len - 8);
+	while ((item = atr_span_next(span, item)) && item->type != ATR_TYPE_EVENT) {
+		if (item->part != ATR_OF_EVENT)
 			continue;
-		if (nr++ < limits->attribute_count_limit)
-			put_attribute(out, 0x4a, item, limits->attribute_value_length_limit);
+		if (nr++ < limits->event_attribute_count_limit)
+			at = put_attribute(at, 0x1a, item, limits->attribute_value_length_limit);
 		else
 			dropped++;
 	}
-	return dropped;
+	return atr_pb_close(event, put_count(at, 0x20, dropped));
 }
 
-/* Event: time = 1 fixed64, name = 2, attributes = 3. */
-static uint32_t put_events(struct atr_buf *out, const struct atr_span *span,
-			   const struct atr_options *limits)
+static char *put_events(char *at, const struct atr_span *span, const struct atr_item *item,
+			const struct atr_options *limits)
 {
-	const struct atr_item *item = NULL;
 	uint32_t nr = 0, dropped = span->dropped_events;
-	size_t event = 0;
+
+	for (; item; item = atr_span_next(span, item)) {
+		if (item->type != ATR_TYPE_EVENT)
+			continue;
+		if (nr++ < limits->event_count_limit)
+			at = put_event(at, span, item, limits);
+		else
+			dropped++;
+	}
+	return put_count(at, 0x60, dropped);
+}
+
+static char *put_status(char *at, const struct atr_span *span, const struct atr_item *message)
+{
+	char *status = atr_pb_open(at, 0x7a);
+
+	at = status;
+	if (message)
+		at = put_text(at, 0x12, atr_item_bytes(message), message->len);
+	return atr_pb_close(status, atr_pb_number(at, 0x18, span->status));
+}
+
+/*
+ * What is an item: name = 5, trace_state = 3, attributes = 9, their dropped = 10,
+ * events = 11, theirs = 12, status = 15. Of a field that is there twice the first counts.
+ */
+static char *put_items(char *at, const struct atr_span *span, const struct atr_options *limits)
+{
+	const struct atr_item *item = NULL, *field[ATR_EVENT + 1] = { NULL };
+	uint32_t nr = 0, dropped = span->dropped_attributes;
 
 	while ((item = atr_span_next(span, item))) {
-		if (item->type == ATR_TYPE_EVENT) {
-			if (event)
-				atr_pb_close(out, event);
-			event = 0;
-			if (nr++ >= limits->event_count_limit) {
-				dropped++;
-				continue;
-			}
-			event = atr_pb_open(out, 0x5a);
-			atr_pb_fixed64(out, 0x09, (uint64_t)word_of(item));
-			put_text(out, 0x12, atr_item_bytes(item) + 8, item->len - 8, SIZE_MAX);
-		} else if (item->part == ATR_OF_EVENT && event) {
-			put_attribute(out, 0x1a, item, limits->attribute_value_length_limit);
+		if (item->part != ATR_OF_SPAN)
+			continue;
+		if (item->id <= ATR_EVENT) {
+			if (!field[item->id])
+				field[item->id] = item;
+			continue;
 		}
+		if (nr++ < limits->attribute_count_limit)
+			at = put_attribute(at, 0x4a, item, limits->attribute_value_length_limit);
+		else
+			dropped++;
 	}
-	if (event)
-		atr_pb_close(out, event);
-	return dropped;
+	at = put_count(at, 0x50, dropped);
+	if ((item = field[ATR_NAME]))
+		at = put_text(at, 0x2a, atr_item_bytes(item), item->len);
+	if ((item = field[ATR_TRACESTATE]))
+		at = put_text(at, 0x1a, atr_item_bytes(item), item->len);
+	if (field[ATR_EVENT] || span->dropped_events)
+		at = put_events(at, span, field[ATR_EVENT], limits);
+	if (span->status != ATR_STATUS_UNSET)
+		at = put_status(at, span, field[ATR_STATUS_MESSAGE]);
+	return at;
 }
 
-static bool is_zero(const uint8_t *id, size_t len)
+static bool is_zero(const uint8_t id[static ATR_SPAN_ID_LEN])
 {
-	while (len--)
-		if (id[len])
-			return false;
-	return true;
+	uint64_t word;
+
+	memcpy(&word, id, sizeof(word));
+	return !word;
 }
 
-static void put_status(struct atr_buf *out, const struct atr_span *span)
+/* trace_id = 1, span_id = 2, parent = 4, kind = 6, start = 7, end = 8, flags = 16 fixed32 */
+static char *put_span(char *at, const struct atr_span *span, const struct atr_options *limits)
 {
-	size_t at;
+	char *begin = atr_pb_open(at, 0x12);
+	uint32_t flags = span->flags | 0x100u | (span->parent_remote ? 0x200u : 0);
 
-	if (span->status == ATR_STATUS_UNSET)
-		return;
-	at = atr_pb_open(out, 0x7a);
-	put_field(out, 0x12, span, ATR_STATUS_MESSAGE);
-	atr_pb_tag_varint(out, 0x18, span->status);
-	atr_pb_close(out, at);
+	at = atr_pb_bytes(begin, 0x0a, span->trace_id, sizeof(span->trace_id));
+	at = atr_pb_bytes(at, 0x12, span->span_id, sizeof(span->span_id));
+	if (!is_zero(span->parent_id))
+		at = atr_pb_bytes(at, 0x22, span->parent_id, sizeof(span->parent_id));
+	at = atr_pb_number(at, 0x30, span->kind);
+	at = atr_pb_fixed64(at, 0x39, span->start_ns);
+	at = atr_pb_fixed64(at, 0x41, span->end_ns);
+	*at++ = (char)0x85;
+	*at++ = 0x01;
+	memcpy(at, &flags, 4);
+	return atr_pb_close(begin, put_items(at + 4, span, limits));
 }
 
-static void put_span(struct atr_buf *out, const struct atr_span *span,
-		     const struct atr_options *limits)
+static char *put_resource_attr(char *at, const struct atr_resource_attr *attr)
 {
-	size_t at = atr_pb_open(out, 0x12);
-	uint32_t dropped, flags = span->flags | 0x100u | (span->parent_remote ? 0x200u : 0);
-	char fixed[6] = { (char)0x85, 0x01 };
+	char *pair = atr_pb_open(at, 0x0a), *value;
 
-	atr_pb_bytes(out, 0x0a, span->trace_id, sizeof(span->trace_id));
-	atr_pb_bytes(out, 0x12, span->span_id, sizeof(span->span_id));
-	put_field(out, 0x1a, span, ATR_TRACESTATE);
-	if (!is_zero(span->parent_id, sizeof(span->parent_id)))
-		atr_pb_bytes(out, 0x22, span->parent_id, sizeof(span->parent_id));
-	put_field(out, 0x2a, span, ATR_NAME);
-	atr_pb_tag_varint(out, 0x30, span->kind);
-	atr_pb_fixed64(out, 0x39, span->start_ns);
-	atr_pb_fixed64(out, 0x41, span->end_ns);
-	dropped = put_items(out, span, limits);
-	if (dropped)
-		atr_pb_tag_varint(out, 0x50, dropped);
-	dropped = put_events(out, span, limits);
-	if (dropped)
-		atr_pb_tag_varint(out, 0x60, dropped);
-	put_status(out, span);
-	memcpy(fixed + 2, &flags, 4);
-	atr_buf_put(out, fixed, sizeof(fixed));
-	atr_pb_close(out, at);
+	at = put_clean(pair, 0x0a, attr->key.at, attr->key.len, SIZE_MAX);
+	value = atr_pb_open(at, 0x12);
+	if (attr->is_number)
+		at = atr_pb_number(value, 0x18, (uint64_t)attr->number);
+	else
+		at = put_clean(value, 0x0a, attr->value.at, attr->value.len, SIZE_MAX);
+	return atr_pb_close(pair, atr_pb_close(value, at));
+}
+
+/* Tells the buffer how far the cursor came. */
+static void wrote(struct atr_buf *out, const char *end)
+{
+	out->len = (size_t)(end - out->at);
 }
 
 static void put_resource(struct atr_buf *out, const struct atr_batch *batch)
 {
-	size_t at = atr_pb_open(out, 0x0a);
+	size_t begin = out->len + 1 + ATR_PB_GAP;
+	char *at = atr_buf_room(out, 1 + ATR_PB_GAP);
 
+	if (!at)
+		return;
+	wrote(out, atr_pb_open(at, 0x0a));
 	for (size_t i = 0; i < batch->nr_resource; i++) {
 		const struct atr_resource_attr *attr = &batch->resource[i];
-		size_t pair = atr_pb_open(out, 0x0a), value;
 
-		put_text(out, 0x0a, attr->key.at, attr->key.len, SIZE_MAX);
-		value = atr_pb_open(out, 0x12);
-		if (attr->is_number)
-			atr_pb_tag_varint(out, 0x18, (uint64_t)attr->number);
-		else
-			put_text(out, 0x0a, attr->value.at, attr->value.len, SIZE_MAX);
-		atr_pb_close(out, value);
-		atr_pb_close(out, pair);
+		at = atr_buf_room(out, 64 + TEXT_MOST(attr->key.len + attr->value.len));
+		if (!at)
+			return;
+		wrote(out, put_resource_attr(at, attr));
 	}
-	atr_pb_close(out, at);
+	atr_pb_close(out->at + begin, out->at + out->len);
+}
+
+/* resource_spans = 1 { scope_spans = 2 { scope = 1 { name = 1, version = 2 } ... */
+static char *put_scope(char *at)
+{
+	char *scope = atr_pb_open(at, 0x0a);
+
+	at = atr_pb_bytes(scope, 0x0a, "libautotrace", 12);
+	at = atr_pb_bytes(at, 0x12, ATR_VERSION, sizeof(ATR_VERSION) - 1);
+	return atr_pb_close(scope, at);
 }
 
 static bool encode(const struct atr_batch *batch, struct atr_buf *out)
 {
-	size_t resource_spans = atr_pb_open(out, 0x0a), scope_spans, scope;
+	size_t resource_spans = out->len + 1 + ATR_PB_GAP, scope_spans;
+	char *at = atr_buf_room(out, 1 + ATR_PB_GAP), *end;
 
+	if (!at)
+		return false;
+	wrote(out, atr_pb_open(at, 0x0a));
 	put_resource(out, batch);
-	scope_spans = atr_pb_open(out, 0x12);
-	scope = atr_pb_open(out, 0x0a);
-	atr_pb_bytes(out, 0x0a, "libautotrace", 12);
-	atr_pb_bytes(out, 0x12, ATR_VERSION, sizeof(ATR_VERSION) - 1);
-	atr_pb_close(out, scope);
-	for (size_t i = 0; i < batch->nr_spans; i++)
-		put_span(out, batch->spans[i], batch->limits);
-	atr_pb_bytes(out, 0x1a, ATR_SCHEMA_URL, sizeof(ATR_SCHEMA_URL) - 1);
-	atr_pb_close(out, scope_spans);
-	atr_pb_close(out, resource_spans);
-	return !out->failed;
+	scope_spans = out->len + 1 + ATR_PB_GAP;
+	at = atr_buf_room(out, 256);
+	if (!at)
+		return false;
+	wrote(out, put_scope(atr_pb_open(at, 0x12)));
+	for (size_t i = 0; i < batch->nr_spans; i++) {
+		at = atr_buf_room(out, SPAN_MOST(batch->spans[i]->len));
+		if (!at)
+			return false;
+		wrote(out, put_span(at, batch->spans[i], batch->limits));
+	}
+	at = atr_buf_room(out, 256);
+	if (!at)
+		return false;
+	/* schema_url = 3 of the scope's spans */
+	end = atr_pb_bytes(at, 0x1a, ATR_SCHEMA_URL, sizeof(ATR_SCHEMA_URL) - 1);
+	wrote(out, end);
+	atr_pb_close(out->at + scope_spans, end);
+	atr_pb_close(out->at + resource_spans, end);
+	return true;
 }
 
 static bool read_varint(struct atr_str *in, uint64_t *out)
@@ -228,7 +347,7 @@ static void response(struct atr_str body, uint64_t *rejected, struct atr_str *me
 		if (tag != 0x0a)
 			continue;
 		while (read_field(&part, &tag, &number, &bytes)) {
-			if (tag == 0x08)
+			if (tag == 0x08 && number <= INT64_MAX) /* none is below 0 */
 				*rejected = number;
 			else if (tag == 0x12)
 				*message = bytes;
@@ -237,5 +356,8 @@ static void response(struct atr_str body, uint64_t *rejected, struct atr_str *me
 }
 
 const struct atr_encoder atr_encoder_otlp_pb = {
-	"otlp/protobuf", "application/x-protobuf", encode, response,
+	"otlp/protobuf",
+	"application/x-protobuf",
+	encode,
+	response,
 };

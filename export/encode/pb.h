@@ -3,16 +3,24 @@
 #define ATR_EXPORT_ENCODE_PB_H
 
 /*
- * pb: the protobuf wire format, written (Protocol Buffers, "Encoding"). A
- * message whose length is known only afterwards is opened with room for a
- * length of five bytes, always all of them used: a longer form of a varint is
- * read by every decoder, and nothing has to be moved.
+ * pb: the protobuf wire format, written (Protocol Buffers, "Encoding") behind a
+ * cursor: each takes where to write and returns where it ended. Who calls has
+ * seen to the room: for a number 10 bytes.
+ *
+ * A message whose length is known only afterwards begins with a gap for it, of
+ * four bytes, always all of them used: a longer form of a varint is read by
+ * every decoder, and nothing has to be moved.
  */
-#include "export/encode/buf.h"
+#include "propagator/str.h"
+
+#include <stdint.h>
+
+#define ATR_PB_GAP 4
+#define ATR_PB_GAP_MAX ((1u << 7 * ATR_PB_GAP) - 1) /* the longest message with one */
 
 static inline char *atr_pb_varint(char *at, uint64_t value)
 {
-	while (value >= 0x80) {
+	while (__builtin_expect(value >= 0x80, 0)) {
 		*at++ = (char)(value | 0x80);
 		value >>= 7;
 	}
@@ -20,60 +28,48 @@ static inline char *atr_pb_varint(char *at, uint64_t value)
 	return at;
 }
 
-static inline void atr_pb_tag_varint(struct atr_buf *b, unsigned tag, uint64_t value)
+/* The bytes that a varint takes: one for each 7 bits. */
+static inline size_t atr_pb_varint_len(uint64_t value)
 {
-	char *at = atr_buf_room(b, 20), *end;
-
-	if (!at)
-		return;
-	end = atr_pb_varint(atr_pb_varint(at, tag), value);
-	b->len += (size_t)(end - at);
+	return __builtin_expect(value < 0x80, 1) ? 1 : (size_t)(70 - __builtin_clzll(value)) / 7;
 }
 
-static inline void atr_pb_fixed64(struct atr_buf *b, char tag, uint64_t value)
+static inline char *atr_pb_number(char *at, char tag, uint64_t value)
 {
-	char *at = atr_buf_room(b, 9);
+	*at++ = tag;
+	return atr_pb_varint(at, value);
+}
 
-	if (!at)
-		return;
+static inline char *atr_pb_fixed64(char *at, char tag, uint64_t value)
+{
 	*at = tag;
 	memcpy(at + 1, &value, 8); /* little-endian hosts only, as the rest of us */
-	b->len += 9;
+	return at + 9;
 }
 
-static inline void atr_pb_bytes(struct atr_buf *b, unsigned tag, const void *bytes, size_t len)
+static inline char *atr_pb_bytes(char *at, char tag, const void *bytes, size_t len)
 {
-	char *at = atr_buf_room(b, 20 + len), *end;
-
-	if (!at)
-		return;
-	end = atr_pb_varint(atr_pb_varint(at, tag), len);
+	at = atr_pb_number(at, tag, len);
 	if (len)
-		memcpy(end, bytes, len);
-	b->len += (size_t)(end - at) + len;
+		memcpy(at, bytes, len);
+	return at + len;
 }
 
-/* Returns where the length goes, for atr_pb_close. */
-static inline size_t atr_pb_open(struct atr_buf *b, char tag)
+/* Returns where the message begins: for atr_pb_close, with where it ends. */
+static inline char *atr_pb_open(char *at, char tag)
 {
-	char *at = atr_buf_room(b, 6);
-
-	if (!at)
-		return 0;
 	*at = tag;
-	b->len += 6;
-	return b->len - 5;
+	return at + 1 + ATR_PB_GAP;
 }
 
-static inline void atr_pb_close(struct atr_buf *b, size_t at)
+static inline char *atr_pb_close(char *begin, char *end)
 {
-	uint64_t len = b->len - at - 5;
+	size_t len = (size_t)(end - begin);
 
-	if (b->failed)
-		return;
-	for (int i = 0; i < 4; i++, len >>= 7)
-		b->at[at + (size_t)i] = (char)(len | 0x80);
-	b->at[at + 4] = (char)len;
+	for (int i = ATR_PB_GAP; i > 1; i--, len >>= 7)
+		begin[-i] = (char)(len | 0x80);
+	begin[-1] = (char)len;
+	return end;
 }
 
 #endif

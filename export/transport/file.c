@@ -19,7 +19,7 @@ enum atr_outcome atr_file_append(const struct atr_io *io, const struct atr_expor
 	size_t done = 0;
 
 	if (fd < 0)
-		return ATR_REFUSED;
+		return ATR_UNREACHED;
 	while (done < line.len) {
 		ssize_t n = io->write(fd, line.at + done, line.len - done);
 
@@ -31,5 +31,5 @@ enum atr_outcome atr_file_append(const struct atr_io *io, const struct atr_expor
 	}
 	if (is_file)
 		io->close(fd);
-	return done == line.len ? ATR_SENT : ATR_REFUSED;
+	return done == line.len ? ATR_SENT : ATR_UNREACHED;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export/transport/transport.h"
 
+#include "export/print.h"
 #include "export/version.h"
 
 #include <arpa/inet.h>
@@ -9,8 +10,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -25,7 +24,7 @@ struct attempt {
 	const struct atr_io *io;
 	const struct atr_exporter_options *to;
 	struct atr_link *link;
-	uint64_t deadline_ms;
+	uint64_t began_ms, deadline_ms;
 	_Atomic uint64_t *stop_ms;
 };
 
@@ -37,12 +36,20 @@ uint64_t atr_now_ms(void)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
+/* When the process's end ends this: UINT64_MAX when it does not end. */
+static uint64_t stop_of(const struct attempt *a)
+{
+	uint64_t stop = atomic_load(a->stop_ms);
+
+	return stop > a->began_ms ? stop : UINT64_MAX;
+}
+
 /* Milliseconds left; 0 when the time is over. */
 static int left_ms(const struct attempt *a)
 {
-	uint64_t now = atr_now_ms(), stop = atomic_load(a->stop_ms), until = a->deadline_ms;
+	uint64_t now = atr_now_ms(), stop = stop_of(a), until = a->deadline_ms;
 
-	if (stop && stop < until)
+	if (stop < until)
 		until = stop;
 	return now >= until ? 0 : until - now > 60000 ? 60000 : (int)(until - now);
 }
@@ -164,9 +171,11 @@ static bool connect_name(struct attempt *a)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list;
 	char port[8];
+	struct atr_print digits = { port, 0, sizeof(port) - 1, false };
 	bool connected = false;
 
-	snprintf(port, sizeof(port), "%u", a->to->port);
+	atr_print_uint(&digits, a->to->port);
+	port[digits.len] = 0;
 	if (a->io->getaddrinfo(a->to->host.at, port, &hints, &list) != 0)
 		return false;
 	for (struct addrinfo *one = list; one && !connected; one = one->ai_next)
@@ -197,7 +206,8 @@ static bool connect_any(struct attempt *a)
 static bool send_all(struct attempt *a, struct atr_str bytes)
 {
 	while (bytes.len) {
-		ssize_t n = a->io->send(a->link->fd, bytes.at, bytes.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t n =
+			a->io->send(a->link->fd, bytes.at, bytes.len, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (n > 0) {
 			bytes.at += n;
@@ -260,35 +270,77 @@ static bool number(struct atr_str text, uint64_t *out)
 	return text.len != 0;
 }
 
+/* Two digits, or -1. */
+static int two_digits(const char *at)
+{
+	if (at[0] < '0' || at[0] > '9' || at[1] < '0' || at[1] > '9')
+		return -1;
+	return (at[0] - '0') * 10 + at[1] - '0';
+}
+
+/* "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110, IMF-fixdate) as unix seconds; -1: it is none. */
+static int64_t read_date(struct atr_str text)
+{
+	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+	static const char form[] = "xxx, xx xxx xxxx xx:xx:xx GMT";
+	int64_t day, month = 0, year, hour, minute, second;
+
+	if (text.len != sizeof(form) - 1)
+		return -1;
+	for (size_t i = 0; i < text.len; i++)
+		if (form[i] != 'x' && form[i] != text.at[i])
+			return -1;
+	while (month < 12 && memcmp(months + 3 * month, text.at + 8, 3) != 0)
+		month++;
+	day = two_digits(text.at + 5);
+	year = two_digits(text.at + 12) * 100 + two_digits(text.at + 14);
+	hour = two_digits(text.at + 17);
+	minute = two_digits(text.at + 20);
+	second = two_digits(text.at + 23);
+	if (month == 12 || day < 1 || day > 31 || year < 1970 || hour < 0 || hour > 23 ||
+	    minute < 0 || minute > 59 || second < 0 || second > 60)
+		return -1;
+	/* years begin in March, so that the day that comes and goes is their last */
+	month = (month + 10) % 12;
+	year -= month > 9;
+	day += year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 - 719469;
+	return day * 86400 + hour * 3600 + minute * 60 + second;
+}
+
+#define RETRY_AFTER_MOST 86400
+
+/* In milliseconds; 0 when it is not said, over already, or neither seconds nor a date. */
 static uint32_t retry_after(struct atr_str value)
 {
-	char date[40];
-	struct tm tm = { 0 };
 	uint64_t seconds;
+	int64_t then, now = (int64_t)time(NULL);
 
 	if (number(value, &seconds))
-		return seconds > 86400 ? 86400000u : (uint32_t)seconds * 1000u;
-	if (!value.len || value.len >= sizeof(date))
+		return (uint32_t)(seconds < RETRY_AFTER_MOST ? seconds : RETRY_AFTER_MOST) * 1000;
+	then = read_date(value);
+	if (then <= now)
 		return 0;
-	memcpy(date, value.at, value.len);
-	date[value.len] = 0;
-	if (strptime(date, "%a, %d %b %Y %H:%M:%S GMT", &tm)) {
-		time_t then = timegm(&tm), now = time(NULL);
+	return (uint32_t)(then - now < RETRY_AFTER_MOST ? then - now : RETRY_AFTER_MOST) * 1000;
+}
 
-		if (then > now)
-			return then - now > 86400 ? 86400000u : (uint32_t)(then - now) * 1000u;
-	}
-	return 0;
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 /* A chunk's line and its size; 0 when it is not whole yet, else where its bytes begin. */
-static size_t chunk_at(const char *body, size_t len, size_t at, unsigned long *size)
+static size_t chunk_at(const char *body, size_t len, size_t at, size_t *size)
 {
 	const char *end = memchr(body + at, '\n', len - at);
 
 	if (!end)
 		return 0;
-	*size = strtoul(body + at, NULL, 16);
+	*size = 0;
+	for (; hex_digit(body[at]) >= 0; at++)
+		*size = *size > ATR_ANSWER_MAX ? *size : *size * 16 + (size_t)hex_digit(body[at]);
 	return (size_t)(end + 1 - body);
 }
 
@@ -298,8 +350,7 @@ static size_t chunk_at(const char *body, size_t len, size_t at, unsigned long *s
  */
 static ssize_t dechunk(char *body, size_t len)
 {
-	size_t at = 0, in, out = 0;
-	unsigned long size;
+	size_t at = 0, in, out = 0, size;
 
 	while ((in = chunk_at(body, len, at, &size)) && size) {
 		if (size > len || len - in < size + 2)
@@ -336,84 +387,122 @@ static char *past_interim(char *buf, size_t *len)
 	return blank;
 }
 
-/* Reads the answer. An end before its first byte is a connection that was dead already. */
+/* How the body of an answer ends. */
+struct framing {
+	bool is_chunked, has_length, closes;
+	uint64_t length;
+};
+
+/* "HTTP/1.x nnn", or 0. */
+static int status_of(struct atr_str head)
+{
+	int first, rest;
+
+	if (head.len < 16 || memcmp(head.at, "HTTP/1.", 7) != 0)
+		return 0;
+	first = hex_digit(head.at[9]);
+	rest = two_digits(head.at + 10);
+	return first < 0 || first > 9 || rest < 0 ? 0 : first * 100 + rest;
+}
+
+static struct framing framing_of(struct atr_str head, int status)
+{
+	struct framing f = { 0 };
+
+	f.has_length = number(field(head, ATR_STR("content-length")), &f.length);
+	f.is_chunked =
+		atr_str_equal_nocase(field(head, ATR_STR("transfer-encoding")), ATR_STR("chunked"));
+	f.closes = atr_str_equal_nocase(field(head, ATR_STR("connection")), ATR_STR("close"));
+	if (status == 204) {
+		f.has_length = true;
+		f.length = 0;
+	}
+	return f;
+}
+
+/* Whether all of the body is there; its length is then in *len, without its coding. */
+static bool is_whole(struct framing *f, char *body, size_t *len)
+{
+	if (f->is_chunked) {
+		ssize_t plain = dechunk(body, *len);
+
+		if (plain >= 0)
+			*len = (size_t)plain;
+		return plain >= 0;
+	}
+	if (!f->has_length || *len < f->length)
+		return false;
+	f->closes |= *len > f->length; /* what is behind it is nothing that we asked for */
+	*len = (size_t)f->length;
+	return true;
+}
+
+/* Reads the answer. A failure before its first byte: the connection was dead already. */
 static enum atr_outcome read_answer(struct attempt *a, struct atr_answer *answer, bool *was_dead)
 {
 	char *buf = answer->body;
 	size_t len = 0, head_len;
+	struct framing f;
 	char *blank;
-	struct atr_str head;
-	uint64_t length = 0;
-	bool is_chunked, has_length;
-	ssize_t n;
 
 	do {
-		n = receive(a, buf, &len, ATR_ANSWER_MAX);
-		if (n <= 0 || len == ATR_ANSWER_MAX) {
-			*was_dead = n == 0 && !len;
+		if (receive(a, buf, &len, ATR_ANSWER_MAX) <= 0 || len == ATR_ANSWER_MAX) {
+			*was_dead = !len && left_ms(a) > 0;
 			return ATR_UNREACHED;
 		}
 		blank = past_interim(buf, &len);
 	} while (!blank);
 	head_len = (size_t)(blank + 4 - buf);
-	head = (struct atr_str){ buf, head_len };
-	if (head_len < 16 || memcmp(buf, "HTTP/1.", 7) != 0)
+	answer->status = status_of((struct atr_str){ buf, head_len });
+	if (!answer->status) {
+		atr_link_close(a->io, a->link);
 		return ATR_REFUSED;
-	answer->status = (buf[9] - '0') * 100 + (buf[10] - '0') * 10 + (buf[11] - '0');
-	answer->retry_after_ms = retry_after(field(head, ATR_STR("retry-after")));
-	has_length = number(field(head, ATR_STR("content-length")), &length);
-	is_chunked = atr_str_equal_nocase(field(head, ATR_STR("transfer-encoding")),
-					  ATR_STR("chunked"));
-	bool closes = atr_str_equal_nocase(field(head, ATR_STR("connection")), ATR_STR("close"));
-
+	}
+	answer->retry_after_ms =
+		retry_after(field((struct atr_str){ buf, head_len }, ATR_STR("retry-after")));
+	f = framing_of((struct atr_str){ buf, head_len }, answer->status);
 	len -= head_len;
 	memmove(buf, buf + head_len, len);
-	if (answer->status == 204) {
-		has_length = true;
-		length = 0;
-	}
-	for (;;) {
-		ssize_t whole = is_chunked ? dechunk(buf, len) : -1;
-
-		if (whole >= 0) {
-			len = (size_t)whole;
-			break;
-		}
-		if (!is_chunked && has_length && len >= length)
-			break;
+	while (!is_whole(&f, buf, &len)) {
 		if (len == ATR_ANSWER_MAX || receive(a, buf, &len, ATR_ANSWER_MAX) <= 0) {
 			/* its status is known, which is what matters */
-			closes = true;
+			f.closes = true;
 			break;
 		}
 	}
 	answer->body_len = len;
 	answer->body[len] = 0;
-	if (closes)
+	if (f.closes)
 		atr_link_close(a->io, a->link);
 	return outcome_of(answer->status);
 }
 
+/* Its length; 0 when it has no room. */
 static size_t write_head(const struct atr_exporter_options *to, const char *content_type,
 			 size_t body_len, char *out, size_t cap)
 {
+	struct atr_print t = { out, 0, cap, false };
 	bool v6 = to->host.len && memchr(to->host.at, ':', to->host.len);
-	int n = snprintf(out, cap,
-			 "POST %.*s HTTP/1.1\r\nHost: %s%.*s%s:%u\r\n"
-			 "User-Agent: OTel-OTLP-Exporter-C/" ATR_VERSION "\r\n"
-			 "Content-Type: %s\r\nContent-Length: %zu\r\n",
-			 (int)to->path.len, to->path.at, v6 ? "[" : "", (int)to->host.len,
-			 to->host.at, v6 ? "]" : "", to->unix_path.len ? 80u : to->port,
-			 content_type, body_len);
 
-	for (unsigned i = 0; i < to->nr_headers && n > 0 && (size_t)n < cap; i++)
-		n += snprintf(out + n, cap - (size_t)n, "%.*s: %.*s\r\n",
-			      (int)to->headers[i].name.len, to->headers[i].name.at,
-			      (int)to->headers[i].value.len, to->headers[i].value.at);
-	if (n < 0 || (size_t)n + 2 >= cap)
-		return 0;
-	memcpy(out + n, "\r\n", 2);
-	return (size_t)n + 2;
+	atr_print(&t, ATR_STR("POST "));
+	atr_print(&t, to->path);
+	atr_print(&t, v6 ? ATR_STR(" HTTP/1.1\r\nHost: [") : ATR_STR(" HTTP/1.1\r\nHost: "));
+	atr_print(&t, to->host);
+	atr_print(&t, v6 ? ATR_STR("]:") : ATR_STR(":"));
+	atr_print_uint(&t, to->unix_path.len ? 80 : to->port);
+	atr_print(&t, ATR_STR("\r\nUser-Agent: OTel-OTLP-Exporter-C/" ATR_VERSION
+			      "\r\nContent-Type: "));
+	atr_print(&t, atr_str(content_type));
+	atr_print(&t, ATR_STR("\r\nContent-Length: "));
+	atr_print_uint(&t, body_len);
+	for (unsigned i = 0; i < to->nr_headers; i++) {
+		atr_print(&t, ATR_STR("\r\n"));
+		atr_print(&t, to->headers[i].name);
+		atr_print(&t, ATR_STR(": "));
+		atr_print(&t, to->headers[i].value);
+	}
+	atr_print(&t, ATR_STR("\r\n\r\n"));
+	return t.is_cut ? 0 : t.len;
 }
 
 static enum atr_outcome try_once(struct attempt *a, struct atr_str head, struct atr_str body,
@@ -441,8 +530,8 @@ enum atr_outcome atr_http_post(const struct atr_io *io, const struct atr_exporte
 			       uint64_t deadline_ms, _Atomic uint64_t *stop_ms,
 			       struct atr_answer *answer)
 {
-	struct attempt a = { io, to, link, deadline_ms, stop_ms };
-	char head[8192];
+	static char head[ATR_HTTP_HEAD_MAX];
+	struct attempt a = { io, to, link, atr_now_ms(), deadline_ms, stop_ms };
 	bool was_kept = link->fd >= 0, was_dead;
 	size_t head_len = write_head(to, content_type, body.len, head, sizeof(head));
 	enum atr_outcome outcome;
@@ -455,5 +544,7 @@ enum atr_outcome atr_http_post(const struct atr_io *io, const struct atr_exporte
 	outcome = try_once(&a, (struct atr_str){ head, head_len }, body, answer, &was_dead);
 	if (outcome == ATR_UNREACHED && was_kept && was_dead)
 		outcome = try_once(&a, (struct atr_str){ head, head_len }, body, answer, &was_dead);
+	if (outcome == ATR_UNREACHED && stop_of(&a) <= atr_now_ms())
+		return ATR_OUT_OF_TIME;
 	return outcome;
 }

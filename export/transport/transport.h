@@ -9,10 +9,11 @@
 #include "export/options.h"
 
 enum atr_outcome {
-	ATR_SENT,	/* accepted, maybe in part: see the answer */
-	ATR_RETRY,	/* not now: another try may succeed */
-	ATR_REFUSED,	/* never: the same bytes will be refused again */
-	ATR_UNREACHED,	/* nobody there: another try may succeed */
+	ATR_SENT,	 /* accepted, maybe in part: see the answer */
+	ATR_RETRY,	 /* not now: another try may succeed */
+	ATR_REFUSED,	 /* never: the same bytes will be refused again */
+	ATR_UNREACHED,	 /* nobody there: another try may succeed */
+	ATR_OUT_OF_TIME, /* the process is ending, and that came first */
 };
 
 #define ATR_ANSWER_MAX 65536
@@ -34,9 +35,9 @@ struct atr_link {
 uint64_t atr_now_ms(void);
 
 /*
- * Sends one request and reads its answer, until `deadline_ms` or as long as
- * *stop_ms (when it is not 0) allows: set by another thread when the process
- * ends. A kept connection that turns out dead is opened anew once.
+ * Sends one request and reads its answer, until `deadline_ms` or until *stop_ms:
+ * set by another thread when the process ends; one that was over before the
+ * request began is none. A kept connection that turns out dead is opened anew once.
  */
 enum atr_outcome atr_http_post(const struct atr_io *io, const struct atr_exporter_options *to,
 			       struct atr_link *link, const char *content_type, struct atr_str body,

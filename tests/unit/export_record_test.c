@@ -33,7 +33,8 @@ TEST(span_keeps_room_for_what_comes_last)
 
 	memset(long_text, 'x', sizeof(long_text));
 	for (int i = 0; i < 8; i++)
-		atr_span_put_str(span, ATR_URL_FULL, (struct atr_str){ long_text, sizeof(long_text) });
+		atr_span_put_str(span, ATR_URL_FULL,
+				 (struct atr_str){ long_text, sizeof(long_text) });
 	CHECK(span->cut_strings > 0 && span->dropped_attributes > 0);
 	atr_span_late_int(span, ATR_HTTP_RESPONSE_STATUS_CODE, 500);
 	atr_span_late_str(span, ATR_ERROR_TYPE, ATR_STR("500"));
@@ -159,7 +160,9 @@ static struct atr_span *sample(void)
 	span->end_ns = 2;
 	atr_span_put_str(span, ATR_NAME, ATR_STR("GET"));
 	atr_span_put_str(span, ATR_URL_PATH, ATR_STR("/123456789"));
-	atr_span_put_str(span, ATR_URL_QUERY, ATR_STR("a\xff" "b"));
+	atr_span_put_str(span, ATR_URL_QUERY,
+			 ATR_STR("a\xff"
+				 "b"));
 	atr_span_put_int(span, ATR_SERVER_PORT, 80);
 	return span;
 }
@@ -172,7 +175,8 @@ TEST(json_follows_otlp_with_limits_and_clean_text)
 	CHECK(strstr(out.at, "\"traceId\":\"ab000000000000000000000000000000\""));
 	CHECK(strstr(out.at, "\"startTimeUnixNano\":\"1\""));
 	CHECK(strstr(out.at, "\"stringValue\":\"/1234567\""));
-	CHECK(strstr(out.at, "a\xef\xbf\xbd" "b"));
+	CHECK(strstr(out.at, "a\xef\xbf\xbd"
+			     "b"));
 	CHECK(strstr(out.at, "\"droppedAttributesCount\":1"));
 	CHECK(!strstr(out.at, "parentSpanId"));
 	atr_buf_release(&out);

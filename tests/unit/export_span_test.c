@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/test.h"
+
+#include "export/attr.h"
+#include "export/span.h"
+
+#include <string.h>
+
+static _Alignas(8) char record[ATR_SPAN_MAX];
+
+static struct atr_str repeated(char c, size_t len)
+{
+	static char text[8192];
+
+	memset(text, c, sizeof(text));
+	return (struct atr_str){ text, len };
+}
+
+static int64_t int_of(const struct atr_item *item)
+{
+	int64_t value;
+
+	memcpy(&value, atr_item_bytes(item), sizeof(value));
+	return value;
+}
+
+static void fill(struct atr_span *span)
+{
+	for (int i = 0; i < 10; i++)
+		atr_span_put_str(span, ATR_URL_FULL, repeated('u', 1024));
+}
+
+TEST(span_items_come_back_in_order_and_whole)
+{
+	struct atr_span *span = atr_span_begin(record);
+	const struct atr_item *item;
+
+	atr_span_put_str(span, ATR_NAME, ATR_STR("GET"));
+	atr_span_put_int(span, ATR_SERVER_PORT, -1);
+	atr_span_put_str(span, ATR_URL_QUERY, ATR_STR(""));
+	CHECK(atr_span_is_whole(span, span->len));
+	item = atr_span_next(span, NULL);
+	CHECK(item->id == ATR_NAME && item->len == 3 && !memcmp(atr_item_bytes(item), "GET", 3));
+	item = atr_span_next(span, item);
+	CHECK(item->id == ATR_SERVER_PORT && item->type == ATR_TYPE_INT && int_of(item) == -1);
+	item = atr_span_next(span, item);
+	CHECK(item->id == ATR_URL_QUERY && item->len == 0);
+	CHECK(!atr_span_next(span, item));
+	CHECK(atr_span_find(span, ATR_SERVER_PORT) && !atr_span_find(span, ATR_URL_FULL));
+}
+
+TEST(span_absent_text_writes_nothing)
+{
+	struct atr_span *span = atr_span_begin(record);
+
+	atr_span_put_str(span, ATR_URL_QUERY, (struct atr_str){ 0 });
+	CHECK(!atr_span_next(span, NULL));
+	CHECK(span->dropped_attributes == 0);
+}
+
+TEST(span_text_over_the_limit_is_cut_and_counted)
+{
+	struct atr_span *span = atr_span_begin(record);
+
+	atr_span_put_str(span, ATR_URL_FULL, repeated('u', ATR_SPAN_STR_MAX));
+	CHECK(span->cut_strings == 0);
+	span = atr_span_begin(record);
+	atr_span_put_str(span, ATR_URL_FULL, repeated('u', ATR_SPAN_STR_MAX + 1));
+	CHECK(span->cut_strings == 1);
+	CHECK(atr_span_find(span, ATR_URL_FULL)->len == ATR_SPAN_STR_MAX);
+}
+
+TEST(span_text_is_never_cut_within_a_character)
+{
+	char text[ATR_SPAN_STR_MAX + 2];
+	struct atr_span *span = atr_span_begin(record);
+
+	memset(text, 'a', sizeof(text));
+	memcpy(text + ATR_SPAN_STR_MAX - 2, "\xe2\x82\xac", 3);
+	atr_span_put_str(span, ATR_URL_FULL, (struct atr_str){ text, sizeof(text) });
+	CHECK(atr_span_find(span, ATR_URL_FULL)->len == ATR_SPAN_STR_MAX - 2);
+}
+
+TEST(span_full_drops_what_has_no_room_and_counts_it)
+{
+	struct atr_span *span = atr_span_begin(record);
+
+	fill(span);
+	CHECK(span->dropped_attributes > 0);
+	CHECK(span->len <= ATR_SPAN_MAX);
+	CHECK(atr_span_is_whole(span, span->len));
+}
+
+TEST(span_late_items_find_room_in_a_full_record)
+{
+	struct atr_span *span = atr_span_begin(record);
+
+	fill(span);
+	atr_span_late_int(span, ATR_HTTP_RESPONSE_STATUS_CODE, 503);
+	atr_span_late_str(span, ATR_ERROR_TYPE, ATR_STR("503"));
+	CHECK(int_of(atr_span_find(span, ATR_HTTP_RESPONSE_STATUS_CODE)) == 503);
+	CHECK(atr_span_find(span, ATR_ERROR_TYPE)->len == 3);
+	for (int i = 0; i < 100; i++)
+		atr_span_late_str(span, ATR_ERROR_TYPE, repeated('e', 100));
+	CHECK(span->len <= ATR_SPAN_MAX);
+	CHECK(atr_span_is_whole(span, span->len));
+}
+
+TEST(span_events_cannot_take_the_last_room_of_the_status)
+{
+	struct atr_span *span = atr_span_begin(record);
+
+	fill(span);
+	for (int i = 0; i < 100; i++)
+		atr_span_event(span, 1, ATR_STR("connect"));
+	CHECK(span->dropped_events > 0);
+	atr_span_late_int(span, ATR_HTTP_RESPONSE_STATUS_CODE, 200);
+	CHECK(atr_span_find(span, ATR_HTTP_RESPONSE_STATUS_CODE));
+}
+
+TEST(span_event_attributes_are_not_the_spans_own)
+{
+	struct atr_span *span = atr_span_begin(record);
+
+	atr_span_event(span, 77, ATR_STR("dns"));
+	atr_span_event_int(span, ATR_SERVER_PORT, 53);
+	CHECK(atr_span_find(span, ATR_SERVER_PORT) == NULL);
+	CHECK(atr_span_next(span, NULL)->type == ATR_TYPE_EVENT);
+	CHECK(atr_span_next(span, atr_span_next(span, NULL))->part == ATR_OF_EVENT);
+}
+
+/* Every byte of a record changed, one at a time: refused, or still safe to read to its end. */
+TEST(span_damaged_records_are_refused_or_safe_to_read)
+{
+	static _Alignas(8) char bad[ATR_SPAN_MAX];
+	struct atr_span *span = atr_span_begin(record);
+
+	atr_span_put_str(span, ATR_NAME, ATR_STR("GET"));
+	atr_span_put_int(span, ATR_SERVER_PORT, 80);
+	atr_span_event(span, 1, ATR_STR("dns"));
+	for (size_t i = 0; i < span->len; i++) {
+		const struct atr_item *item = NULL;
+		struct atr_span *copy = (void *)bad;
+
+		memcpy(bad, record, span->len);
+		bad[i] ^= (char)0xff;
+		if (!atr_span_is_whole(copy, span->len))
+			continue;
+		while ((item = atr_span_next(copy, item)))
+			CHECK(atr_item_bytes(item) + item->len <= bad + span->len);
+	}
+	CHECK(!atr_span_is_whole(span, span->len - 8));
+	CHECK(!atr_span_is_whole(span, 8));
+}
