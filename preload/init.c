@@ -277,6 +277,7 @@ out:
 __attribute__((destructor)) static void end(void)
 {
 	atr_process_ends(exit_status);
+	atr_conn_stop();
 	/* not where a filter of the program's had us stand down: it takes a system call */
 	if (*atr_process_state == ATR_PROCESS_ON)
 		atr_exporter_count_lost();

@@ -122,11 +122,18 @@ bool atr_propagators_want(const struct atr_propagators *p, struct atr_str name)
 	return find_header(p, name) != NULL;
 }
 
+/* Two formats may have the same header, and only one of them write it. */
 bool atr_propagators_is_trace(const struct atr_propagators *p, struct atr_str name)
 {
-	const struct atr_header *header = find_header(p, name);
+	for (int i = 0; i < p->nr && p->lengths & bit_of(name.len); i++) {
+		const struct atr_format_of *format = formats[p->format[i]];
 
-	return header && header->is_trace;
+		for (int k = 0; k < format->nr_headers; k++)
+			if (format->headers[k].is_trace &&
+			    atr_header_is(&format->headers[k], name, false))
+				return true;
+	}
+	return false;
 }
 
 unsigned atr_propagators_except(const struct atr_propagators *p, struct atr_str name)
@@ -311,7 +318,7 @@ bool atr_propagators_rewrite(const struct atr_propagators *p, struct atr_str nam
 		return false;
 	header = find(p, name, false, &of);
 	/* the format's own header is its first; others are only read, or go together */
-	if (header != of->headers || !of->rewrite)
+	if (!header || header != of->headers || !of->rewrite)
 		return false;
 	memcpy(out, value.at, value.len);
 	return of->rewrite(inner, context, out + (inner.at - value.at));

@@ -29,6 +29,7 @@
 #define YIELDS_WHEN_OWED 1000000 /* giving up would leave half a header on the wire */
 
 static struct atr_pool conns;
+static _Atomic bool stopped;
 struct atr_conn_calls atr_calls;
 
 bool atr_conn_setup(const struct atr_conn_calls *calls)
@@ -69,7 +70,8 @@ static void take_apart(struct atr_thread *self, struct atr_conn *conn)
 	atr_stream_drop_held(&conn->in);
 	atr_stream_drop_held(&conn->out);
 	atr_sending_release(conn);
-	atomic_store_explicit(&conn->held, 0, memory_order_release);
+	/* `held` stays: nobody who comes late may hold it before it is opened anew */
+	atomic_store_explicit(&conn->held, HELD | CLOSED, memory_order_relaxed);
 	atr_pool_give(&conns, ref);
 }
 
@@ -111,6 +113,7 @@ static void let_go(struct atr_thread *self, struct atr_conn *conn)
 {
 	uint32_t now = HELD;
 
+	self->holds = NULL;
 	if (atomic_compare_exchange_strong_explicit(&conn->held, &now, 0, memory_order_release,
 						    memory_order_relaxed))
 		return;
@@ -120,6 +123,19 @@ static void let_go(struct atr_thread *self, struct atr_conn *conn)
 	}
 	give_up(self, conn);
 	atomic_fetch_and_explicit(&conn->held, ~(HELD | GIVE_UP), memory_order_release);
+}
+
+/*
+ * The thread jumped out of our code, and held a connection: it is given up. What it
+ * was at may be half done, so blocks of it are left rather than given back twice.
+ */
+static void abandon(struct atr_thread *self)
+{
+	struct atr_conn *conn = self->holds;
+
+	conn->in.held = conn->out.held = 0;
+	give_up(self, conn);
+	let_go(self, conn);
 }
 
 /*
@@ -142,10 +158,13 @@ static struct atr_conn *enter_owed(uint64_t word, bool owed, struct atr_thread *
 		atomic_fetch_or_explicit(&conn->held, GIVE_UP, memory_order_relaxed);
 		return NULL;
 	}
+	if (__builtin_expect((*self)->holds != NULL, 0))
+		abandon(*self);
 	if (!conn_of(word) || !try_hold(conn, owed ? YIELDS_WHEN_OWED : YIELDS)) {
 		atr_leave(*self);
 		return NULL;
 	}
+	(*self)->holds = conn;
 	if (conn_of(word) == conn) {
 		/* bytes went by unseen: nothing that is known of it is to be believed now */
 		if (atomic_load_explicit(&conn->held, memory_order_relaxed) & GIVE_UP)
@@ -186,14 +205,16 @@ static struct atr_conn *open_conn(enum atr_side side, const struct sockaddr *pee
 	struct atr_conn *conn;
 	atr_ref ref;
 
+	if (atomic_load_explicit(&stopped, memory_order_relaxed))
+		return NULL;
 	ref = atr_pool_take(&conns);
 	if (!ref) {
 		atr_count(ATR_COUNT_CONNS_NO_SLOT);
 		return NULL;
 	}
 	conn = atr_pool_at(&conns, (uint32_t)ref - 1);
-	memset((char *)conn + sizeof(conn->pooled), 0,
-	       offsetof(struct atr_conn, peer) - sizeof(conn->pooled));
+	memset((char *)conn + offsetof(struct atr_conn, refs), 0,
+	       offsetof(struct atr_conn, peer) - offsetof(struct atr_conn, refs));
 	conn->side = (uint8_t)side;
 	conn->is_fresh = true;
 	atomic_store_explicit(&conn->refs, 1, memory_order_relaxed);
@@ -201,6 +222,7 @@ static struct atr_conn *open_conn(enum atr_side side, const struct sockaddr *pee
 		memcpy(&conn->peer, peer, len);
 		conn->peer_len = len;
 	}
+	atomic_store_explicit(&conn->held, 0, memory_order_release);
 	atr_count(ATR_COUNT_CONNS_TRACKED);
 	return conn;
 }
@@ -713,7 +735,7 @@ void atr_conn_carrier_read(uint64_t word, int fd)
 	atr_leave(self);
 }
 
-void atr_conn_end_all(void)
+static void end_all(bool for_good)
 {
 	struct atr_thread *self = atr_enter();
 	uint32_t fresh;
@@ -727,9 +749,22 @@ void atr_conn_end_all(void)
 		if (!(atomic_load(&conn->pooled.gen) & 1) || !try_hold(conn, YIELDS))
 			continue;
 		atr_exchanges_end(self, conn);
+		if (for_good)
+			give_up(self, conn);
 		let_go(self, conn);
 	}
 	atr_leave(self);
+}
+
+void atr_conn_end_all(void)
+{
+	end_all(false);
+}
+
+void atr_conn_stop(void)
+{
+	atomic_store(&stopped, true);
+	end_all(true);
 }
 
 /* The descriptors and where they are in their streams stay; the spans are the parent's. */

@@ -118,6 +118,11 @@ void atr_conn_carrier_read(uint64_t word, int fd);
 
 /* The process ends or is replaced: what is open is ended as it stands. */
 void atr_conn_end_all(void);
+/*
+ * The same at the very end, for good: spans of what is begun from now on would not
+ * be sent any more, so that connections are left alone.
+ */
+void atr_conn_stop(void);
 /* A forked child, alone. */
 void atr_conn_forked(void);
 

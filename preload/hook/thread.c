@@ -112,6 +112,7 @@ static void jumps(void)
 {
 	atr_lookup_left();
 	atr_comes_back();
+	atr_thread_jumps();
 }
 
 #define JUMP(name, type)                             \

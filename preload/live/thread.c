@@ -73,8 +73,14 @@ struct atr_thread *atr_enter_slow(struct atr_thread *self)
 	int saved = errno;
 	pid_t pid;
 
-	if (self->inside || atr_process_state == &off)
+	if (atr_process_state == &off)
 		return NULL;
+	if (self->inside) {
+		/* left by a jump; one within a handler that interrupted us is mistaken for it */
+		if (!self->jumped)
+			return NULL;
+		self->jumped = self->inside = false;
+	}
 	pid = pid_now();
 	if (self->after_vfork) {
 		if (pid != process_id)

@@ -14,6 +14,7 @@
 
 struct atr_thread {
 	bool inside;	  /* in our own code: hooks pass through */
+	bool jumped;	  /* has jumped while inside: out of our code, perhaps, from a handler */
 	bool is_loop;	  /* has waited on a set that holds server connections */
 	bool serves;	  /* has read a request that it is to answer itself */
 	bool after_vfork; /* called vfork: may be the child, in our memory */
@@ -28,6 +29,7 @@ struct atr_thread {
 	atr_ref work;		      /* what it is doing; may be stale */
 	atr_ref just_read;	      /* the request it read, and has touched nothing since */
 	atr_ref outer[ATR_OUTER_MAX]; /* what it did before that, and will again */
+	void *holds;		      /* the connection that it holds: conn.c */
 	uintptr_t below_at; /* a call is under way on the real function, from this frame */
 	uint32_t below;	    /* on which descriptor, and which way */
 	struct atr_ids ids;
@@ -93,6 +95,16 @@ static inline void atr_goes_below(int fd, unsigned way)
 static inline void atr_comes_back(void)
 {
 	atr_self.below_at = 0;
+}
+
+/*
+ * A longjmp is about to be made. From inside, it is one of a signal's handler: what
+ * was interrupted may never leave, and the next enter is not to take it for inside.
+ */
+static inline void atr_thread_jumps(void)
+{
+	if (__builtin_expect(atr_self.inside, 0))
+		atr_self.jumped = true;
 }
 
 /* The constructor: everything above is ready; `forked` is called in a forked child. */
