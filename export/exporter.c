@@ -10,17 +10,20 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <link.h>
 #include <linux/futex.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #define RETRY_MOST_MS 30000
+#define LOOK_MS 50	       /* how often it is looked for other threads, where that is done */
 #define STACK_LEN (256 * 1024) /* a resolver's modules run on it too */
 
 enum { NOT_STARTED, STARTING, RUNNING, NO_THREAD };
@@ -38,6 +41,7 @@ enum { BOOKS_OPEN, BOOKS_HELD, BOOKS_CLOSED };
  */
 static struct {
 	const struct atr_io *io;
+	struct atr_io sending; /* the same, but the thread looks around in its waits */
 	const struct atr_process *process;
 	struct atr_ring *ring; /* NULL: nothing is exported */
 	pid_t pid;
@@ -46,6 +50,15 @@ static struct {
 	uint32_t exit_flush_ms;
 	_Atomic int state, books;
 	_Atomic uint32_t bell, idle, waiting;
+	bool (*part)(void);
+	_Atomic bool yields;		 /* main's thread is at its end */
+	_Atomic bool is_early;		 /* the thread is one from before that */
+	_Atomic bool is_apart;		 /* and has descriptors of its own */
+	_Atomic pid_t early_tid;	 /* which is not to be the last of the process */
+	_Atomic uint32_t threads;	 /* of ours; more than one while one takes over */
+	_Atomic uint64_t alone_until_ms; /* it is the last, and has that long; 0: it is not */
+	bool has_options;		 /* read by the first thread of a process */
+	sigset_t mask;			 /* the program's, when the thread was made */
 	uint32_t batch_size;
 	_Atomic uint64_t stop_ms;   /* the latest limit of a flush; one that is over is none */
 	_Atomic uint32_t done;	    /* rung when a flush has nothing more to do */
@@ -104,9 +117,60 @@ static void measure_stack(void)
 	ex.stack_len = (len + (size_t)page - 1) & ~((size_t)page - 1);
 }
 
+static bool stopping(void)
+{
+	return atomic_load(&ex.stop_ms) > atr_now_ms();
+}
+
+/* The thread, or the end of a process, has what is in the ring sent until then. */
+static void stop_at(uint64_t until_ms)
+{
+	uint64_t stop = atomic_load(&ex.stop_ms);
+
+	while (stop < until_ms && !atomic_compare_exchange_weak(&ex.stop_ms, &stop, until_ms))
+		;
+}
+
+/* Main's stays to the end. A folder's links are two, and one for each folder in it. */
+bool atr_exporter_is_alone(void)
+{
+	struct stat st;
+
+	return syscall(SYS_newfstatat, AT_FDCWD, "/proc/self/task", &st, 0) ||
+	       st.st_nlink <= 2 + 1 + atomic_load(&ex.threads);
+}
+
+/*
+ * The last thread of a program ends the process as it ends, but not where we are
+ * there still. Then we are the last, and end once all is sent. Too early costs a
+ * start of another thread, and nothing else: libc's own count is what decides.
+ */
+static void look_around(void)
+{
+	if (!atomic_load(&ex.yields) || atomic_load(&ex.alone_until_ms) || !atr_exporter_is_alone())
+		return;
+	atomic_store(&ex.alone_until_ms, atr_now_ms() + ex.exit_flush_ms);
+	stop_at(atomic_load(&ex.alone_until_ms));
+}
+
+static int poll_and_look(struct pollfd *fds, nfds_t nr, int timeout_ms)
+{
+	look_around();
+	return ex.io->poll(fds, nr, timeout_ms);
+}
+
+/* Until the bell rings or the time is over; less where there is something to look for. */
+static void nap(uint32_t bell, uint64_t ms)
+{
+	wait_ms(&ex.bell, bell, atomic_load(&ex.yields) && ms > LOOK_MS ? LOOK_MS : ms);
+	look_around();
+}
+
 bool atr_exporter_setup(const struct atr_io *io, const struct atr_process *process)
 {
 	ex.io = io;
+	ex.sending = *io;
+	ex.sending.poll = poll_and_look;
 	ex.process = process;
 	ex.pid = getpid();
 	ex.exit_flush_ms = atr_env_ms("AUTOTRACE_EXIT_FLUSH_MS", 500);
@@ -124,11 +188,6 @@ uint32_t atr_exporter_exit_flush_ms(void)
 	return ex.exit_flush_ms;
 }
 
-static bool stopping(void)
-{
-	return atomic_load(&ex.stop_ms) > atr_now_ms();
-}
-
 /* Whether a flush was under way at any time since then. */
 static bool stopping_since(uint64_t began_ms)
 {
@@ -141,7 +200,7 @@ static void wait_for_retry(uint64_t began_ms, uint64_t until_ms)
 	uint32_t bell = atomic_load(&ex.bell);
 
 	while (!stopping_since(began_ms) && (now = atr_now_ms()) < until_ms) {
-		wait_ms(&ex.bell, bell, until_ms - now);
+		nap(bell, until_ms - now);
 		bell = atomic_load(&ex.bell);
 	}
 }
@@ -161,8 +220,8 @@ static enum atr_outcome post(const struct atr_exporter_options *to, struct atr_l
 
 		if (to->timeout_ms && now + to->timeout_ms < deadline)
 			deadline = now + to->timeout_ms;
-		outcome = atr_http_post(ex.io, to, link, encoder->content_type, body, deadline,
-					&ex.stop_ms, &ex.answer);
+		outcome = atr_http_post(&ex.sending, to, link, encoder->content_type, body,
+					deadline, &ex.stop_ms, &ex.answer);
 		now = atr_now_ms();
 		if (outcome == ATR_SENT || outcome == ATR_REFUSED || outcome == ATR_OUT_OF_TIME ||
 		    stopping_since(began_ms))
@@ -317,7 +376,7 @@ static void rest(void)
 		give_books();
 	}
 	atomic_store(&ex.idle, 1);
-	if (!atr_ring_count(ex.ring))
+	if (!atr_ring_count(ex.ring) && !atomic_load(&ex.yields))
 		futex_wait(&ex.bell, bell, NULL);
 	atomic_store(&ex.idle, 0);
 }
@@ -339,63 +398,179 @@ static bool batch_is_due(uint64_t *due_ms)
 		return true;
 	atomic_store(&ex.waiting, 1);
 	if (atr_ring_count(ex.ring) < ex.batch_size && !stopping())
-		wait_ms(&ex.bell, bell, *due_ms - now);
+		nap(bell, *due_ms - now);
 	atomic_store(&ex.waiting, 0);
 	return false;
 }
 
-static void *run(void *unused)
+static bool is_out_of_time(void)
 {
+	uint64_t until = atomic_load(&ex.alone_until_ms);
+
+	return until && atr_now_ms() >= until;
+}
+
+/*
+ * Told to yield, and nothing left to send. Whoever offers a span from here on
+ * finds that there is no thread, and makes one; for a span that came before
+ * that, and was not seen, this one stays. One from before leaves all to the one
+ * that takes over.
+ */
+static bool is_to_end(void)
+{
+	bool leaves_all = atomic_load(&ex.is_early);
+	int none = NOT_STARTED;
+
+	if (!atomic_load(&ex.yields))
+		return false;
+	if (!leaves_all && is_out_of_time()) {
+		leaves_all = true;
+		atomic_store(&ex.in_vain, true);
+	}
+	if (!leaves_all && atr_ring_count(ex.ring))
+		return false;
+	for (int i = 0; i < ATR_EXPORTERS_MAX; i++)
+		atr_link_close(ex.io, &ex.link[i]);
+	atomic_store(&ex.alone_until_ms, 0);
+	atomic_store(&ex.state, NOT_STARTED);
+	return leaves_all || !atr_ring_count(ex.ring) ||
+	       !atomic_compare_exchange_strong(&ex.state, &none, RUNNING);
+}
+
+static void export_all(void)
+{
+	bool is_early = atomic_load(&ex.is_early);
 	uint64_t due_ms;
 
-	(void)unused;
+	if (is_early)
+		atomic_store(&ex.early_tid, (pid_t)syscall(SYS_gettid));
+	atomic_store(&ex.is_apart, is_early && ex.part && ex.part());
+	atomic_store(&ex.state, RUNNING);
 	prctl(PR_SET_NAME, "autotrace", 0, 0, 0);
-	atr_options_read(&ex.options);
-	ex.nr_resource = atr_resource_read(ex.process, ex.io, ex.resource);
+	if (!ex.has_options) {
+		atr_options_read(&ex.options);
+		ex.nr_resource = atr_resource_read(ex.process, ex.io, ex.resource);
+		ex.has_options = true;
+	}
 	due_ms = atr_now_ms() + ex.options.schedule_delay_ms;
-	while (atomic_load(&ex.books) != BOOKS_CLOSED) {
+	while (atomic_load(&ex.books) != BOOKS_CLOSED && !is_to_end()) {
 		if (!batch_is_due(&due_ms))
 			continue;
 		export_batch();
 		due_ms = atr_now_ms() + ex.options.schedule_delay_ms;
 	}
-	for (;;) /* the process is ending */
+	while (atomic_load(&ex.books) == BOOKS_CLOSED) /* the process is ending */
 		pause();
+}
+
+static void sleep_ms(long ms)
+{
+	struct timespec t = { 0, ms * 1000000 };
+
+	syscall(SYS_nanosleep, &t, NULL);
+}
+
+/*
+ * The last thread of a process runs what the program has to be run at exit. That
+ * is not for one with a small stack, or with other descriptors.
+ */
+static void outlive_the_early_one(void)
+{
+	pid_t tid = atomic_load(&ex.early_tid);
+
+	while (tid && tid != (pid_t)syscall(SYS_gettid) && syscall(SYS_tgkill, ex.pid, tid, 0) == 0)
+		sleep_ms(1);
+}
+
+static void *end(const sigset_t *mask)
+{
+	outlive_the_early_one();
+	sigprocmask(SIG_SETMASK, mask, NULL);
+	atomic_fetch_sub(&ex.threads, 1);
 	return NULL;
 }
 
-/* Fails with the small stack where the program gave it another shape: then with the usual one. */
-static int create_thread(void)
+static void *run(void *unused)
+{
+	sigset_t mask = ex.mask;
+
+	(void)unused;
+	export_all();
+	return end(&mask);
+}
+
+/* Made by the thread of main's that ends, and has its descriptors. */
+static void *take_over(void *unused)
+{
+	sigset_t mask = ex.mask;
+	int none = NOT_STARTED;
+
+	(void)unused;
+	while (atomic_load(&ex.state) == STARTING)
+		sleep_ms(1);
+	outlive_the_early_one();
+	if (atr_ring_count(ex.ring) && atomic_compare_exchange_strong(&ex.state, &none, STARTING)) {
+		atomic_store(&ex.is_early, false);
+		export_all();
+	}
+	return end(&mask);
+}
+
+static int create_detached(void *(*thread)(void *), size_t stack_len)
 {
 	pthread_attr_t attributes;
-	pthread_t thread;
+	pthread_t made;
+	int error = pthread_attr_init(&attributes);
+
+	if (error)
+		return error;
+	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	if (stack_len)
+		error = ex.set_stack_len(&attributes, stack_len);
+	if (!error)
+		error = ex.io->thread_create(&made, &attributes, thread, NULL);
+	pthread_attr_destroy(&attributes);
+	return error;
+}
+
+/*
+ * With every signal blocked. Fails with the small stack where the program gave it
+ * another shape: then with the usual one.
+ */
+static int create_thread(void *(*thread)(void *), bool has_small_stack)
+{
+	sigset_t all, mask;
 	int error = EINVAL;
 
-	if (ex.set_stack_len && pthread_attr_init(&attributes) == 0) {
-		if (ex.set_stack_len(&attributes, ex.stack_len) == 0)
-			error = ex.io->thread_create(&thread, &attributes, run, NULL);
-		pthread_attr_destroy(&attributes);
-	}
-	return error ? ex.io->thread_create(&thread, NULL, run, NULL) : 0;
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &mask);
+	ex.mask = mask;
+	atomic_fetch_add(&ex.threads, 1);
+	if (has_small_stack && ex.set_stack_len)
+		error = create_detached(thread, ex.stack_len);
+	if (error)
+		error = create_detached(thread, 0);
+	if (error)
+		atomic_fetch_sub(&ex.threads, 1);
+	sigprocmask(SIG_SETMASK, &mask, NULL);
+	return error;
 }
 
 /* One thread makes it; the others' spans wait in the ring. */
 static void start(void)
 {
-	int before = NOT_STARTED;
-	sigset_t all, mask;
+	int before = NOT_STARTED, error;
 
 	if (!atomic_compare_exchange_strong(&ex.state, &before, STARTING))
 		return;
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, &mask);
-	before = create_thread();
-	sigprocmask(SIG_SETMASK, &mask, NULL);
-	atomic_store(&ex.state, before == 0 ? RUNNING : NO_THREAD);
-	if (before != 0) {
-		atr_log("no thread could be started (error %d): spans are lost", before);
-		ring_bell(&ex.done);
-	}
+	/* after `state`, as atr_exporter_yield has it the other way round */
+	atomic_store(&ex.is_early, !atomic_load(&ex.yields));
+	error = create_thread(run, atomic_load(&ex.is_early));
+	if (!error)
+		return; /* from here on the state is the thread's to tell */
+	atomic_store(&ex.state, NO_THREAD);
+	atr_log("no thread could be started (error %d): spans are lost", error);
+	ring_bell(&ex.done);
 }
 
 void atr_exporter_offer(const struct atr_span *span)
@@ -413,9 +588,10 @@ void atr_exporter_offer(const struct atr_span *span)
 		return; /* the ring counts it */
 	memcpy(slot, span, span->len);
 	atr_ring_publish(to, slot);
+	/* the thread looks at the ring once more after it has stored `idle` or `state` */
+	atomic_thread_fence(memory_order_seq_cst);
 	if (atomic_load_explicit(&ex.state, memory_order_relaxed) == NOT_STARTED)
 		start();
-	atomic_thread_fence(memory_order_seq_cst);
 	if (atomic_load_explicit(&ex.idle, memory_order_relaxed)) {
 		if (atomic_exchange(&ex.idle, 0))
 			ring_bell(&ex.bell);
@@ -434,14 +610,15 @@ static bool is_settled(void)
 
 void atr_exporter_flush(uint32_t timeout_ms)
 {
-	uint64_t until = atr_now_ms() + timeout_ms, stop = atomic_load(&ex.stop_ms), now;
+	uint64_t until = atr_now_ms() + timeout_ms, now;
 
 	if (!ex.ring || is_settled() || !timeout_ms || atomic_load(&ex.in_vain) ||
 	    atomic_load(&ex.state) == NO_THREAD)
 		return;
 	/* of flushes side by side the longest holds for the thread; each waits for its own */
-	while (stop < until && !atomic_compare_exchange_weak(&ex.stop_ms, &stop, until))
-		;
+	stop_at(until);
+	if (atomic_load(&ex.state) == NOT_STARTED)
+		start(); /* one has ended, and left some */
 	ring_bell(&ex.bell);
 	for (;;) {
 		uint32_t done = atomic_load(&ex.done);
@@ -455,6 +632,18 @@ void atr_exporter_flush(uint32_t timeout_ms)
 		atomic_store(&ex.in_vain, true);
 	else /* the process may go on, and then without hurry */
 		atomic_compare_exchange_strong(&ex.stop_ms, &until, 0);
+}
+
+void atr_exporter_yield(void)
+{
+	int state;
+
+	if (!ex.ring || atomic_exchange(&ex.yields, true))
+		return;
+	state = atomic_load(&ex.state);
+	if (state == STARTING || state == RUNNING)
+		create_thread(take_over, false);
+	ring_bell(&ex.bell);
 }
 
 /* The counters that are the ring's own. */
@@ -526,11 +715,24 @@ void atr_exporter_forked(void)
 	atomic_store(&ex.stop_ms, 0);
 	atomic_store(&ex.in_vain, false);
 	atomic_store(&ex.discarded, 0);
+	atomic_store(&ex.yields, false);
+	atomic_store(&ex.is_apart, false);
+	atomic_store(&ex.early_tid, 0);
+	atomic_store(&ex.threads, 0);
+	atomic_store(&ex.alone_until_ms, 0);
+	ex.has_options = false;
 	errno = saved;
+}
+
+void atr_exporter_parts_by(bool (*part)(void))
+{
+	ex.part = part;
 }
 
 bool atr_exporter_owns(int fd)
 {
+	if (atomic_load_explicit(&ex.is_apart, memory_order_relaxed))
+		return false;
 	for (int i = 0; i < ATR_EXPORTERS_MAX; i++)
 		if (ex.link[i].fd == fd && fd >= 0)
 			return true;

@@ -43,6 +43,16 @@ void atr_exporter_offer(const struct atr_span *span);
 void atr_exporter_flush(uint32_t timeout_ms);
 
 /*
+ * Main's thread is at its end, and the process goes on until that of the last of
+ * the others: from now on our thread lives no longer than it has something to
+ * send, and a little after it has become the last one sends it within the limit
+ * for an exit, and ends. Another span starts it again. Any thread.
+ */
+void atr_exporter_yield(void);
+/* Whether there is no thread but main's and ours; true also where there is no telling (no /proc). */
+bool atr_exporter_is_alone(void);
+
+/*
  * At the very end, once: counts what is still in the ring as lost. Nothing is sent
  * or counted after it, so that the sum in diag.def is exact and stays so.
  */
@@ -68,5 +78,11 @@ void atr_exporter_forked(void);
  */
 bool atr_exporter_owns(int fd);
 void atr_exporter_lost(int fd);
+
+/*
+ * The constructor: what the thread calls first, to have descriptors of its own,
+ * none of which _owns then tells; false: it has not.
+ */
+void atr_exporter_parts_by(bool (*part)(void));
 
 #endif

@@ -5,6 +5,7 @@
 #include "export/diag.h"
 #include "export/env.h"
 #include "export/exporter.h"
+#include "preload/apart.h"
 #include "preload/conn/conn.h"
 #include "preload/conn/probes.h"
 #include "preload/conn/semconv.h"
@@ -81,21 +82,35 @@ static int io_getaddrinfo(const char *name, const char *service, const struct ad
 {
 	return REAL(getaddrinfo)(name, service, hints, found);
 }
-/* A thread of ours is inside for good: nothing that it does is told. */
-static void *(*thread_start)(void *);
-
-static void *begin_inside(void *arg)
+/* Where the exporter's descriptors are the program's (apart.h), socket.c keeps them apart. */
+static bool part_descriptors(void)
 {
+	struct atr_str to = atr_env_get("OTEL_TRACES_EXPORTER");
+	bool prints = atr_str_equal(atr_env_get("AUTOTRACE_LOG"), ATR_STR("stderr")) ||
+		      (to.len &&
+		       (memmem(to.at, to.len, "console", 7) || memmem(to.at, to.len, "stdout", 6)));
+
+	return atr_apart(prints);
+}
+
+/* A thread of ours is inside for good: nothing that it does is told. */
+static void *begin_inside(void *start)
+{
+	void *result;
+
 	atr_self.inside = true;
-	return thread_start(arg);
+	result = ((void *(*)(void *))start)(NULL);
+	/* as the last thread it runs what the program has to be run at exit */
+	atr_self.inside = false;
+	return result;
 }
 
 static int io_thread_create(pthread_t *thread, const pthread_attr_t *attributes,
-			    void *(*start)(void *), void *arg)
+			    void *(*start)(void *), void *unused)
 {
-	thread_start = start;
+	(void)unused;
 	atr_signals_guard();
-	return REAL(pthread_create)(thread, attributes, begin_inside, arg);
+	return REAL(pthread_create)(thread, attributes, begin_inside, (void *)start);
 }
 
 static const struct atr_io io = {
@@ -230,6 +245,7 @@ static void forked(struct atr_thread *self)
 	atr_live_forked();
 	atr_count_reset();
 	atr_exporter_forked();
+	atr_process_begins();
 	process_span = 0;
 }
 
@@ -262,6 +278,8 @@ __attribute__((constructor)) static void begin(void)
 	if (!atr_live_setup() || !atr_conn_setup(&calls) || !atr_exporter_setup(&io, &process))
 		goto out;
 	atr_readable_setup(environ ? environ[0] : NULL);
+	atr_exporter_parts_by(part_descriptors);
+	atr_process_begins();
 	atr_thread_setup(forked);
 	if (atr_probes & ATR_PROBE_PROCESS) {
 		if (on_exit)

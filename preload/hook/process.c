@@ -25,8 +25,10 @@ HOOK pid_t fork(void)
 {
 	pid_t pid = REAL(fork)();
 
-	if (pid == 0)
+	if (pid == 0) {
 		atr_thread_forked();
+		atr_process_begins();
+	}
 	return pid;
 }
 
@@ -62,6 +64,50 @@ __asm__(".text\n"
 	"	br x0\n"
 	".size vfork, . - vfork\n");
 #endif
+
+struct cloned {
+	int (*run)(void *);
+	void *arg;
+};
+
+/*
+ * It ends by a call of libc's that ends this thread alone. Where ours is the only
+ * other, the process would go on, and end with its status.
+ */
+static int run_cloned(void *arg)
+{
+	struct cloned *child = arg;
+	int status;
+
+	atr_thread_forked();
+	atr_process_begins();
+	status = child->run(child->arg);
+	atr_process_ends(status);
+	if (atr_exporter_is_alone())
+		REAL(_exit)(status);
+	atr_exporter_yield();
+	return status;
+}
+
+/* A process of its own is a fork; one in our memory is a vfork where we wait for it, else a thread. */
+HOOK int clone(int (*run)(void *), void *stack, int flags, void *arg, ...)
+{
+	struct cloned child = { run, arg };
+	va_list args;
+	pid_t *parent_tid, *child_tid;
+	void *tls;
+
+	va_start(args, arg);
+	parent_tid = va_arg(args, pid_t *);
+	tls = va_arg(args, void *);
+	child_tid = va_arg(args, pid_t *);
+	va_end(args);
+	if (!(flags & CLONE_VM) && run && !atr_in_shared_child())
+		return REAL(clone)(run_cloned, stack, flags, &child, parent_tid, tls, child_tid);
+	if ((flags & CLONE_VM) && (flags & CLONE_VFORK) && !(flags & CLONE_SETTLS))
+		atr_thread_vforks();
+	return REAL(clone)(run, stack, flags, arg, parent_tid, tls, child_tid);
+}
 
 /* An environment with the context in it: strings first, then the array that is passed on. */
 #define CHILD_TEXT 1024
@@ -352,6 +398,39 @@ HOOK FILE *popen(const char *command, const char *mode)
 	if (environ == child.env)
 		environ = own;
 	return result;
+}
+
+static pthread_t main_thread;
+
+void atr_process_begins(void)
+{
+	main_thread = pthread_self();
+}
+
+void atr_thread_ends(pthread_t thread)
+{
+	if (pthread_equal(thread, main_thread) && !atr_in_shared_child())
+		atr_exporter_yield();
+}
+
+HOOK _Noreturn void pthread_exit(void *value)
+{
+	atr_thread_ends(pthread_self());
+	REAL(pthread_exit)(value);
+	__builtin_unreachable();
+}
+
+HOOK _Noreturn void thrd_exit(int value)
+{
+	atr_thread_ends(pthread_self());
+	REAL(thrd_exit)(value);
+	__builtin_unreachable();
+}
+
+HOOK int pthread_cancel(pthread_t thread)
+{
+	atr_thread_ends(thread);
+	return REAL(pthread_cancel)(thread);
 }
 
 void atr_process_ends(int status)

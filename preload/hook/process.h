@@ -2,7 +2,17 @@
 #ifndef ATR_PRELOAD_HOOK_PROCESS_H
 #define ATR_PRELOAD_HOOK_PROCESS_H
 
+#include <pthread.h>
 #include <stdbool.h>
+
+/* The first thread of a process: it is main's. */
+void atr_process_begins(void);
+
+/*
+ * A thread is about to end. Where it is main's, the process goes on until the
+ * last of the others ends, and ours is not to keep it.
+ */
+void atr_thread_ends(pthread_t thread);
 
 /* Any thread: the process ends; open spans end as they stand, and all is sent within the limit. */
 void atr_process_ends(int status);

@@ -30,6 +30,10 @@
 #define ARCHITECTURE 0
 #endif
 
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+
 struct call {
 	uint32_t number;
 	uint64_t first; /* argument */
@@ -67,6 +71,12 @@ static const struct call calls[] = {
 	{ SYS_ppoll, 0, false },
 	{ SYS_fcntl, 0, false },
 	{ SYS_close, 0, false },
+	{ SYS_close_range, 0, false },
+	{ SYS_unshare, CLONE_FILES, false },
+	{ SYS_getdents64, 0, false },
+	{ SYS_newfstatat, 0, false },
+	{ SYS_nanosleep, 0, false },
+	{ SYS_exit, 0, false },
 	{ SYS_openat, 0, false },
 	{ SYS_read, 0, false },
 	{ SYS_write, 0, false },

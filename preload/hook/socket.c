@@ -4,6 +4,7 @@
 #include "export/exporter.h"
 #include "preload/conn/conn.h"
 #include "preload/hook/dns.h"
+#include "preload/hook/process.h"
 #include "preload/hook/seccomp.h"
 #include "preload/live/readable.h"
 #include "preload/live/work.h"
@@ -176,6 +177,10 @@ HOOK long syscall(long number, ...)
 	else if (number == SYS_seccomp &&
 		 (a[0] == SECCOMP_SET_MODE_STRICT || a[0] == SECCOMP_SET_MODE_FILTER))
 		atr_before_seccomp(a[0] == SECCOMP_SET_MODE_STRICT, (const void *)a[2]);
+	else if (number == SYS_exit_group)
+		atr_process_ends((int)a[0]);
+	else if (number == SYS_exit)
+		atr_thread_ends(pthread_self());
 	else if (number == SYS_prctl && a[0] == PR_SET_SECCOMP)
 		atr_before_seccomp(a[1] == SECCOMP_MODE_STRICT, (const void *)a[2]);
 	return REAL(syscall)(number, a[0], a[1], a[2], a[3], a[4], a[5]);

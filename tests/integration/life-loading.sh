@@ -36,6 +36,6 @@ sends "a static program: nothing of ours is in it" "$program" "$port" "$dir/used
 program loading_preload -shared -fPIC
 beside=$program
 program loading_calls -ldl
-export ATR_PORT=$port ATR_COLOURS=1
+export ATR_PORT=$port ATR_COLOURS=1 ATR_LATE=1
 also=$beside
 sends "beside a library that does the like, below ours" "$program" "$port" numbers < <(times 4 "$(got)")

@@ -33,7 +33,9 @@ sends "a jump out of a name lookup" "$program" "$port" lookup \
 	< <(times 3 "CLIENT GET [unknown_service:signals_jump] UNSET http.response.status_code=200 url.full=http://h/ok?after")
 also=
 does_the_same "jumps out of any call, thousands a second" "$program" "$port" calls
+check "what comes after the jumps is traced" test "$(tree | grep -c '200.*after')" = 3
 does_the_same "the same on a signal's own stack" "$program" "$port" alt
+check "what comes after the jumps is traced" test "$(tree | grep -c '200.*after')" = 3
 
 program signals_handler
 does_the_same "requests by a handler, amid requests" "$program" "$port"
