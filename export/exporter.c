@@ -50,6 +50,7 @@ static struct {
 	uint32_t exit_flush_ms;
 	_Atomic int state, books;
 	_Atomic uint32_t bell, idle, waiting;
+	uint64_t stuck_at, stuck_since_ms; /* the ring's next, claimed and not published */
 	bool (*part)(void);
 	_Atomic bool yields;		 /* main's thread is at its end */
 	_Atomic bool is_early;		 /* the thread is one from before that */
@@ -331,6 +332,31 @@ static void settle(struct fate fate, size_t n, uint64_t strings_cut)
 	give_books();
 }
 
+/* A writer takes microseconds; one that was jumped out of never comes. */
+#define WRITER_MS 1000
+#define WRITER_AT_END_MS 20
+
+static void wait_for_writer(void)
+{
+	static const struct timespec moment = { 0, 1000000 };
+	uint64_t at = atr_ring_next(ex.ring), now = atr_now_ms();
+
+	if (!atr_ring_count(ex.ring))
+		return;
+	if (!ex.stuck_since_ms || ex.stuck_at != at) {
+		ex.stuck_at = at;
+		ex.stuck_since_ms = now;
+	} else if (now - ex.stuck_since_ms >= (stopping() ? WRITER_AT_END_MS : WRITER_MS) &&
+		   take_books()) {
+		if (atr_ring_bury(ex.ring))
+			atr_count(ATR_COUNT_LOST_ABANDONED);
+		ex.stuck_since_ms = 0;
+		give_books();
+		return;
+	}
+	nanosleep(&moment, NULL);
+}
+
 static void export_batch(void)
 {
 	/* of several exporters the first one's account is the one that is kept */
@@ -346,8 +372,10 @@ static void export_batch(void)
 		ex.spans[n++] = span;
 		strings_cut += span->cut_strings;
 	}
-	if (!n)
+	if (!n) {
+		wait_for_writer();
 		return;
+	}
 	for (unsigned i = 0; i < ex.options.nr_exporters; i++) {
 		other = export_to(i, n);
 		if (i)

@@ -35,6 +35,9 @@ struct atr_ring {
 /* In write_at, of a ring that is closed: further on than any turn, so that every claim finds it full. */
 #define CLOSED (1ull << 63)
 
+/* In a turn: its writer never came to publish. The slot is not used again: it may still come. */
+#define DEAD (1ull << 62)
+
 /* Giving pages back is a system call: not for a few. */
 #define TRIM_LEN (256u * 1024)
 #define TRIM_SLOTS 64u
@@ -92,25 +95,48 @@ static void set_turn(struct atr_ring *ring, uint64_t n, uint64_t turn)
 	atomic_store_explicit(&ring->turns[index], turn - index, memory_order_release);
 }
 
+static uint64_t written(const struct atr_ring *ring)
+{
+	return atomic_load_explicit(&ring->write_at, memory_order_relaxed) & ~CLOSED;
+}
+
 static void *slot_at(const struct atr_ring *ring, uint64_t n)
 {
 	return ring->bytes + (size_t)index_of(ring, n) * ring->slot_len;
 }
 
+static bool is_dead(uint64_t turn)
+{
+	return turn & DEAD;
+}
+
+/* Goes over a slot that is not used any more; n is then where the next claim is to be tried. */
+static void pass_dead(struct atr_ring *ring, uint64_t *n)
+{
+	if (!atomic_compare_exchange_strong_explicit(&ring->write_at, n, *n + 1,
+						     memory_order_relaxed, memory_order_relaxed))
+		return;
+	atomic_fetch_add_explicit(&ring->skipped, 1, memory_order_relaxed);
+	++*n;
+}
+
 void *atr_ring_claim(struct atr_ring *ring)
 {
 	uint64_t n = atomic_load_explicit(&ring->write_at, memory_order_relaxed);
+	uint32_t passed = 0;
 
 	for (;;) {
 		uint64_t turn = turn_of(ring, n);
 
-		if (turn == n) {
+		if (__builtin_expect(is_dead(turn), 0) && !(n & CLOSED) && passed++ < ring->slots) {
+			pass_dead(ring, &n);
+		} else if (turn == n) {
 			/* on failure n becomes the position another writer left us */
 			if (atomic_compare_exchange_weak_explicit(&ring->write_at, &n, n + 1,
 								  memory_order_relaxed,
 								  memory_order_relaxed))
 				return slot_at(ring, n);
-		} else if (turn < n) {
+		} else if (turn < n || is_dead(turn)) {
 			/* a whole lap behind: the reader has not freed it yet */
 			atomic_fetch_add_explicit(&ring->lost, 1, memory_order_relaxed);
 			return NULL;
@@ -126,31 +152,52 @@ void atr_ring_publish(struct atr_ring *ring, void *slot)
 	size_t index = ring->slot_shift ? at >> ring->slot_shift : at / ring->slot_len;
 	uint64_t turn = atomic_load_explicit(&ring->turns[index], memory_order_relaxed);
 
-	/* the slot's writer is the only one who can change its turn now: no locked add */
-	atomic_store_explicit(&ring->turns[index], turn + 1, memory_order_release);
+	/* the reader may have given it up: what it holds is then lost, and was counted */
+	if (!is_dead(turn))
+		atomic_compare_exchange_strong_explicit(&ring->turns[index], &turn, turn + 1,
+							memory_order_release, memory_order_relaxed);
 }
 
 const void *atr_ring_peek(struct atr_ring *ring)
 {
 	uint64_t n = ring->peek_at;
+	bool is_next = n == atomic_load_explicit(&ring->read_at, memory_order_relaxed);
 
+	while (n < written(ring) && is_dead(turn_of(ring, n)))
+		n++;
+	ring->peek_at = n;
+	if (is_next)
+		atomic_store_explicit(&ring->read_at, n, memory_order_relaxed);
 	if (turn_of(ring, n) != n + 1)
 		return NULL;
 	ring->peek_at++;
 	return slot_at(ring, n);
 }
 
-void atr_ring_release(struct atr_ring *ring)
+bool atr_ring_bury(struct atr_ring *ring)
 {
-	uint64_t n = atomic_load_explicit(&ring->read_at, memory_order_relaxed);
+	uint64_t n = ring->peek_at;
+	uint32_t index = index_of(ring, n);
+	uint64_t claimed = n - index;
 
-	atomic_store_explicit(&ring->read_at, n + 1, memory_order_relaxed);
-	set_turn(ring, n, n + ring->slots);
+	return n < written(ring) &&
+	       atomic_compare_exchange_strong_explicit(&ring->turns[index], &claimed, DEAD,
+						       memory_order_relaxed, memory_order_relaxed);
 }
 
-static uint64_t written(const struct atr_ring *ring)
+uint64_t atr_ring_next(const struct atr_ring *ring)
 {
-	return atomic_load_explicit(&ring->write_at, memory_order_relaxed) & ~CLOSED;
+	return ring->peek_at;
+}
+
+void atr_ring_release(struct atr_ring *ring)
+{
+	uint64_t n = atomic_load_explicit(&ring->read_at, memory_order_relaxed), next = n + 1;
+
+	while (next < ring->peek_at && is_dead(turn_of(ring, next)))
+		next++;
+	atomic_store_explicit(&ring->read_at, next, memory_order_relaxed);
+	set_turn(ring, n, n + ring->slots);
 }
 
 uint32_t atr_ring_count(const struct atr_ring *ring)
@@ -203,7 +250,8 @@ static bool trim_some(struct atr_ring *ring)
 	if (end > begin)
 		madvise(begin, (size_t)(end - begin), MADV_DONTNEED);
 	for (uint64_t i = from; i < to; i++)
-		set_turn(ring, i, i + ring->slots);
+		if (!is_dead(turn_of(ring, i)))
+			set_turn(ring, i, i + ring->slots);
 	ring->peek_at = to;
 	atomic_fetch_add_explicit(&ring->skipped, to - from, memory_order_relaxed);
 	atomic_store_explicit(&ring->read_at, to, memory_order_relaxed);

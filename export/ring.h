@@ -16,6 +16,7 @@
  * The turns that say whose a slot is lie apart from the slots, so that the
  * pages of slots that are free can be given back to the kernel.
  */
+#include <stdbool.h>
 #include <stdint.h>
 
 struct atr_ring;
@@ -30,8 +31,8 @@ void atr_ring_destroy(struct atr_ring *ring);
 
 /*
  * Any thread. Returns `slot_len` bytes to fill, aligned to 8, or NULL when the
- * ring is full. Every claim must reach publish: the reader stops short of a
- * slot that is claimed and not yet published.
+ * ring is full. Every claim should reach publish: the reader stops short of a
+ * slot that is claimed and not yet published, until it gives it up.
  */
 void *atr_ring_claim(struct atr_ring *ring);
 void atr_ring_publish(struct atr_ring *ring, void *slot);
@@ -40,6 +41,15 @@ void atr_ring_publish(struct atr_ring *ring, void *slot);
 const void *atr_ring_peek(struct atr_ring *ring);
 /* The reader alone. Frees the oldest slot. */
 void atr_ring_release(struct atr_ring *ring);
+
+/*
+ * The reader alone, when peek found nothing though something was claimed: gives the
+ * oldest slot up whose writer does not come to publish (a signal handler jumped out
+ * of it). What comes of it is lost, and the slot is not used again. False: it was
+ * published meanwhile. _next: which position peek is waiting for.
+ */
+bool atr_ring_bury(struct atr_ring *ring);
+uint64_t atr_ring_next(const struct atr_ring *ring);
 
 /* Any thread; about right while others write. */
 uint32_t atr_ring_count(const struct atr_ring *ring);

@@ -252,3 +252,71 @@ TEST(ring_with_four_writers_loses_and_mixes_nothing_that_it_took)
 	CHECK(atr_ring_lost(ring) == (uint64_t)WRITERS * EACH - written);
 	atr_ring_destroy(ring);
 }
+
+TEST(ring_gives_up_a_slot_whose_writer_never_comes_and_goes_on_over_many_laps)
+{
+	struct atr_ring *ring = atr_ring_create(4, 8);
+	uint64_t *left;
+
+	put(ring, 1);
+	left = atr_ring_claim(ring);
+	put(ring, 2);
+	CHECK(take(ring) == 1);
+	CHECK(!atr_ring_peek(ring));
+	CHECK(atr_ring_next(ring) == 1);
+	CHECK(atr_ring_bury(ring));
+	CHECK(!atr_ring_bury(ring));
+	CHECK(take(ring) == 2);
+	CHECK(atr_ring_count(ring) == 0);
+	for (uint64_t i = 0; i < 100; i += 3) {
+		for (uint64_t k = 0; k < 3; k++)
+			put(ring, i + k);
+		CHECK(!atr_ring_claim(ring));
+		*left = 77; /* it comes after all: nobody's */
+		atr_ring_publish(ring, left);
+		for (uint64_t k = 0; k < 3; k++)
+			CHECK(take(ring) == i + k);
+		CHECK(!atr_ring_peek(ring));
+		CHECK(atr_ring_count(ring) == 0);
+	}
+	CHECK(atr_ring_claimed(ring) == 3 + 102);
+	atr_ring_destroy(ring);
+}
+
+TEST(ring_peeks_over_a_slot_given_up_and_releases_in_order)
+{
+	struct atr_ring *ring = atr_ring_create(8, 8);
+
+	put(ring, 1);
+	CHECK(atr_ring_claim(ring));
+	put(ring, 2);
+	CHECK(atr_ring_claim(ring));
+	CHECK(atr_ring_peek(ring));
+	CHECK(!atr_ring_peek(ring));
+	CHECK(atr_ring_bury(ring));
+	CHECK(*(const uint64_t *)atr_ring_peek(ring) == 2);
+	CHECK(!atr_ring_peek(ring));
+	CHECK(atr_ring_bury(ring));
+	CHECK(!atr_ring_peek(ring));
+	atr_ring_release(ring);
+	atr_ring_release(ring);
+	CHECK(!atr_ring_peek(ring));
+	CHECK(atr_ring_count(ring) == 0);
+	atr_ring_destroy(ring);
+}
+
+TEST(ring_of_slots_given_up_alone_is_full)
+{
+	struct atr_ring *ring = atr_ring_create(2, 8);
+
+	for (int i = 0; i < 2; i++) {
+		CHECK(atr_ring_claim(ring));
+		CHECK(!atr_ring_peek(ring));
+		CHECK(atr_ring_bury(ring));
+	}
+	CHECK(!atr_ring_claim(ring));
+	CHECK(!atr_ring_claim(ring));
+	CHECK(!atr_ring_peek(ring));
+	CHECK(atr_ring_lost(ring) == 2);
+	atr_ring_destroy(ring);
+}
