@@ -10,15 +10,22 @@
 #define BLOCKS_MAX 256
 
 /*
- * A slot is written by the one who opened it, until its generation says it is
- * open, and read by others without a lock: they copy what they need and look at
- * the generation again. What they copied from a slot that changed meanwhile is
- * thrown away, so bytes torn by the race are never used.
+ * What is shown of a slot is written by the one who opened it, and read by others
+ * without a lock. From when all of it is there `shown_as` is the slot's reference,
+ * and the generation says until when: who reads looks at both before and after, and
+ * what was read from a slot that changed meanwhile is thrown away. Words, read and
+ * written one by one, make that a race whose outcome is known.
+ *
+ * Long text lies in a block, which is not copied but held by its readers as well:
+ * the last to let go of it gives it back.
  */
 struct atr_pool atr_live_pool;
 
+_Static_assert(sizeof(struct atr_shown) % 8 == 0, "is made of words");
+
 struct block {
 	struct atr_pooled pooled;
+	_Atomic uint32_t holders; /* 0 while it is free: so it cannot be taken by holding it */
 	char bytes[ATR_BLOCK_LEN];
 };
 static struct atr_pool blocks;
@@ -31,7 +38,12 @@ bool atr_live_setup(void)
 
 atr_ref atr_block_take(void)
 {
-	return atr_pool_take(&blocks);
+	atr_ref ref = atr_pool_take(&blocks);
+	struct block *block = atr_pool_get(&blocks, ref);
+
+	if (block)
+		atomic_store_explicit(&block->holders, 1, memory_order_relaxed);
+	return ref;
 }
 
 char *atr_block_bytes(atr_ref ref)
@@ -41,51 +53,100 @@ char *atr_block_bytes(atr_ref ref)
 	return block ? block->bytes : NULL;
 }
 
-void atr_block_give(atr_ref ref)
+static void let_go(struct block *block)
 {
-	if (atr_pool_get(&blocks, ref))
-		atr_pool_give(&blocks, ref);
+	uint32_t index, gen;
+
+	if (atomic_fetch_sub_explicit(&block->holders, 1, memory_order_acq_rel) != 1)
+		return;
+	index = (uint32_t)(((const char *)block - blocks.base) / blocks.item_len);
+	gen = atomic_load_explicit(&block->pooled.gen, memory_order_relaxed);
+	atr_pool_give(&blocks, (uint64_t)gen << 32 | (index + 1));
 }
 
-/* Where the slot's tracestate and baggage are. */
-static char *carry_of(struct atr_live *live)
+void atr_block_give(atr_ref ref)
 {
-	return live->carry_block ? atr_block_bytes(live->carry_block) : live->carry;
+	struct block *block = atr_pool_get(&blocks, ref);
+
+	if (block)
+		let_go(block);
+}
+
+/* Holds it beside its owner; false when it was given back. Let go of by atr_block_give. */
+static bool block_hold(atr_ref ref)
+{
+	struct block *block = atr_pool_get(&blocks, ref);
+	uint32_t holders = block ? atomic_load_explicit(&block->holders, memory_order_relaxed) : 0;
+
+	do
+		if (!holders)
+			return false;
+	while (!atomic_compare_exchange_weak_explicit(&block->holders, &holders, holders + 1,
+						      memory_order_acquire, memory_order_relaxed));
+	if (atr_pool_get(&blocks, ref))
+		return true;
+	let_go(block); /* it is the next one's */
+	return false;
+}
+
+static void put_words(_Atomic uint64_t *to, const void *from, size_t len)
+{
+	const char *at = from;
+
+	for (size_t i = 0; i < len; i += 8) {
+		uint64_t word = 0;
+
+		memcpy(&word, at + i, len - i < 8 ? len - i : 8);
+		atomic_store_explicit(to++, word, memory_order_relaxed);
+	}
+}
+
+static void get_words(void *to, const _Atomic uint64_t *from, size_t len)
+{
+	char *at = to;
+
+	for (size_t i = 0; i < len; i += 8) {
+		uint64_t word = atomic_load_explicit(from++, memory_order_relaxed);
+
+		memcpy(at + i, &word, len - i < 8 ? len - i : 8);
+	}
 }
 
 /* Text that finds no room is not carried: the ids are worth more than it. */
-static void put_carry(struct atr_live *live, const struct atr_context *parent)
+static void put_carry(struct atr_live *live, struct atr_shown *shown,
+		      const struct atr_context *parent)
 {
 	size_t state_len = parent->tracestate.len, baggage_len = parent->baggage.len;
-	char *at;
+	char room[ATR_CARRY_INLINE], *at = room;
 
-	live->carry_block = 0;
-	live->tracestate_len = live->baggage_len = 0;
 	if (!state_len && !baggage_len)
 		return;
-	if (state_len + baggage_len > sizeof(live->carry)) {
-		live->carry_block = atr_block_take();
-		if (!live->carry_block)
+	if (state_len + baggage_len > sizeof(room)) {
+		shown->carry_block = atr_block_take();
+		at = atr_block_bytes(shown->carry_block);
+		if (!at)
 			return;
 	}
-	at = carry_of(live);
 	if (state_len)
 		memcpy(at, parent->tracestate.at, state_len);
 	if (baggage_len)
 		memcpy(at + state_len, parent->baggage.at, baggage_len);
-	live->tracestate_len = (uint16_t)state_len;
-	live->baggage_len = (uint16_t)baggage_len;
+	if (at == room)
+		put_words(live->carry, room, state_len + baggage_len);
+	shown->tracestate_len = (uint16_t)state_len;
+	shown->baggage_len = (uint16_t)baggage_len;
 }
 
-static void begin_record(struct atr_live *live, const struct atr_context *parent)
+static void begin_record(struct atr_live *live, const struct atr_shown *shown,
+			 const struct atr_context *parent)
 {
 	struct atr_span *span = atr_span_begin(live->record);
 
-	span->kind = live->kind;
-	memcpy(span->trace_id, live->trace_id, sizeof(span->trace_id));
-	memcpy(span->span_id, live->span_id, sizeof(span->span_id));
-	span->flags = live->flags;
-	span->start_ns = atr_clock_unix(live->start_ns);
+	span->kind = shown->kind;
+	memcpy(span->trace_id, shown->trace_id, sizeof(span->trace_id));
+	memcpy(span->span_id, shown->span_id, sizeof(span->span_id));
+	span->flags = shown->flags;
+	span->start_ns = atr_clock_unix(shown->start_ns);
 	if (parent) {
 		memcpy(span->parent_id, parent->span_id, sizeof(span->parent_id));
 		span->parent_remote = parent->remote;
@@ -93,26 +154,33 @@ static void begin_record(struct atr_live *live, const struct atr_context *parent
 	}
 }
 
-static void choose_ids(struct atr_thread *self, struct atr_live *live,
+static void choose_ids(struct atr_thread *self, struct atr_shown *shown,
 		       const struct atr_context *parent)
 {
 	static const struct atr_context nobody;
 	bool makes_spans = atr_sampler_makes_spans();
 	const struct atr_context *from = parent ? parent : &nobody;
 
-	memcpy(live->trace_id, from->trace_id, sizeof(live->trace_id));
-	memcpy(live->span_id, from->span_id, sizeof(live->span_id));
-	memcpy(live->parent_id, from->span_id, sizeof(live->parent_id));
-	live->parent_is_remote = from->remote;
-	live->flags = from->flags;
+	memcpy(shown->trace_id, from->trace_id, sizeof(shown->trace_id));
+	memcpy(shown->span_id, from->span_id, sizeof(shown->span_id));
+	memcpy(shown->parent_id, from->span_id, sizeof(shown->parent_id));
+	shown->parent_is_remote = from->remote;
+	shown->flags = from->flags;
 	if (!makes_spans)
 		return;
 	if (!parent)
-		atr_ids_trace(&self->ids, live->trace_id);
-	atr_ids_span(&self->ids, live->span_id);
-	live->flags = parent ? parent->flags & ATR_FLAG_RANDOM : ATR_FLAG_RANDOM;
-	if (atr_sampler_keeps(parent, live->trace_id))
-		live->flags |= ATR_FLAG_SAMPLED;
+		atr_ids_trace(&self->ids, shown->trace_id);
+	atr_ids_span(&self->ids, shown->span_id);
+	shown->flags = parent ? parent->flags & ATR_FLAG_RANDOM : ATR_FLAG_RANDOM;
+	if (atr_sampler_keeps(parent, shown->trace_id))
+		shown->flags |= ATR_FLAG_SAMPLED;
+}
+
+/* It is whole: others may read it. */
+static void show(struct atr_live *live, atr_ref ref, const struct atr_shown *shown)
+{
+	put_words(live->shown, shown, sizeof(*shown));
+	atomic_store_explicit(&live->shown_as, ref, memory_order_release);
 }
 
 atr_ref atr_live_open(struct atr_thread *self, enum atr_kind kind, const struct atr_context *parent,
@@ -121,6 +189,7 @@ atr_ref atr_live_open(struct atr_thread *self, enum atr_kind kind, const struct 
 	static const struct atr_context nothing;
 	const struct atr_context *carried = parent ? parent : &nothing;
 	bool has_parent = parent && atr_context_is_valid(parent);
+	struct atr_shown shown = { .kind = (uint8_t)kind, .start_ns = start_ns };
 	atr_ref ref = atr_pool_take(&atr_live_pool);
 	struct atr_live *live = atr_live_get(ref);
 
@@ -128,18 +197,19 @@ atr_ref atr_live_open(struct atr_thread *self, enum atr_kind kind, const struct 
 		atr_count(ATR_COUNT_LOST_NO_LIVE_SLOT);
 		return 0;
 	}
-	live->kind = (uint8_t)kind;
-	live->start_ns = start_ns;
-	live->loop_slot = 0;
+	/* who still reads what was here sees, with any word that follows, that it is over */
+	atomic_thread_fence(memory_order_release);
+	atomic_store_explicit(&live->loop_slot, 0, memory_order_relaxed);
 	atomic_store_explicit(&live->phase, 0, memory_order_relaxed);
 	atomic_store_explicit(&live->adopted, 0, memory_order_relaxed);
-	choose_ids(self, live, has_parent ? parent : NULL);
-	put_carry(live, carried);
-	live->recording = (live->flags & ATR_FLAG_SAMPLED) && atr_sampler_makes_spans();
+	choose_ids(self, &shown, has_parent ? parent : NULL);
+	put_carry(live, &shown, carried);
+	live->recording = (shown.flags & ATR_FLAG_SAMPLED) && atr_sampler_makes_spans();
 	if (live->recording)
-		begin_record(live, has_parent ? parent : NULL);
+		begin_record(live, &shown, has_parent ? parent : NULL);
 	else
 		atr_count(ATR_COUNT_UNSAMPLED);
+	show(live, ref, &shown);
 	return ref;
 }
 
@@ -150,36 +220,40 @@ struct atr_span *atr_live_span(atr_ref ref)
 	return live && live->recording ? (struct atr_span *)live->record : NULL;
 }
 
-static void give(struct atr_live *live, atr_ref ref)
+static void give(atr_ref ref, const struct atr_shown *shown)
 {
-	atr_block_give(live->carry_block);
-	live->carry_block = 0;
+	atr_block_give(shown->carry_block);
 	atr_pool_give(&atr_live_pool, ref);
 }
 
 void atr_live_close(atr_ref ref, uint64_t end_ns)
 {
 	struct atr_live *live = atr_live_get(ref);
+	struct atr_shown shown;
 
 	if (!live)
 		return;
+	get_words(&shown, live->shown, sizeof(shown));
 	if (live->recording) {
 		struct atr_span *span = (struct atr_span *)live->record;
 
 		/* by the duration, so that a clock set in between cannot turn it around */
 		span->end_ns =
-			span->start_ns + (end_ns > live->start_ns ? end_ns - live->start_ns : 0);
+			span->start_ns + (end_ns > shown.start_ns ? end_ns - shown.start_ns : 0);
 		atr_exporter_offer(span);
 	}
-	give(live, ref);
+	give(ref, &shown);
 }
 
 void atr_live_drop(atr_ref ref)
 {
 	struct atr_live *live = atr_live_get(ref);
+	struct atr_shown shown;
 
-	if (live)
-		give(live, ref);
+	if (!live)
+		return;
+	get_words(&shown, live->shown, sizeof(shown));
+	give(ref, &shown);
 }
 
 bool atr_context_copy_of(const struct atr_context *context, struct atr_context_copy *out)
@@ -214,35 +288,63 @@ void atr_context_copy_release(struct atr_context_copy *copy)
 	copy->block = 0;
 }
 
-bool atr_live_context(atr_ref ref, struct atr_context_copy *out)
+static bool is_shown(const struct atr_live *live, atr_ref ref)
 {
-	struct atr_live *live = atr_live_get(ref);
-	struct atr_context context = { .remote = false };
-	const char *carry;
-	uint16_t state_len, baggage_len;
+	return atr_live_get(ref) == live &&
+	       atomic_load_explicit(&live->shown_as, memory_order_acquire) == ref;
+}
 
+/* What was read since the last look is this span's. */
+static bool is_still_shown(const struct atr_live *live, atr_ref ref)
+{
+	atomic_thread_fence(memory_order_acquire);
+	return is_shown(live, ref);
+}
+
+bool atr_live_shown(atr_ref ref, struct atr_shown *out)
+{
+	const struct atr_live *live = atr_live_get(ref);
+
+	if (!live || !is_shown(live, ref))
+		return false;
+	get_words(out, live->shown, sizeof(*out));
+	return is_still_shown(live, ref);
+}
+
+/* The text of a span: from the slot, or in its block, which is then held. */
+static bool get_carry(atr_ref ref, const struct atr_shown *shown, struct atr_context_copy *out)
+{
+	const struct atr_live *live = atr_live_get(ref);
+
+	out->block = 0;
+	out->carry = out->own;
+	if (shown->carry_block) {
+		if (!block_hold(shown->carry_block))
+			return false;
+		out->block = shown->carry_block;
+		out->carry = atr_block_bytes(out->block);
+		return true;
+	}
 	if (!live)
 		return false;
-	memcpy(context.trace_id, live->trace_id, sizeof(context.trace_id));
-	memcpy(context.span_id, live->span_id, sizeof(context.span_id));
-	context.flags = live->flags;
-	state_len = live->tracestate_len;
-	baggage_len = live->baggage_len;
-	carry = carry_of(live);
-	/* before the lengths are believed: are they still this span's? */
-	atomic_thread_fence(memory_order_acquire);
-	if (atr_live_get(ref) != live || !carry)
+	get_words(out->own, live->carry, (size_t)shown->tracestate_len + shown->baggage_len);
+	return is_still_shown(live, ref);
+}
+
+bool atr_live_context(atr_ref ref, struct atr_context_copy *out)
+{
+	struct atr_shown shown;
+
+	if (!atr_live_shown(ref, &shown) || !get_carry(ref, &shown, out))
 		return false;
-	if (state_len)
-		context.tracestate = (struct atr_str){ carry, state_len };
-	if (baggage_len)
-		context.baggage = (struct atr_str){ carry + state_len, baggage_len };
-	atr_context_copy_of(&context, out);
-	atomic_thread_fence(memory_order_acquire);
-	if (atr_live_get(ref) != live) {
-		atr_context_copy_release(out);
-		return false;
-	}
+	out->context = (struct atr_context){ .flags = shown.flags };
+	memcpy(out->context.trace_id, shown.trace_id, sizeof(shown.trace_id));
+	memcpy(out->context.span_id, shown.span_id, sizeof(shown.span_id));
+	if (shown.tracestate_len)
+		out->context.tracestate = (struct atr_str){ out->carry, shown.tracestate_len };
+	if (shown.baggage_len)
+		out->context.baggage =
+			(struct atr_str){ out->carry + shown.tracestate_len, shown.baggage_len };
 	return true;
 }
 

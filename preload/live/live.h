@@ -12,25 +12,33 @@
 
 #define ATR_CARRY_INLINE 192
 
+/*
+ * What others than its opener may read of a span, at any time: so it lies in the
+ * slot as words that are read and written one by one, and whole or not at all.
+ */
+struct atr_shown {
+	uint8_t trace_id[ATR_TRACE_ID_LEN], span_id[ATR_SPAN_ID_LEN];
+	uint8_t parent_id[ATR_SPAN_ID_LEN];
+	uint8_t kind, flags;
+	bool parent_is_remote;
+	uint16_t tracestate_len, baggage_len; /* the bytes of both, one after the other */
+	atr_ref carry_block;		      /* where they are when they do not fit in the slot */
+	uint64_t start_ns;		      /* monotonic */
+};
+
 struct atr_live {
 	struct atr_pooled pooled;
-	_Atomic uint32_t phase;	  /* a server's: see work.c */
-	_Atomic uint32_t adopted; /* spans that a guess made its children */
-	uint16_t loop_slot;	  /* of the loop that read it, + 1 */
-	bool recording;		  /* sampled and spans are made: the record is to be filled */
-	uint8_t kind;
-	uint8_t trace_id[ATR_TRACE_ID_LEN], span_id[ATR_SPAN_ID_LEN];
-	uint8_t flags;
-	bool parent_is_remote;
-	uint8_t parent_id[ATR_SPAN_ID_LEN];
-	uint16_t tracestate_len, baggage_len; /* the bytes of both, one after the other */
-	atr_ref carry_block;		      /* where they are when they do not fit here */
-	uint64_t start_ns;		      /* monotonic */
-	char carry[ATR_CARRY_INLINE];
+	_Atomic uint32_t phase;	    /* a server's: see work.c */
+	_Atomic uint32_t adopted;   /* spans that a guess made its children */
+	_Atomic uint16_t loop_slot; /* of the loop that read it, + 1 */
+	bool recording;		    /* sampled and spans are made: the record is to be filled */
+	_Atomic atr_ref shown_as;   /* the reference; a former one: it is being opened */
+	_Atomic uint64_t shown[sizeof(struct atr_shown) / 8];
+	_Atomic uint64_t carry[ATR_CARRY_INLINE / 8];
 	uint64_t record[ATR_SPAN_MAX / 8];
 };
 
-/* A context with its text copied, so that it lives as long as this does. */
+/* A context with its text, copied or held, so that it lives as long as this does. */
 struct atr_context_copy {
 	struct atr_context context;
 	char *carry; /* what tracestate and baggage borrow: `own` or a block */
@@ -57,7 +65,9 @@ void atr_live_close(atr_ref ref, uint64_t end_ns);
 /* It did not happen. */
 void atr_live_drop(atr_ref ref);
 
-/* Any thread. The span's context; false when it has ended. To be released. */
+/* Any thread. What is shown of it; false when it has ended, or is only being opened. */
+bool atr_live_shown(atr_ref ref, struct atr_shown *out);
+/* Any thread. The span's context; false as above. To be released. */
 bool atr_live_context(atr_ref ref, struct atr_context_copy *out);
 void atr_context_copy_release(struct atr_context_copy *copy);
 /* Copies a context and its text; false when there was no memory for the text. */
@@ -70,7 +80,10 @@ static inline struct atr_live *atr_live_get(atr_ref ref)
 	return atr_pool_get(&atr_live_pool, ref);
 }
 
-/* Blocks of ATR_BLOCK_LEN bytes for what is rarely large: split heads, long context. 0: none left. */
+/*
+ * Blocks of ATR_BLOCK_LEN bytes for what is rarely large: split heads, long
+ * context. 0: none left. Given back once by who took it; 0 is ignored.
+ */
 #define ATR_BLOCK_LEN (66 * 1024)
 atr_ref atr_block_take(void);
 char *atr_block_bytes(atr_ref ref);

@@ -54,16 +54,22 @@ static bool is_parked(uint32_t phase)
 	return (phase & ~CALLS_MASK) == WHOLE && !(phase & CALLS_MASK);
 }
 
+static uint16_t loop_slot_of(const struct atr_live *live)
+{
+	return atomic_load_explicit(&live->loop_slot, memory_order_relaxed);
+}
+
 /* The phase was changed: counts it in or out of its loop's parked ones. */
 static void moved(const struct atr_live *live, atr_ref ref, uint32_t before, uint32_t after)
 {
+	uint16_t slot = loop_slot_of(live);
 	_Atomic uint64_t *parked;
 
 	if (is_in_flight(before) && !is_in_flight(after))
 		atomic_fetch_sub_explicit(&in_flight, ONE + (uint32_t)ref, memory_order_relaxed);
-	if (!live->loop_slot || is_parked(before) == is_parked(after))
+	if (!slot || is_parked(before) == is_parked(after))
 		return;
-	parked = &loops[live->loop_slot - 1].parked;
+	parked = &loops[slot - 1].parked;
 	if (is_parked(after))
 		atomic_fetch_add_explicit(parked, ONE + (uint32_t)ref, memory_order_relaxed);
 	else
@@ -105,9 +111,11 @@ static atr_ref only_one(uint64_t set)
 static atr_ref adopt(atr_ref ref)
 {
 	struct atr_live *live = atr_live_get(ref);
+	struct atr_shown shown;
 
-	if (!live || atomic_load_explicit(&unseen, memory_order_relaxed) > 0 ||
-	    atr_clock_ns() - live->start_ns > ATR_ADOPT_AGE_NS)
+	if (!atr_live_shown(ref, &shown) ||
+	    atomic_load_explicit(&unseen, memory_order_relaxed) > 0 ||
+	    atr_clock_ns() - shown.start_ns > ATR_ADOPT_AGE_NS)
 		return 0;
 	if (atomic_fetch_add_explicit(&live->adopted, 1, memory_order_relaxed) >= ATR_ADOPT_MAX)
 		return 0;
@@ -118,19 +126,20 @@ void atr_work_setup(const struct atr_context *context)
 {
 	has_started_with = context && atr_context_is_valid(context);
 	adopt_max = ATR_ADOPT_ENV_MAX;
+	atomic_store_explicit(&adopted, 0, memory_order_relaxed);
 	if (context)
 		started_with = *context;
 }
 
 void atr_work_setup_in(atr_ref span)
 {
-	struct atr_live *live = atr_live_get(span);
+	struct atr_shown shown;
 
-	if (!live)
+	if (!atr_live_shown(span, &shown))
 		return;
-	memcpy(started_with.trace_id, live->trace_id, sizeof(live->trace_id));
-	memcpy(started_with.span_id, live->span_id, sizeof(live->span_id));
-	started_with.flags = live->flags;
+	memcpy(started_with.trace_id, shown.trace_id, sizeof(shown.trace_id));
+	memcpy(started_with.span_id, shown.span_id, sizeof(shown.span_id));
+	started_with.flags = shown.flags;
 	started_with.remote = false;
 	has_started_with = true;
 }
@@ -165,7 +174,8 @@ void atr_work_read(struct atr_thread *self, atr_ref work, bool whole, atr_ref be
 	self->serves = !self->is_loop;
 	self->inherited = false;
 	self->lent_by = 0;
-	live->loop_slot = self->is_loop ? self->loop_slot : 0;
+	atomic_store_explicit(&live->loop_slot, self->is_loop ? self->loop_slot : 0,
+			      memory_order_relaxed);
 	atomic_fetch_add_explicit(&in_flight, ONE + (uint32_t)work, memory_order_relaxed);
 	if (whole)
 		set_phase(work, WHOLE);
@@ -293,18 +303,18 @@ static void note_out_of_the_blue(struct atr_thread *self)
 static bool is_sure_on_loop(struct atr_thread *self, const struct atr_live *doing)
 {
 	uint64_t until = atomic_load_explicit(&staggers_until, memory_order_relaxed);
+	bool is_of_loop = loop_slot_of(doing) == self->loop_slot;
 	uint32_t others;
 
 	/* another thread's, and not even told us now: the loop may serve many such */
-	if (!self->loop_slot || (doing->loop_slot != self->loop_slot && !self->lent_by))
+	if (!self->loop_slot || (!is_of_loop && !self->lent_by))
 		return false;
 	if (until && atr_clock_ns() < until)
 		return false;
 	others = (uint32_t)(atomic_load_explicit(&loops[self->loop_slot - 1].parked,
 						 memory_order_relaxed) >>
 			    40);
-	if (doing->loop_slot == self->loop_slot &&
-	    is_parked(atomic_load_explicit(&doing->phase, memory_order_relaxed)))
+	if (is_of_loop && is_parked(atomic_load_explicit(&doing->phase, memory_order_relaxed)))
 		others--;
 	return !others;
 }
@@ -366,11 +376,14 @@ bool atr_work_context(atr_ref work, struct atr_context_copy *out)
 	return atr_live_context(work, out) || atr_work_started_with(out);
 }
 
-static bool came_with(const struct atr_live *live, const struct atr_context *context)
+static bool came_with(atr_ref work, const struct atr_context *context)
 {
-	return live && live->kind == ATR_KIND_SERVER && live->parent_is_remote &&
-	       !memcmp(live->trace_id, context->trace_id, sizeof(live->trace_id)) &&
-	       !memcmp(live->parent_id, context->span_id, sizeof(live->parent_id));
+	struct atr_shown shown;
+
+	return atr_live_shown(work, &shown) && shown.kind == ATR_KIND_SERVER &&
+	       shown.parent_is_remote &&
+	       !memcmp(shown.trace_id, context->trace_id, sizeof(shown.trace_id)) &&
+	       !memcmp(shown.parent_id, context->span_id, sizeof(shown.parent_id));
 }
 
 atr_ref atr_work_came_with(const struct atr_context *context, atr_ref likely)
@@ -379,12 +392,12 @@ atr_ref atr_work_came_with(const struct atr_context *context, atr_ref likely)
 	uint32_t fresh = atomic_load_explicit(&atr_live_pool.fresh, memory_order_relaxed);
 	atr_ref found = 0;
 
-	if (came_with(atr_live_get(likely), context))
+	if (came_with(likely, context))
 		return likely;
 	for (uint32_t i = 1; i <= fresh; i++) {
 		atr_ref ref = ref_of(i);
 
-		if (!came_with(atr_live_get(ref), context))
+		if (!came_with(ref, context))
 			continue;
 		if (found)
 			return 0;

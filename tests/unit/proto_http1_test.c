@@ -28,11 +28,54 @@ static bool reads_as(const struct sample *sample, size_t len, struct http1_cuts 
 	return false;
 }
 
+/* What read does of bytes that begin with a head, said by scan and parse. */
+static long scan_and_parse(uint8_t *state, struct http1_asked asked, const char *bytes, size_t len,
+			   struct atr_http1_head *out)
+{
+	long end = atr_http1_scan(state, bytes, len);
+	bool good;
+
+	if (end <= 0)
+		return end;
+	good = asked.is_response ? atr_http1_parse_response(bytes, (size_t)end, asked.to_head,
+							    asked.to_connect, out) :
+				   atr_http1_parse_request(bytes, (size_t)end, out);
+	return good ? end : -1;
+}
+
+static long read_at_once(uint8_t *state, struct http1_asked asked, uint32_t wanted,
+			 const char *bytes, size_t len, struct atr_http1_head *out)
+{
+	return asked.is_response ? atr_http1_read_response(state, bytes, len, asked.to_head,
+							   asked.to_connect, out) :
+				   atr_http1_read_request(state, bytes, len, wanted, out);
+}
+
+static bool reads_at_once_the_same(struct http1_asked asked, bool at_front, const char *bytes,
+				   size_t len)
+{
+	struct atr_http1_head one, other;
+	uint8_t state = 0, other_state = 0;
+	long end, other_end;
+
+	bytes = http1_guard(0, at_front, bytes, len);
+	end = read_at_once(&state, asked, 0, bytes, len, &one);
+	other_end = scan_and_parse(&other_state, asked, bytes, len, &other);
+	if (end != other_end || (end == 0 && state != other_state))
+		return false;
+	return end <= 0 || (one.blank_at == other.blank_at && one.framing == other.framing &&
+			    one.content_length == other.content_length &&
+			    one.nr_fields == other.nr_fields && state == 0);
+}
+
 /* Whole, byte by byte, cut at each place, and at random; against both pages. */
 static void check_sample(const struct sample *sample, size_t len)
 {
 	size_t step = len < 4096 ? 1 : 997;
 
+	for (size_t some = 0; some <= len; some += step)
+		CHECK(reads_at_once_the_same(sample->asked, some & 1, sample->bytes, some) &&
+		      reads_at_once_the_same(sample->asked, !(some & 1), sample->bytes, some));
 	for (int at_front = 0; at_front < 2; at_front++) {
 		CHECK(reads_as(sample, len, (struct http1_cuts){ .at_front = at_front }));
 		CHECK(reads_as(sample, len,
@@ -432,6 +475,153 @@ TEST(http1_knows_names_exactly)
 	}
 }
 
+/* read */
+
+TEST(http1_reads_a_head_at_once_and_not_what_is_behind_it)
+{
+	const char *text = "POST /a HTTP/1.1\r\nHost: b\r\nContent-Length: 6\r\n\r\n\r\n\r\nhi";
+	struct atr_http1_head head;
+	uint8_t state = 0;
+
+	CHECK(atr_http1_read_request(&state, text, strlen(text), 0, &head) ==
+	      (long)strlen(text) - 6);
+	CHECK(state == 0 && head.content_length == 6 && head.nr_kept == 0 && head.wanted == 0);
+	CHECK(atr_str_equal(head.target, ATR_STR("/a")) && atr_str_equal(head.host, ATR_STR("b")));
+}
+
+TEST(http1_read_leaves_a_head_in_pieces_to_scan)
+{
+	const char *text = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n";
+	size_t len = strlen(text);
+	struct atr_http1_head head;
+
+	for (size_t cut = 0; cut < len; cut++) {
+		uint8_t state = 0;
+
+		CHECK(atr_http1_read_response(&state, text, cut, false, false, &head) == 0);
+		CHECK(atr_http1_scan_at_blank(state) == (cut == len - 1));
+		CHECK(atr_http1_scan(&state, text + cut, len - cut) == (long)(len - cut));
+	}
+}
+
+TEST(http1_read_refuses_for_good_a_whole_head_that_is_ill_formed)
+{
+	const char *text = "GET / HTTP/1.1\r\nHost : a\r\n\r\n";
+	struct atr_http1_head head;
+	uint8_t state = 0;
+
+	/* before its end has come it is for scan to judge */
+	CHECK(atr_http1_read_request(&state, text, strlen(text) - 1, 0, &head) == 0);
+	state = 0;
+	CHECK(atr_http1_read_request(&state, text, strlen(text), 0, &head) == -1);
+	CHECK(atr_http1_scan(&state, text, strlen(text)) == -1);
+}
+
+static bool kept_is(const struct atr_pair *kept, struct atr_str name, struct atr_str value)
+{
+	return atr_str_equal(kept->name, name) && atr_str_equal(kept->value, value);
+}
+
+TEST(http1_keeps_fields_by_the_length_of_their_names)
+{
+	const char *text = "GET / HTTP/1.1\r\nHost: a\r\nTraceParent:  p \r\nname: no\r\n"
+			   "User-Agent: u\r\ntracestate:s\r\nConnection: close\r\n"
+			   "A-Name-Of-Thirty-One-Characters: 31\r\ntracestate:\r\n"
+			   "A-Name-Of-Some-More-Than-Thirty-One-Characters: 46\r\n"
+			   "A-Name-Of-But-Thirty-Characters: no\r\n\r\n";
+	const uint32_t wanted = 1u << 11 | 1u << 10 | 1u << 31;
+	struct atr_http1_head head;
+	uint8_t state = 0;
+
+	CHECK(atr_http1_read_request(&state, text, strlen(text), wanted, &head) ==
+	      (long)strlen(text));
+	CHECK(head.nr_fields == 10 && head.wanted == wanted);
+	CHECK(head.nr_kept == 6);
+	CHECK(kept_is(&head.kept[0], ATR_STR("TraceParent"), ATR_STR("p")));
+	CHECK(kept_is(&head.kept[1], ATR_STR("tracestate"), ATR_STR("s")));
+	CHECK(head.kept[2].name.len == 31 && atr_str_equal(head.kept[2].value, ATR_STR("31")));
+	CHECK(kept_is(&head.kept[3], ATR_STR("tracestate"), ATR_STR("")));
+	CHECK(head.kept[4].name.len == 46 && atr_str_equal(head.kept[4].value, ATR_STR("46")));
+	CHECK(atr_str_equal(head.user_agent, ATR_STR("u")) && !head.keep_alive);
+}
+
+TEST(http1_counts_wanted_fields_beyond_those_it_keeps)
+{
+	char text[1024] = "GET / HTTP/1.0\r\n";
+	size_t len = strlen(text);
+	struct atr_http1_head head;
+	uint8_t state = 0;
+
+	for (int i = 0; i < ATR_HTTP1_KEPT_MAX + 3; i++)
+		len += (size_t)sprintf(text + len, "wanted: %d\r\n", i);
+	len += (size_t)sprintf(text + len, "\r\n");
+	CHECK(atr_http1_read_request(&state, text, len, 1u << 6, &head) == (long)len);
+	CHECK(head.nr_kept == ATR_HTTP1_KEPT_MAX + 3);
+	CHECK(atr_str_equal(head.kept[ATR_HTTP1_KEPT_MAX - 1].value, ATR_STR("15")));
+}
+
+/*
+ * A line's text is looked at in blocks and words: what is special must be seen in
+ * every place of them, with any number of bytes behind the head.
+ */
+TEST(http1_sees_special_bytes_at_every_place_of_a_line)
+{
+	static const struct {
+		const char *bytes;
+		bool is_text;
+	} special[] = {
+		{ "\t", true },	  { "\xc3\xa4", true }, { "\xff\t\x80", true }, { ":", true },
+		{ "\x7f", false }, { "\x01", false },	  { "\r", false },	  { "\n", false },
+	};
+	char text[512];
+
+	for (size_t i = 0; i < sizeof(special) / sizeof(special[0]); i++) {
+		for (int before = 0; before < 140; before++) {
+			int len = sprintf(text, "GET / HTTP/1.0\r\nX: %0*d%sy\r\nLast: z\r\n\r\n",
+					  before + 1, 0, special[i].bytes);
+			struct atr_http1_head head;
+			uint8_t state = 0;
+			const char *at;
+
+			for (int behind = 0; behind < 70; behind += 7) {
+				memset(text + len, '\n', (size_t)behind);
+				at = http1_guard(0, behind & 1, text, (size_t)(len + behind));
+				state = 0;
+				CHECK((atr_http1_read_request(&state, at, (size_t)(len + behind), 0,
+							      &head) == len) == special[i].is_text);
+				CHECK(!special[i].is_text || head.nr_fields == 2);
+			}
+		}
+	}
+}
+
+TEST(http1_finds_the_colon_behind_a_name_of_any_length)
+{
+	char text[256];
+
+	for (int name = 1; name < 100; name++) {
+		for (int value = 0; value < 20; value++) {
+			int len = sprintf(
+				text, "GET / HTTP/1.0\r\n%.*s:%.*s\r\n\r\n", name,
+				"Abcdefghijklmnopqrstuvwxyz-Abcdefghijklmnopqrstuvwxyz-Abcdefg"
+				"hijklmnopqrstuvwxyz-Abcdefghijklmnopqrstuvwxyz",
+				value, "0123456789abcdefghij");
+			const char *at = http1_guard(0, false, text, (size_t)len);
+			struct atr_http1_head head;
+			struct atr_pair field;
+			uint8_t state = 0;
+			uint32_t first = 16;
+
+			CHECK(atr_http1_read_request(&state, at, (size_t)len, UINT32_MAX, &head) ==
+			      len);
+			CHECK(atr_http1_next_field(at, (size_t)len, &first, &field));
+			CHECK(field.name.len == (size_t)name && field.value.len == (size_t)value);
+			CHECK(name == 4 || name == 6 || head.nr_kept == 1);
+			CHECK(!head.nr_kept || kept_is(&head.kept[0], field.name, field.value));
+		}
+	}
+}
+
 /* refusals */
 
 #define HEAD "GET / HTTP/1.1\r\nHost: a\r\n"
@@ -793,6 +983,67 @@ TEST(http1_bounds_trailers_to_64_kib)
 	check_filled(CHUNKED "0\r\nX: ", 'x', "\r\n\r\n", head + 65536, CHUNKED_SAYS "0 @65595\n");
 	check_filled(CHUNKED "0\r\nX: ", 'x', "\r\n\r\n", head + 65540,
 		     "POST / 1.1 host=a keep chunked refused\n");
+}
+
+/* run */
+
+static struct atr_str run(struct atr_http1_body *body, struct atr_str *left,
+			  enum atr_http1_run *what)
+{
+	const char *at = http1_guard(0, false, left->at, left->len);
+	long n = atr_http1_body_run(body, at, left->len, what);
+	struct atr_str taken = { left->at, (size_t)n };
+
+	CHECK(n >= 0);
+	left->at += n;
+	left->len -= (size_t)n;
+	return taken;
+}
+
+TEST(http1_runs_tell_the_payload_of_a_chunked_body_from_the_rest)
+{
+	struct atr_http1_body body = body_of(ATR_HTTP1_CHUNKED, 0);
+	struct atr_str left = ATR_STR("3;x\r\nabc\r\n2\r\nde\r\n0\r\nA: b\r\n\r\nGET /");
+	enum atr_http1_run what;
+
+	CHECK(atr_str_equal(run(&body, &left, &what), ATR_STR("3;x\r\n")));
+	CHECK(what == ATR_HTTP1_CODING);
+	CHECK(atr_str_equal(run(&body, &left, &what), ATR_STR("abc")));
+	CHECK(what == ATR_HTTP1_PAYLOAD);
+	CHECK(atr_str_equal(run(&body, &left, &what), ATR_STR("\r\n2\r\n")));
+	CHECK(what == ATR_HTTP1_CODING);
+	CHECK(atr_str_equal(run(&body, &left, &what), ATR_STR("de")));
+	CHECK(what == ATR_HTTP1_PAYLOAD);
+	CHECK(atr_str_equal(run(&body, &left, &what), ATR_STR("\r\n0\r\n")));
+	CHECK(what == ATR_HTTP1_CODING);
+	CHECK(atr_str_equal(run(&body, &left, &what), ATR_STR("A: b\r\n\r")));
+	CHECK(what == ATR_HTTP1_TRAILERS && !body.done);
+	CHECK(atr_str_equal(run(&body, &left, &what), ATR_STR("\n")));
+	CHECK(what == ATR_HTTP1_CODING && body.done && body.size == 5);
+	CHECK(run(&body, &left, &what).len == 0 && left.len == 5);
+}
+
+TEST(http1_runs_are_the_payload_alone_without_a_coding)
+{
+	struct atr_http1_body length = body_of(ATR_HTTP1_LENGTH, 4);
+	struct atr_http1_body until_close = body_of(ATR_HTTP1_UNTIL_CLOSE, 0);
+	enum atr_http1_run what = ATR_HTTP1_CODING;
+
+	CHECK(atr_http1_body_run(&length, "abcdef", 6, &what) == 4);
+	CHECK(what == ATR_HTTP1_PAYLOAD && length.done);
+	what = ATR_HTTP1_CODING;
+	CHECK(atr_http1_body_run(&until_close, "abcdef", 6, &what) == 6);
+	CHECK(what == ATR_HTTP1_PAYLOAD && until_close.size == 6);
+}
+
+TEST(http1_runs_refuse_what_feed_refuses)
+{
+	struct atr_http1_body body = body_of(ATR_HTTP1_CHUNKED, 0);
+	enum atr_http1_run what;
+
+	CHECK(atr_http1_body_run(&body, "1\r\nab", 5, &what) == 3);
+	CHECK(atr_http1_body_run(&body, "ab", 2, &what) == 1);
+	CHECK(atr_http1_body_run(&body, "b", 1, &what) == -1);
 }
 
 /* skip */
