@@ -171,11 +171,11 @@ static void learn_process(void)
 /* The context variables of the start: TRACEPARENT and what goes with it. */
 static void learn_context(void)
 {
-	struct atr_pair variables[8];
+	struct atr_pair variables[ATR_ENV_VARIABLES_MAX];
 	struct atr_context context;
 	size_t nr = 0;
 
-	for (size_t i = 0; i < atr_env_count() && nr < 8; i++) {
+	for (size_t i = 0; i < atr_env_count() && nr < ATR_ENV_VARIABLES_MAX; i++) {
 		struct atr_pair variable = atr_env_at(i);
 
 		if (atr_propagators_env_name(&atr_formats, variable.name))

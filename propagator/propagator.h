@@ -41,7 +41,7 @@ struct atr_propagators {
 /* Enough for every line that inject writes: three formats have the baggage. */
 #define ATR_INJECT_MAX (ATR_CARRY_MAX + 2 * ATR_BAGGAGE_MAX + 3072)
 /* The variables that inject_env writes at most; formats beyond are left out of the environment. */
-#define ATR_ENV_VARIABLES_MAX 3
+#define ATR_ENV_VARIABLES_MAX 16
 
 /*
  * Reads the text of OTEL_PROPAGATORS. Empty or absent: tracecontext,baggage.

@@ -257,10 +257,7 @@ void atr_request_prepare(struct atr_thread *self, struct atr_conn *conn, const c
 	for (size_t i = 0; i < nr_fields; i++) {
 		if (atr_propagators_is_trace(&atr_formats, fields[i].name))
 			is_traced = true;
-		else if (atr_str_equal_nocase(fields[i].name, ATR_STR("baggage")))
-			plan->except |= ATR_EXCEPT_BAGGAGE;
-		else if (atr_str_equal_nocase(fields[i].name, ATR_STR("tracestate")))
-			plan->except |= ATR_EXCEPT_TRACESTATE;
+		plan->except |= atr_propagators_except(&atr_formats, fields[i].name);
 	}
 	work = conn->is_prepared ? conn->prepared_work :
 				   atr_work_current(self, conn->is_fresh ? conn->opened_in : 0);

@@ -110,7 +110,7 @@ HOOK int clone(int (*run)(void *), void *stack, int flags, void *arg, ...)
 }
 
 /* An environment with the context in it: strings first, then the array that is passed on. */
-#define CHILD_TEXT 1024
+#define CHILD_TEXT 2048
 #define CHILD_ENV_MAX 2048
 struct child_env {
 	char text[CHILD_TEXT];
@@ -151,8 +151,9 @@ static bool is_its_own(const char *variable)
 }
 
 /*
- * Builds the child's environment in `room` (for count_of(env) + 4 pointers). A
- * program that says itself what the child's context is, is believed.
+ * Builds the child's environment in `room` (for count_of(env) and
+ * ATR_ENV_VARIABLES_MAX + 1 pointers). A program that says itself what the child's
+ * context is, is believed.
  */
 static char **with_context(char *const *env, struct child_env *child, char **room)
 {
@@ -193,7 +194,9 @@ static char **with_context(char *const *env, struct child_env *child, char **roo
 #define CHILD_ENV(name, from)                                                              \
 	struct child_env name;                                                             \
 	size_t name##_count = count_of(from);                                              \
-	char *name##_room[name##_count < CHILD_ENV_MAX ? name##_count + 4 : 1];            \
+	char *name##_room[name##_count < CHILD_ENV_MAX ?                                   \
+				  name##_count + ATR_ENV_VARIABLES_MAX + 1 :               \
+				  1];                                                      \
                                                                                            \
 	name.env = name##_count < CHILD_ENV_MAX ? with_context(from, &name, name##_room) : \
 						  (char **)(from)

@@ -117,11 +117,12 @@ static void put_carry(struct atr_live *live, struct atr_shown *shown,
 		      const struct atr_context *parent)
 {
 	size_t state_len = parent->tracestate.len, baggage_len = parent->baggage.len;
+	size_t xray_len = parent->xray.len, len = state_len + baggage_len + xray_len;
 	char room[ATR_CARRY_INLINE], *at = room;
 
-	if (!state_len && !baggage_len)
+	if (!len)
 		return;
-	if (state_len + baggage_len > sizeof(room)) {
+	if (len > sizeof(room)) {
 		shown->carry_block = atr_block_take();
 		at = atr_block_bytes(shown->carry_block);
 		if (!at)
@@ -131,10 +132,13 @@ static void put_carry(struct atr_live *live, struct atr_shown *shown,
 		memcpy(at, parent->tracestate.at, state_len);
 	if (baggage_len)
 		memcpy(at + state_len, parent->baggage.at, baggage_len);
+	if (xray_len)
+		memcpy(at + state_len + baggage_len, parent->xray.at, xray_len);
 	if (at == room)
-		put_words(live->carry, room, state_len + baggage_len);
+		put_words(live->carry, room, len);
 	shown->tracestate_len = (uint16_t)state_len;
 	shown->baggage_len = (uint16_t)baggage_len;
+	shown->xray_len = (uint16_t)xray_len;
 }
 
 static void begin_record(struct atr_live *live, const struct atr_shown *shown,
@@ -154,9 +158,43 @@ static void begin_record(struct atr_live *live, const struct atr_shown *shown,
 	}
 }
 
-static void choose_ids(struct atr_thread *self, struct atr_shown *shown,
-		       const struct atr_context *parent)
+bool atr_live_dates_ids;
+static _Atomic uint32_t seeding;
+
+void atr_live_reseed(void)
 {
+	atomic_fetch_add(&seeding, 1);
+}
+
+/* The id of a trace that begins here; of one that is known to have begun, its own. */
+static void choose_trace(struct atr_thread *self, struct atr_shown *shown,
+			 const struct atr_context *carried)
+{
+	static const uint8_t none[ATR_TRACE_ID_LEN];
+
+	if (memcmp(carried->trace_id, none, sizeof(none)) != 0)
+		memcpy(shown->trace_id, carried->trace_id, sizeof(shown->trace_id));
+	else if (atr_live_dates_ids)
+		atr_ids_trace_at(&self->ids,
+				 (uint32_t)(atr_clock_unix(shown->start_ns) / 1000000000),
+				 shown->trace_id);
+	else
+		atr_ids_trace(&self->ids, shown->trace_id);
+}
+
+/* B3 may say of a trace that begins here whether it is to be sampled. */
+static bool is_kept(const struct atr_context *parent, const struct atr_context *carried,
+		    const struct atr_shown *shown)
+{
+	if (!parent && carried->marks & (ATR_MARK_KEEP | ATR_MARK_DROP))
+		return carried->marks & ATR_MARK_KEEP;
+	return atr_sampler_keeps(parent, shown->trace_id);
+}
+
+static void choose_ids(struct atr_thread *self, struct atr_shown *shown,
+		       const struct atr_context *parent, const struct atr_context *carried)
+{
+	uint32_t seeded = atomic_load_explicit(&seeding, memory_order_relaxed);
 	static const struct atr_context nobody;
 	bool makes_spans = atr_sampler_makes_spans();
 	const struct atr_context *from = parent ? parent : &nobody;
@@ -166,13 +204,20 @@ static void choose_ids(struct atr_thread *self, struct atr_shown *shown,
 	memcpy(shown->parent_id, from->span_id, sizeof(shown->parent_id));
 	shown->parent_is_remote = from->remote;
 	shown->flags = from->flags;
+	shown->marks = carried->marks;
 	if (!makes_spans)
 		return;
+	/* it is decided here */
+	shown->marks &= ATR_MARK_DEBUG | ATR_MARK_FIREHOSE;
+	if (__builtin_expect(self->seeding != seeded, 0)) {
+		self->seeding = seeded;
+		atr_ids_seed(&self->ids);
+	}
 	if (!parent)
-		atr_ids_trace(&self->ids, shown->trace_id);
+		choose_trace(self, shown, carried);
 	atr_ids_span(&self->ids, shown->span_id);
 	shown->flags = parent ? parent->flags & ATR_FLAG_RANDOM : ATR_FLAG_RANDOM;
-	if (atr_sampler_keeps(parent, shown->trace_id))
+	if (is_kept(parent, carried, shown))
 		shown->flags |= ATR_FLAG_SAMPLED;
 }
 
@@ -202,7 +247,7 @@ atr_ref atr_live_open(struct atr_thread *self, enum atr_kind kind, const struct 
 	atomic_store_explicit(&live->loop_slot, 0, memory_order_relaxed);
 	atomic_store_explicit(&live->phase, 0, memory_order_relaxed);
 	atomic_store_explicit(&live->adopted, 0, memory_order_relaxed);
-	choose_ids(self, &shown, has_parent ? parent : NULL);
+	choose_ids(self, &shown, has_parent ? parent : NULL, carried);
 	put_carry(live, &shown, carried);
 	live->recording = (shown.flags & ATR_FLAG_SAMPLED) && atr_sampler_makes_spans();
 	if (live->recording)
@@ -256,29 +301,38 @@ void atr_live_drop(atr_ref ref)
 	give(ref, &shown);
 }
 
+/* Copies text to where it is to lie, and goes on behind it. */
+static struct atr_str put_text(char **at, struct atr_str text)
+{
+	struct atr_str out = { text.len ? *at : NULL, text.len };
+
+	if (text.len)
+		memcpy(*at, text.at, text.len);
+	*at += text.len;
+	return out;
+}
+
 bool atr_context_copy_of(const struct atr_context *context, struct atr_context_copy *out)
 {
-	size_t state_len = context->tracestate.len, baggage_len = context->baggage.len;
+	size_t len = context->tracestate.len + context->baggage.len + context->xray.len;
+	char *at;
 
 	out->context = *context;
 	out->carry = out->own;
 	out->block = 0;
-	if (state_len + baggage_len > sizeof(out->own)) {
+	if (len > sizeof(out->own)) {
 		out->block = atr_block_take();
 		out->carry = atr_block_bytes(out->block);
 		if (!out->carry) {
-			out->context.tracestate = out->context.baggage = (struct atr_str){ 0 };
+			out->context.tracestate = out->context.baggage = out->context.xray =
+				(struct atr_str){ 0 };
 			return false;
 		}
 	}
-	if (state_len) {
-		memcpy(out->carry, context->tracestate.at, state_len);
-		out->context.tracestate.at = out->carry;
-	}
-	if (baggage_len) {
-		memcpy(out->carry + state_len, context->baggage.at, baggage_len);
-		out->context.baggage.at = out->carry + state_len;
-	}
+	at = out->carry;
+	out->context.tracestate = put_text(&at, context->tracestate);
+	out->context.baggage = put_text(&at, context->baggage);
+	out->context.xray = put_text(&at, context->xray);
 	return true;
 }
 
@@ -327,24 +381,34 @@ static bool get_carry(atr_ref ref, const struct atr_shown *shown, struct atr_con
 	}
 	if (!live)
 		return false;
-	get_words(out->own, live->carry, (size_t)shown->tracestate_len + shown->baggage_len);
+	get_words(out->own, live->carry,
+		  (size_t)shown->tracestate_len + shown->baggage_len + shown->xray_len);
 	return is_still_shown(live, ref);
+}
+
+/* The next part of the text; absent when it is empty. */
+static struct atr_str next_text(const char **at, size_t len)
+{
+	struct atr_str out = { len ? *at : NULL, len };
+
+	*at += len;
+	return out;
 }
 
 bool atr_live_context(atr_ref ref, struct atr_context_copy *out)
 {
 	struct atr_shown shown;
+	const char *at;
 
 	if (!atr_live_shown(ref, &shown) || !get_carry(ref, &shown, out))
 		return false;
-	out->context = (struct atr_context){ .flags = shown.flags };
+	out->context = (struct atr_context){ .flags = shown.flags, .marks = shown.marks };
 	memcpy(out->context.trace_id, shown.trace_id, sizeof(shown.trace_id));
 	memcpy(out->context.span_id, shown.span_id, sizeof(shown.span_id));
-	if (shown.tracestate_len)
-		out->context.tracestate = (struct atr_str){ out->carry, shown.tracestate_len };
-	if (shown.baggage_len)
-		out->context.baggage =
-			(struct atr_str){ out->carry + shown.tracestate_len, shown.baggage_len };
+	at = out->carry;
+	out->context.tracestate = next_text(&at, shown.tracestate_len);
+	out->context.baggage = next_text(&at, shown.baggage_len);
+	out->context.xray = next_text(&at, shown.xray_len);
 	return true;
 }
 

@@ -19,11 +19,11 @@
 struct atr_shown {
 	uint8_t trace_id[ATR_TRACE_ID_LEN], span_id[ATR_SPAN_ID_LEN];
 	uint8_t parent_id[ATR_SPAN_ID_LEN];
-	uint8_t kind, flags;
+	uint8_t kind, flags, marks;
 	bool parent_is_remote;
-	uint16_t tracestate_len, baggage_len; /* the bytes of both, one after the other */
-	atr_ref carry_block;		      /* where they are when they do not fit in the slot */
-	uint64_t start_ns;		      /* monotonic */
+	uint16_t tracestate_len, baggage_len, xray_len; /* the bytes of all, one after the other */
+	atr_ref carry_block; /* where they are when they do not fit in the slot */
+	uint64_t start_ns;   /* monotonic */
 };
 
 struct atr_live {
@@ -51,7 +51,8 @@ bool atr_live_setup(void);
 
 /*
  * The thread that holds what the span describes. Opens a span as a child of
- * `parent` (NULL: a new trace) and decides its sampling. Returns 0 when too many
+ * `parent` (NULL or without ids: a new trace; with a trace id alone: the first of that
+ * trace that is known) and decides its sampling. Returns 0 when too many
  * are open. Where spans are not made at all (OTEL_SDK_DISABLED), what is opened
  * has its parent's ids, so that the context is only carried on. Name and attributes are put into atr_live_span(ref), which is NULL
  * when nothing is to be recorded. start_ns is monotonic.
@@ -88,6 +89,11 @@ static inline struct atr_live *atr_live_get(atr_ref ref)
 atr_ref atr_block_take(void);
 char *atr_block_bytes(atr_ref ref);
 void atr_block_give(atr_ref ref);
+
+/* New trace ids begin with the time, as X-Ray wants them. Set by the constructor. */
+extern bool atr_live_dates_ids;
+/* Any thread: every thread seeds its ids anew. For what runs in copies of one memory image. */
+void atr_live_reseed(void);
 
 /* A forked child, alone. */
 void atr_live_forked(void);

@@ -78,7 +78,8 @@ bool atr_sampler_keeps(const struct atr_context *parent,
 {
 	uint64_t number = 0;
 
-	if (parent_based && parent)
+	/* what the parent left open is decided as for a root */
+	if (parent_based && parent && !(parent->marks & ATR_MARK_UNDECIDED))
 		return parent->flags & ATR_FLAG_SAMPLED;
 	if (keep_below >= ALL)
 		return true;

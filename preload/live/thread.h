@@ -32,6 +32,7 @@ struct atr_thread {
 	void *holds;		      /* the connection that it holds: conn.c */
 	uintptr_t below_at; /* a call is under way on the real function, from this frame */
 	uint32_t below;	    /* on which descriptor, and which way */
+	uint32_t seeding;   /* of the ids: see live.c */
 	struct atr_ids ids;
 };
 

@@ -447,6 +447,9 @@ void atr_work_forked(struct atr_thread *self)
 		started_with.tracestate = keep_text(copy.context.tracestate, started_carry);
 		started_with.baggage = keep_text(copy.context.baggage,
 						 started_carry + copy.context.tracestate.len);
+		started_with.xray =
+			keep_text(copy.context.xray, started_carry + copy.context.tracestate.len +
+							     copy.context.baggage.len);
 		started_with.remote = true;
 		has_started_with = true;
 		adopt_max = ATR_ADOPT_MAX;

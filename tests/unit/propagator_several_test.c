@@ -189,21 +189,32 @@ TEST(several_formats_all_at_once_write_each_header_once)
 		      "x-cloud-trace-context: " B "/728224406569967729;o=1\r\n"));
 	CHECK(!strstr(written(ALL, &c, ATR_EXCEPT_BAGGAGE | ATR_EXCEPT_TRACESTATE), "k: "));
 	CHECK(!strstr(written(ALL, &c, ATR_EXCEPT_BAGGAGE | ATR_EXCEPT_TRACESTATE), "tracestate"));
-	/* the environment has room for so many: whole formats, the first of them */
 	CHECK(is_text(written_env(ALL, &c),
 		      "TRACEPARENT=00-" B "-" S "-03\nTRACESTATE=ot=rv:0123456789abcd\n"
-		      "BAGGAGE=k=v%20w\n"));
+		      "BAGGAGE=k=v%20w\nB3=" B "-" S "-1\n"
+		      "X_B3_TRACEID=" B "\nX_B3_SPANID=" S "\nX_B3_SAMPLED=1\n"
+		      "UBER_TRACE_ID=" B ":" S ":0:01\n"
+		      "X_AMZN_TRACE_ID=Root=1-66aa0180-0123456789abcdef00112233;Parent=" S
+		      ";Sampled=1;Lineage=a87bd80c:1\n"
+		      "_X_AMZN_TRACE_ID=Root=1-66aa0180-0123456789abcdef00112233;Parent=" S
+		      ";Sampled=1;Lineage=a87bd80c:1\n"
+		      "OT_TRACER_TRACEID=89abcdef00112233\nOT_TRACER_SPANID=" S
+		      "\nOT_TRACER_SAMPLED=true\n"
+		      "X_CLOUD_TRACE_CONTEXT=" B "/728224406569967729;o=1\n"));
 	c.tracestate = c.xray = (struct atr_str){ 0 };
 	CHECK(is_text(written_env("tracecontext,ottrace,xray-lambda", &c),
-		      "TRACEPARENT=00-" B "-" S "-03\n_X_AMZN_TRACE_ID=Root=1-66aa0180-"
-		      "0123456789abcdef00112233;Parent=" S ";Sampled=1\n"));
+		      "TRACEPARENT=00-" B "-" S "-03\nOT_TRACER_TRACEID=89abcdef00112233\n"
+		      "OT_TRACER_SPANID=" S "\nOT_TRACER_SAMPLED=true\n"
+		      "_X_AMZN_TRACE_ID=Root=1-66aa0180-0123456789abcdef00112233;Parent=" S
+		      ";Sampled=1\n"));
 }
 
-TEST(several_formats_need_no_room_for_what_the_environment_leaves_out)
+TEST(several_formats_are_all_written_to_the_environment_or_none_is)
 {
 	struct atr_propagators p = formats_of("tracecontext,b3multi,b3");
-	static const char expected[] = "TRACEPARENT=00-" A "-" S "-01\0B3=" A "-" S "-1";
-	char text[256];
+	static const char expected[] = "TRACEPARENT=00-" A "-" S "-01\0X_B3_TRACEID=" A
+				       "\0X_B3_SPANID=" S "\0X_B3_SAMPLED=1\0B3=" A "-" S "-1";
+	char text[512];
 	struct atr_context c;
 	unsigned nr;
 
@@ -211,7 +222,7 @@ TEST(several_formats_need_no_room_for_what_the_environment_leaves_out)
 	for (size_t cap = 0; cap < sizeof(expected); cap++)
 		CHECK(!atr_propagators_inject_env(&p, &c, text, cap, &nr) && nr == 0);
 	CHECK(atr_propagators_inject_env(&p, &c, text, sizeof(expected), &nr) == sizeof(expected));
-	CHECK(nr == 2 && !memcmp(text, expected, sizeof(expected)));
+	CHECK(nr == 5 && !memcmp(text, expected, sizeof(expected)));
 }
 
 /* What was written by all formats is read by each of them as the same. */
