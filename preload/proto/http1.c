@@ -7,6 +7,11 @@
 #include <arm_neon.h>
 #endif
 
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+#define NOINLINE __attribute__((noinline))
+#define LIKELY(condition) __builtin_expect(condition, 1)
+#define UNLIKELY(condition) __builtin_expect(condition, 0)
+
 #define METHOD_MAX 32
 #define GUESS_MAX 40
 #define HEAD_MIN 16	     /* "HTTP/1.1 200" and two line ends; a request's is longer */
@@ -15,33 +20,52 @@
 #define CHUNK_LINE_MAX 4096
 #define TRAILER_MAX 65536
 
+/* Which bit is the first, of some. */
+static inline unsigned first_bit(uint64_t bits)
+{
+	return (unsigned)__builtin_ctzll(bits);
+}
+
 /*
  * Bytes are looked at 16 at a time, with the compiler's vectors: a comparison
  * gives 0xff for each byte where it holds. Its marks are one bit a byte, first
- * byte lowest, MARK_BITS apart.
+ * byte lowest, MARK_BITS apart; those of four blocks in a row are a word.
  */
 typedef uint8_t block __attribute__((vector_size(16)));
+typedef int8_t signed_block __attribute__((vector_size(16)));
 
 #if defined(__SSE2__)
 #define MARK_BITS 1
+#define ALL_MARKS UINT64_C(0xffff)
 
 static inline uint64_t marks(block found)
 {
-	return (uint64_t)_mm_movemask_epi8((__m128i)found);
+	return (uint32_t)_mm_movemask_epi8((__m128i)found);
 }
 
 #elif defined(__aarch64__)
 #define MARK_BITS 4
+#define ALL_MARKS UINT64_C(0x1111111111111111)
 
 static inline uint64_t marks(block found)
 {
 	uint8x8_t halves = vshrn_n_u16((uint16x8_t)found, 4);
 
-	return vget_lane_u64(vreinterpret_u64_u8(halves), 0) & UINT64_C(0x1111111111111111);
+	return vget_lane_u64(vreinterpret_u64_u8(halves), 0) & ALL_MARKS;
+}
+
+static inline uint64_t word_of(block a, block b, block c, block d)
+{
+	const block bit = { 1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128 };
+	uint8x16_t ab = vpaddq_u8(a & bit, b & bit), cd = vpaddq_u8(c & bit, d & bit);
+	uint8x16_t all = vpaddq_u8(ab, cd);
+
+	return vgetq_lane_u64(vreinterpretq_u64_u8(vpaddq_u8(all, all)), 0);
 }
 
 #else
 #define MARK_BITS 1
+#define ALL_MARKS UINT64_C(0xffff)
 
 static inline uint64_t marks(block found)
 {
@@ -55,6 +79,30 @@ static inline uint64_t marks(block found)
 #endif
 
 #define BLOCK sizeof(block)
+#define WORD (4 * BLOCK) /* bytes that a word has marks of */
+
+#if MARK_BITS == 1
+
+static inline uint64_t word_of(block a, block b, block c, block d)
+{
+	uint64_t low = marks(a) | marks(b) << 16, high = marks(c) | marks(d) << 16;
+
+	return low | high << 32;
+}
+
+#endif
+
+/* How many bytes from the first on are marked. */
+static inline size_t run_of(block found)
+{
+#if MARK_BITS == 1
+	return first_bit(~marks(found));
+#else
+	uint64_t others = marks(found) ^ ALL_MARKS;
+
+	return others ? first_bit(others) / MARK_BITS : BLOCK;
+#endif
+}
 
 _Static_assert(BLOCK <= HEAD_MIN, "the last block of a head begins inside it");
 
@@ -72,24 +120,37 @@ static inline block equal(block b, uint8_t byte)
 }
 
 /*
- * Bytes that end a run of text: controls but HTAB. (A field value and a reason
- * phrase are text: RFC 9110 5.5; bytes from 0x80 up pass as they are.)
+ * Bytes of text: all but controls, and HTAB. (A field value and a reason phrase
+ * are text: RFC 9110 5.5; bytes from 0x80 up pass as they are.)
  */
-static inline block not_text(block b)
+static inline block text(block b)
 {
-	return ((block)(b < 0x20) & ~equal(b, '\t')) | equal(b, 0x7f);
+	return ((block)(b >= ' ') | equal(b, '\t')) & ~equal(b, 0x7f);
 }
 
-/* Bytes that end a request target: controls and SP. */
-static inline block not_target(block b)
+/* The same at the price of one comparison, but for HTAB and bytes from 0x80 up. */
+static inline block plain_text(block b)
 {
-	return (block)(b <= ' ') | equal(b, 0x7f);
+	return (block)((signed_block)(b + 1) > ' ');
 }
 
-/* Bytes that field names seldom have. */
-static inline block not_letter(block b)
+/* Bytes of a request target: all but controls and SP. */
+static inline block visible(block b)
 {
-	return ~((block)((b | 0x20) - 'a' < 26) | equal(b, '-'));
+	return (block)(b > ' ') & ~equal(b, 0x7f);
+}
+
+static inline block plain_visible(block b)
+{
+	return (block)((signed_block)(b + 1) > '!');
+}
+
+/* What field names are mostly made of. */
+static inline block letters(block b)
+{
+	signed_block from_lowest = (signed_block)((b | 0x20) + (uint8_t)(INT8_MIN - 'a'));
+
+	return (block)(from_lowest < INT8_MIN + 26) | equal(b, '-');
 }
 
 /* RFC 9110 5.6.2: letters, digits and !#$%&'*+-.^_`|~ */
@@ -271,62 +332,49 @@ bool atr_http1_scan_at_blank(uint8_t state)
 	return state == SCAN_BLANK;
 }
 
-/* What the fields said, before it is known what it means for the framing. */
-struct facts {
-	struct atr_http1_head *out;
-	uint32_t nr_hosts;
-	bool has_length;
-	bool has_coding; /* a Transfer-Encoding */
-	bool chunked;	 /* the last coding so far */
-	bool has_upgrade;
-	bool opt_close, opt_keep_alive, opt_upgrade; /* Connection: */
-};
-
 /*
- * Inside a head nothing needs its length at each byte: the head's last byte is
- * an LF, which is no token character, no text and no part of a target, so every
- * search stops there at the latest, and where there is a CR there is a next byte.
- *
- * find() gives the first byte from `at` on that `stops` tells. `last` is where
- * the head's last whole block begins; behind it that block is taken again and
- * the bytes before `at` are shifted out.
+ * The first byte from `at` on that is not of this kind, or where the bytes end,
+ * which is behind `at`. `last` is where their last whole block begins; behind it
+ * that block is taken again and the bytes before `at` are shifted out.
  */
-static inline __attribute__((always_inline)) const char *find(const char *at, const char *last,
-							      block (*stops)(block))
+static ALWAYS_INLINE const char *end_of(block (*kind)(block), const char *at, const char *last)
 {
-	uint64_t found;
+	uint64_t others;
 
 	for (; at <= last; at += BLOCK) {
-		found = marks(stops(load(at)));
-		if (found)
-			return at + __builtin_ctzll(found) / MARK_BITS;
+		others = marks(kind(load(at))) ^ ALL_MARKS;
+		if (others)
+			return at + first_bit(others) / MARK_BITS;
 	}
-	found = marks(stops(load(last))) >> ((at - last) * MARK_BITS);
-	return at + __builtin_ctzll(found) / MARK_BITS;
+	if (at == last + BLOCK)
+		return at;
+	others = (marks(kind(load(last))) ^ ALL_MARKS) >> ((size_t)(at - last) * MARK_BITS);
+	return others ? at + first_bit(others) / MARK_BITS : last + BLOCK;
 }
 
-static inline const char *token_end(const char *at)
+static NOINLINE const char *token_end(const char *at, const char *limit)
 {
-	while (is_token[(uint8_t)*at])
+	while (at < limit && is_token[(uint8_t)*at])
 		at++;
 	return at;
 }
 
-/* The same for names, which are mostly letters and hyphens. */
-static inline const char *name_end(const char *at, const char *last)
+/* The length of the field name at `line`: mostly it is of few letters and hyphens. */
+static ALWAYS_INLINE size_t name_len(const char *line, const char *last)
 {
-	at = find(at, last, not_letter);
-	return *at == ':' ? at : token_end(at);
+	size_t len = 0;
+
+	if (LIKELY(line < last)) {
+		len = run_of(letters(load(line)));
+		if (LIKELY(line[len] == ':'))
+			return len;
+	}
+	return (size_t)(token_end(line + len, last + BLOCK) - line);
 }
 
-static inline bool ends_line(const char *at)
+static inline uint16_t load16(const char *at)
 {
-	return at[0] == '\r' && at[1] == '\n';
-}
-
-static inline uint64_t load64(const char *at)
-{
-	uint64_t bytes;
+	uint16_t bytes;
 
 	memcpy(&bytes, at, sizeof(bytes));
 	return bytes;
@@ -340,28 +388,40 @@ static inline uint32_t load32(const char *at)
 	return bytes;
 }
 
+static inline uint64_t load64(const char *at)
+{
+	uint64_t bytes;
+
+	memcpy(&bytes, at, sizeof(bytes));
+	return bytes;
+}
+
+static inline bool ends_line(const char *at)
+{
+	return load16(at) == load16("\r\n");
+}
+
 /*
  * Whether `name` is `lower`, which is as long, in any case. Setting 0x20 makes
  * letters small and leaves hyphens and digits alone; what else it would make
  * one of these is no text, so for names and values the answer is exact.
  */
-static inline bool same_letters(const char *name, const char *lower, size_t len)
+static ALWAYS_INLINE bool same_letters(const char *name, const char *lower, size_t len)
 {
 	const uint64_t small = UINT64_C(0x2020202020202020);
-	uint64_t differ = 0;
 
 	if (len < 8)
-		return (((load32(name) | (uint32_t)small) ^ load32(lower)) |
-			((load32(name + len - 4) | (uint32_t)small) ^ load32(lower + len - 4))) ==
-		       0;
+		return (load32(name) | (uint32_t)small) == load32(lower) &&
+		       (load32(name + len - 4) | (uint32_t)small) == load32(lower + len - 4);
 	for (size_t i = 0; i + 8 < len; i += 8)
-		differ |= (load64(name + i) | small) ^ load64(lower + i);
-	return (differ | ((load64(name + len - 8) | small) ^ load64(lower + len - 8))) == 0;
+		if ((load64(name + i) | small) != load64(lower + i))
+			return false;
+	return (load64(name + len - 8) | small) == load64(lower + len - 8);
 }
 
 /* The literal has 4 characters at least; NAMED is for names of its length. */
-#define NAMED(name, lower) same_letters((name).at, lower, sizeof(lower) - 1)
-#define IS(str, lower) ((str).len == sizeof(lower) - 1 && NAMED(str, lower))
+#define NAMED(name, lower) same_letters(name, lower, sizeof(lower) - 1)
+#define IS(str, lower) ((str).len == sizeof(lower) - 1 && NAMED((str).at, lower))
 
 /* Takes the first item off a comma-separated list, which is absent after its last. */
 static struct atr_str take_item(struct atr_str *list)
@@ -377,202 +437,344 @@ static struct atr_str take_item(struct atr_str *list)
 	return atr_str_trim(item);
 }
 
-static void note_connection(struct facts *facts, struct atr_str options)
-{
-	while (options.at) {
-		struct atr_str option = take_item(&options);
+/* What a head says, before it is known what it means for the framing. */
+enum said {
+	SAID_MINOR_1 = 1 << 0, /* HTTP/1.1 */
+	SAID_HOST = 1 << 1,
+	SAID_HOST_TWICE = 1 << 2,
+	SAID_EXPECT = 1 << 3, /* 100-continue */
+	SAID_UPGRADE = 1 << 4,
+	OPTION_CLOSE = 1 << 5, /* Connection: */
+	OPTION_KEEP_ALIVE = 1 << 6,
+	OPTION_UPGRADE = 1 << 7,
+	SAID_LENGTH = 1 << 8,
+	SAID_CODING = 1 << 9,	/* a Transfer-Encoding */
+	SAID_CHUNKED = 1 << 10, /* as the last coding so far */
+	SAID_BAD = 1 << 11,	/* by a field that breaks the head */
+};
 
-		if (IS(option, "close"))
-			facts->opt_close = true;
-		else if (IS(option, "keep-alive"))
-			facts->opt_keep_alive = true;
-		else if (IS(option, "upgrade"))
-			facts->opt_upgrade = true;
-	}
+static inline unsigned option(struct atr_str name)
+{
+	if (IS(name, "keep-alive"))
+		return OPTION_KEEP_ALIVE;
+	if (IS(name, "close"))
+		return OPTION_CLOSE;
+	return IS(name, "upgrade") ? OPTION_UPGRADE : 0;
 }
 
-static void note_expect(struct facts *facts, struct atr_str expectations)
+static NOINLINE unsigned options(struct atr_str list)
 {
+	unsigned said = 0;
+
+	while (list.at)
+		said |= option(take_item(&list));
+	return said;
+}
+
+static inline unsigned connection(struct atr_str value)
+{
+	unsigned said = option(value); /* mostly it is one, and known */
+
+	return said ? said : options(value);
+}
+
+static NOINLINE unsigned expect(struct atr_str expectations)
+{
+	unsigned said = 0;
+
 	while (expectations.at) {
 		struct atr_str expectation = take_item(&expectations);
 
 		if (IS(expectation, "100-continue"))
-			facts->out->expect_continue = true;
+			said = SAID_EXPECT;
 	}
+	return said;
 }
 
-/* Whether the line of `name` has a HTAB; not every receiver takes that for a blank. */
-static bool has_tab(struct atr_str name)
+static NOINLINE struct atr_str trimmed(const char *at, const char *end)
 {
-	const char *at = name.at + name.len;
-
-	while (*at != '\t' && *at != '\r')
+	while (at < end && is_blank(*at))
 		at++;
-	return *at == '\t';
+	while (end > at && is_blank(end[-1]))
+		end--;
+	return (struct atr_str){ at, (size_t)(end - at) };
 }
 
-static bool note_length(struct facts *facts, struct atr_str name, struct atr_str digits)
+/* What is between the colon and the line's end; mostly it has one SP before it and none behind. */
+static ALWAYS_INLINE struct atr_str value_of(const char *colon, const char *end)
 {
+	if (UNLIKELY(colon[1] != ' ' || is_blank(colon[2]) || is_blank(end[-1])))
+		return trimmed(colon + 1, end);
+	return (struct atr_str){ colon + 2, (size_t)(end - colon - 2) };
+}
+
+/* Not every receiver takes a HTAB for a blank. */
+static inline bool has_tab(const char *at, const char *end)
+{
+	while (at < end && *at != '\t')
+		at++;
+	return at < end;
+}
+
+static ALWAYS_INLINE unsigned content_length(unsigned said, const char *colon, const char *end,
+					     uint64_t *out)
+{
+	struct atr_str digits = value_of(colon, end);
 	uint64_t length = 0;
 
-	if (facts->has_length || has_tab(name) || digits.len < 1 || digits.len > 19)
-		return false;
+	if (said & SAID_LENGTH || digits.len < 1 || digits.len > 19 ||
+	    has_tab(colon + 1, digits.at) || has_tab(digits.at + digits.len, end))
+		return SAID_BAD;
 	for (size_t i = 0; i < digits.len; i++) {
 		if (!is_digit(digits.at[i]))
-			return false;
+			return SAID_BAD;
 		length = length * 10 + (uint64_t)(digits.at[i] - '0');
 	}
-	facts->has_length = true;
-	facts->out->content_length = length;
-	return length <= LENGTH_MAX;
+	*out = length;
+	return length <= LENGTH_MAX ? said | SAID_LENGTH : SAID_BAD;
 }
 
 /*
  * Codings of several fields follow each other. Chunked may come once and last;
  * parameters and empty items, which some receivers skip and others do not, are
- * refused.
+ * refused. Returns what is said now.
  */
-static bool note_coding(struct facts *facts, struct atr_str name, struct atr_str codings)
+static NOINLINE unsigned transfer_encoding(unsigned said, const char *colon, const char *end)
 {
-	if (has_tab(name))
-		return false;
+	struct atr_str codings = value_of(colon, end);
+
+	if (has_tab(colon, end))
+		return SAID_BAD;
 	while (codings.at) {
 		struct atr_str coding = take_item(&codings);
+		const char *coding_end = coding.at + coding.len;
 
-		if (facts->chunked || coding.len == 0 ||
-		    token_end(coding.at) != coding.at + coding.len)
-			return false;
-		facts->has_coding = true;
-		facts->chunked = IS(coding, "chunked");
+		if (said & SAID_CHUNKED || coding.len == 0 ||
+		    token_end(coding.at, coding_end) != coding_end)
+			return SAID_BAD;
+		said |= SAID_CODING;
+		if (IS(coding, "chunked"))
+			said |= SAID_CHUNKED;
 	}
-	return true;
+	return said;
 }
 
-static inline void keep_first(struct atr_str *kept, struct atr_str value)
+/* Of several fields of a name the first counts. Says nothing. */
+static ALWAYS_INLINE unsigned first(struct atr_str *kept, const char *colon, const char *end)
 {
 	if (!kept->at)
-		*kept = value;
+		*kept = value_of(colon, end);
+	return 0;
 }
 
-/* Most names are told apart by their length alone. False: the field breaks the head. */
-static inline bool note_field(struct facts *facts, struct atr_str name, struct atr_str value)
+static NOINLINE void keep(struct atr_http1_head *out, const char *name, const char *colon,
+			  const char *end)
 {
-	struct atr_http1_head *out = facts->out;
+	if (out->nr_kept < ATR_HTTP1_KEPT_MAX)
+		out->kept[out->nr_kept] = (struct atr_pair){
+			{ name, (size_t)(colon - name) },
+			value_of(colon, end),
+		};
+	out->nr_kept++;
+}
 
-	switch (name.len) {
+static inline bool is_wanted(uint32_t wanted, size_t len)
+{
+	return wanted >> (len < 31 ? len : 31) & 1;
+}
+
+/*
+ * What a field of `len` letters says, added to what was said; most names are told
+ * apart by their length alone. One that means nothing here is kept if wanted.
+ */
+static ALWAYS_INLINE unsigned note_field(struct atr_http1_head *out, unsigned said,
+					 const char *name, size_t len, const char *end,
+					 bool is_response, uint32_t wanted)
+{
+	const char *colon = name + len;
+
+	switch (len) {
+	case 0:
+		return SAID_BAD;
 	case 4:
-		if (NAMED(name, "host")) {
-			facts->nr_hosts++;
-			keep_first(&out->host, value);
+		if (!is_response && NAMED(name, "host")) {
+			if (said & SAID_HOST)
+				return said | SAID_HOST_TWICE;
+			out->host = value_of(colon, end);
+			return said | SAID_HOST;
 		}
 		break;
 	case 6:
-		if (NAMED(name, "expect"))
-			note_expect(facts, value);
+		if (!is_response && NAMED(name, "expect"))
+			return said | expect(value_of(colon, end));
 		break;
 	case 7:
 		if (NAMED(name, "upgrade"))
-			facts->has_upgrade = true;
+			return said | SAID_UPGRADE;
 		break;
 	case 9:
-		if (NAMED(name, "forwarded"))
-			keep_first(&out->forwarded, value);
+		if (!is_response && NAMED(name, "forwarded"))
+			return said | first(&out->forwarded, colon, end);
 		break;
 	case 10:
-		if (NAMED(name, "user-agent"))
-			keep_first(&out->user_agent, value);
-		else if (NAMED(name, "connection"))
-			note_connection(facts, value);
+		if (!is_response && NAMED(name, "user-agent"))
+			return said | first(&out->user_agent, colon, end);
+		if (NAMED(name, "connection"))
+			return said | connection(value_of(colon, end));
 		break;
 	case 14:
-		return !NAMED(name, "content-length") || note_length(facts, name, value);
+		if (NAMED(name, "content-length"))
+			return content_length(said, colon, end, &out->content_length);
+		break;
 	case 15:
-		if (NAMED(name, "x-forwarded-for"))
-			keep_first(&out->x_forwarded_for, value);
+		if (!is_response && NAMED(name, "x-forwarded-for"))
+			return said | first(&out->x_forwarded_for, colon, end);
 		break;
 	case 16:
-		if (NAMED(name, "x-forwarded-host"))
-			keep_first(&out->x_forwarded_host, value);
+		if (!is_response && NAMED(name, "x-forwarded-host"))
+			return said | first(&out->x_forwarded_host, colon, end);
 		break;
 	case 17:
-		if (NAMED(name, "x-forwarded-proto"))
-			keep_first(&out->x_forwarded_proto, value);
-		else
-			return !NAMED(name, "transfer-encoding") || note_coding(facts, name, value);
+		if (!is_response && NAMED(name, "x-forwarded-proto"))
+			return said | first(&out->x_forwarded_proto, colon, end);
+		if (NAMED(name, "transfer-encoding"))
+			return transfer_encoding(said, colon, end);
 		break;
 	}
-	return true;
+	if (!is_response && is_wanted(wanted, len))
+		keep(out, name, colon, end);
+	return said;
 }
 
-/*
- * One header line. Returns the next line, NULL when this one is not well-formed.
- * The line's end is not sought from the colon on but beside it: lines then wait
- * for each other only by their ends.
- */
-static inline __attribute__((always_inline)) const char *
-read_field(const char *line, const char *last, struct atr_pair *field)
+static inline uint64_t word_at(const char *at)
 {
-	const char *end = find(line, last, not_text), *next = end + 2;
-	const char *colon = name_end(line, last), *value = colon + 1;
-
-	if (colon == line || *colon != ':' || !ends_line(end))
-		return NULL;
-	while (value < end && is_blank(*value))
-		value++;
-	while (end > value && is_blank(end[-1]))
-		end--;
-	field->name = (struct atr_str){ line, (size_t)(colon - line) };
-	field->value = (struct atr_str){ value, (size_t)(end - value) };
-	return next;
+	return ~word_of(plain_text(load(at)), plain_text(load(at + BLOCK)),
+			plain_text(load(at + 2 * BLOCK)), plain_text(load(at + 3 * BLOCK)));
 }
 
-/*
- * Reads the header lines from `line` to the blank line. A blank line before that
- * is a field without a name; the last field ends where read_head() saw it end.
- */
-static bool read_fields(struct facts *facts, const char *head, size_t len, const char *line)
+/* The same of `len` bytes, fewer than a word; behind them nothing stops. */
+static NOINLINE uint64_t short_word_at(const char *at, size_t len)
 {
-	const char *blank = head + len - 2, *last = head + len - BLOCK;
-	struct atr_pair field;
-	uint32_t nr_fields = 0;
+	char copy[WORD];
 
-	facts->out->fields_at = (uint32_t)(line - head);
-	while (line < blank) {
-		line = read_field(line, last, &field);
-		if (!line || !note_field(facts, field.name, field.value))
-			return false;
-		nr_fields++;
+	memset(copy, ' ', sizeof(copy));
+	memcpy(copy, at, len);
+	return word_at(copy);
+}
+
+/* Bytes that are not plain text: a bit for each from `at` on, over a word's length. */
+struct stops {
+	const char *at;
+	uint64_t bits;
+};
+
+/* The first from `at` on; no bits when there are none before `limit`. */
+static NOINLINE struct stops next_stops(const char *at, const char *limit, const char *bytes)
+{
+	uint64_t bits;
+
+	for (; limit - at >= (ptrdiff_t)WORD; at += WORD) {
+		bits = word_at(at);
+		if (bits)
+			return (struct stops){ at, bits };
 	}
-	facts->out->nr_fields = nr_fields;
-	facts->out->blank_at = (uint32_t)(blank - head);
-	return true;
+	if (at >= limit)
+		return (struct stops){ at, 0 };
+	if (limit - bytes < (ptrdiff_t)WORD)
+		return (struct stops){ at, short_word_at(at, (size_t)(limit - at)) };
+	return (struct stops){ at, word_at(limit - WORD) >> (at + WORD - limit) };
+}
+
+/* The end of a line from a byte of it on that is not plain, and may be text all the same. */
+static NOINLINE const char *odd_line_end(const char *at, const char *last, const char *limit)
+{
+	at = end_of(text, at, last);
+	return at < limit && ends_line(at) ? at : NULL;
+}
+
+/*
+ * Reads the header lines from `line` to the blank line, which it returns; NULL
+ * when that is not there, or not well.
+ *
+ * `stops` has a bit for each byte of the present line that is not plain text, and
+ * of all behind it up to `seen`, so that each word is looked at once. From
+ * `limit` on no line ends that has a blank one behind it.
+ */
+static ALWAYS_INLINE const char *read_fields(struct atr_http1_head *out, unsigned *all_said,
+					     const char *bytes, const char *last, const char *line,
+					     bool is_response, uint32_t wanted)
+{
+	const char *limit = last + BLOCK - 3, *seen = line, *end;
+	unsigned said = out->minor ? SAID_MINOR_1 : 0, n;
+	uint32_t nr_fields = 0;
+	uint64_t stops = 0;
+	struct stops next;
+	size_t len;
+
+	for (; !ends_line(line); line = end + 2, nr_fields++) {
+		end = line;
+		if (UNLIKELY(!stops)) {
+			next = next_stops(line < seen ? seen : line, limit, bytes);
+			if (!next.bits)
+				return NULL;
+			end = next.at;
+			stops = next.bits;
+			seen = end + WORD;
+		}
+		n = first_bit(stops);
+		end += n;
+		stops = stops >> n >> 2;
+		if (UNLIKELY(!ends_line(end))) {
+			end = odd_line_end(end, last, limit);
+			if (!end)
+				return NULL;
+			seen = end;
+			stops = 0;
+		}
+		len = name_len(line, last);
+		if (UNLIKELY(line[len] != ':'))
+			return NULL;
+		said = note_field(out, said, line, len, end, is_response, wanted);
+	}
+	out->nr_fields = nr_fields;
+	*all_said = said;
+	return line;
 }
 
 /* "HTTP/1.0" or "HTTP/1.1" in the 8 bytes at `at`. */
 static inline bool read_version(const char *at, uint8_t *minor)
 {
-	if (memcmp(at, "HTTP/1.", 7) != 0)
-		return false;
-	*minor = (uint8_t)(at[7] - '0');
-	return *minor <= 1;
+	*minor = load64(at) == load64("HTTP/1.1");
+	return *minor || load64(at) == load64("HTTP/1.0");
 }
 
-/* Returns the line after it, NULL when it is not well-formed. */
-static const char *read_request_line(const char *head, size_t len, struct atr_http1_head *out)
+/* Most targets are visible ASCII characters. */
+static inline const char *target_end(const char *at, const char *last)
 {
-	const char *last = head + len - BLOCK;
-	const char *method_end = token_end(head), *target = method_end + 1;
-	const char *target_end, *version;
+	const char *end = end_of(plain_visible, at, last);
 
-	if (method_end == head || method_end - head > METHOD_MAX || *method_end != ' ')
+	return end < last + BLOCK && (uint8_t)*end >= 0x80 ? end_of(visible, end, last) : end;
+}
+
+/* Returns the line after it, NULL when it is not well-formed or too little is there. */
+static inline const char *read_request_line(const char *bytes, const char *last,
+					    struct atr_http1_head *out)
+{
+	const char *limit = last + BLOCK, *method_end = bytes + 3, *target, *end, *version;
+
+	if (load32(bytes) != load32("GET "))
+		method_end = token_end(bytes, limit);
+	target = method_end + 1;
+	if (method_end == bytes || method_end - bytes > METHOD_MAX || target >= limit ||
+	    *method_end != ' ')
 		return NULL;
-	target_end = find(target, last, not_target);
-	version = target_end + 1;
-	if (target_end == target || *target_end != ' ' || head + len - version < 8 + 4 ||
+	end = target_end(target, last);
+	version = end + 1;
+	if (end == target || limit - version < 8 + 4 || *end != ' ' ||
 	    !read_version(version, &out->minor) || !ends_line(version + 8))
 		return NULL;
-	out->method = (struct atr_str){ head, (size_t)(method_end - head) };
-	out->target = (struct atr_str){ target, (size_t)(target_end - target) };
+	out->method = (struct atr_str){ bytes, (size_t)(method_end - bytes) };
+	out->target = (struct atr_str){ target, (size_t)(end - target) };
 	return version + 10;
 }
 
@@ -580,47 +782,83 @@ static const char *read_request_line(const char *head, size_t len, struct atr_ht
  * As read_request_line. The SP before an absent reason may be missing too: many
  * servers leave it out, and nobody reads such a line differently.
  */
-static const char *read_status_line(const char *head, size_t len, struct atr_http1_head *out)
+static inline const char *read_status_line(const char *bytes, const char *last,
+					   struct atr_http1_head *out)
 {
-	const char *code = head + 9, *end = code + 3;
+	const char *code = bytes + 9, *end = code + 3;
 
-	if (!read_version(head, &out->minor) || head[8] != ' ' || !is_digit(code[0]) ||
+	if (!read_version(bytes, &out->minor) || bytes[8] != ' ' || !is_digit(code[0]) ||
 	    code[0] == '0' || !is_digit(code[1]) || !is_digit(code[2]))
 		return NULL;
 	out->status = (uint16_t)((code[0] - '0') * 100 + (code[1] - '0') * 10 + (code[2] - '0'));
 	if (*end == ' ')
-		end = find(end + 1, head + len - BLOCK, not_text);
-	return ends_line(end) ? end + 2 : NULL;
+		end = end_of(text, end + 1, last);
+	return last + BLOCK - end >= 4 && ends_line(end) ? end + 2 : NULL;
+}
+
+/*
+ * What a head may leave out. The strings by halves: what is made of a longer
+ * memset() takes longer than a short head itself.
+ */
+static inline void clear(struct atr_http1_head *out)
+{
+	const size_t begin = offsetof(struct atr_http1_head, method);
+	const size_t middle = offsetof(struct atr_http1_head, forwarded);
+	const size_t end = offsetof(struct atr_http1_head, keep_alive);
+
+	memset((char *)out + begin, 0, middle - begin);
+	memset((char *)out + middle, 0, end - middle);
+	out->status = 0;
+	out->content_length = 0;
+	out->wanted = out->nr_kept = 0;
+}
+
+static inline bool says_all(unsigned said, unsigned all)
+{
+	return (said & all) == all;
 }
 
 /* What holds for both kinds of message; false when the fields contradict each other. */
-static bool settle(struct facts *facts)
+static inline bool settle(struct atr_http1_head *out, unsigned said)
 {
-	struct atr_http1_head *out = facts->out;
-
-	if (facts->has_coding && (facts->has_length || out->minor == 0))
+	if (said & SAID_BAD || says_all(said, SAID_CODING | SAID_LENGTH) ||
+	    (said & (SAID_CODING | SAID_MINOR_1)) == SAID_CODING)
 		return false;
-	out->keep_alive = !facts->opt_close && (out->minor == 1 || facts->opt_keep_alive);
-	out->upgrade = out->minor == 1 && facts->opt_upgrade && facts->has_upgrade;
-	out->expect_continue = out->expect_continue && out->minor == 1;
+	out->keep_alive = !(said & OPTION_CLOSE) && said & (SAID_MINOR_1 | OPTION_KEEP_ALIVE);
+	out->upgrade = says_all(said, SAID_MINOR_1 | SAID_UPGRADE | OPTION_UPGRADE);
+	out->expect_continue = says_all(said, SAID_MINOR_1 | SAID_EXPECT);
 	return true;
 }
 
-typedef const char *read_start_line(const char *head, size_t len, struct atr_http1_head *out);
-
-/* All of a head but its framing. The first checks are what find() and the start lines rest on. */
-static inline __attribute__((always_inline)) bool read_head(struct facts *facts, const char *head,
-							    size_t len, read_start_line *read)
+/*
+ * All of a head but its framing. Returns the head's length, 0 when there is no
+ * whole and well-formed head.
+ */
+static ALWAYS_INLINE size_t read_head(struct atr_http1_head *out, unsigned *said, const char *bytes,
+				      size_t len, bool is_response, uint32_t wanted)
 {
-	const char *fields;
+	const char *last, *fields, *blank;
+	size_t head_len;
 
-	if (len < HEAD_MIN || len > ATR_HTTP1_HEAD_MAX || memcmp(head + len - 4, "\r\n\r\n", 4))
-		return false;
-	fields = read(head, len, facts->out);
-	return fields && read_fields(facts, head, len, fields) && settle(facts);
+	clear(out);
+	out->is_response = is_response;
+	if (len < HEAD_MIN)
+		return 0;
+	last = bytes + len - BLOCK;
+	fields = is_response ? read_status_line(bytes, last, out) :
+			       read_request_line(bytes, last, out);
+	if (!fields)
+		return 0;
+	blank = read_fields(out, said, bytes, last, fields, is_response, wanted);
+	if (!blank || !settle(out, *said))
+		return 0;
+	head_len = (size_t)(blank + 2 - bytes);
+	out->fields_at = (uint32_t)(fields - bytes);
+	out->blank_at = (uint32_t)(blank - bytes);
+	return head_len <= ATR_HTTP1_HEAD_MAX ? head_len : 0;
 }
 
-static void set_framing(struct atr_http1_head *out, enum atr_http1_framing framing)
+static inline void set_framing(struct atr_http1_head *out, enum atr_http1_framing framing)
 {
 	out->framing = framing;
 	if (framing != ATR_HTTP1_LENGTH)
@@ -629,61 +867,94 @@ static void set_framing(struct atr_http1_head *out, enum atr_http1_framing frami
 		out->keep_alive = false;
 }
 
-bool atr_http1_parse_request(const char *head, size_t len, struct atr_http1_head *out)
+/* Whether what a request's fields say fits together. */
+static inline bool is_sound_request(const struct atr_http1_head *out, unsigned said)
 {
-	struct facts facts = { .out = out };
-
-	*out = (struct atr_http1_head){ .is_response = false };
-	if (!read_head(&facts, head, len, read_request_line))
+	if (said & SAID_HOST_TWICE || (said & (SAID_MINOR_1 | SAID_HOST)) == SAID_MINOR_1)
 		return false;
-	if (facts.nr_hosts > 1 || (facts.nr_hosts == 0 && out->minor == 1))
-		return false;
-	if (facts.has_coding && !facts.chunked)
+	if ((said & (SAID_CODING | SAID_CHUNKED)) == SAID_CODING)
 		return false;
 	/* some receivers read a body here, others already the tunnel */
-	if (atr_str_equal(out->method, ATR_STR("CONNECT")) &&
-	    (facts.has_coding || out->content_length > 0))
-		return false;
-	set_framing(out, facts.chunked	  ? ATR_HTTP1_CHUNKED :
-			 facts.has_length ? ATR_HTTP1_LENGTH :
-					    ATR_HTTP1_NO_BODY);
-	return true;
+	return !(said & SAID_CODING || out->content_length > 0) ||
+	       !atr_str_equal(out->method, ATR_STR("CONNECT"));
 }
 
 /* RFC 9112 6.3; a 204 to CONNECT, too, opens the tunnel (RFC 9110 9.3.6). */
-static enum atr_http1_framing response_framing(const struct facts *facts, bool to_head,
-					       bool to_connect)
+static inline enum atr_http1_framing response_framing(uint16_t status, unsigned said, bool to_head,
+						      bool to_connect)
 {
-	uint16_t status = facts->out->status;
-
 	if (status == 101 || (to_connect && status >= 200 && status < 300))
 		return ATR_HTTP1_TUNNEL;
 	if (to_head || status < 200 || status == 204 || status == 304)
 		return ATR_HTTP1_NO_BODY;
-	if (facts->chunked)
+	if (said & SAID_CHUNKED)
 		return ATR_HTTP1_CHUNKED;
-	return facts->has_length ? ATR_HTTP1_LENGTH : ATR_HTTP1_UNTIL_CLOSE;
+	return said & SAID_LENGTH ? ATR_HTTP1_LENGTH : ATR_HTTP1_UNTIL_CLOSE;
+}
+
+/* No head was read: because it is not whole yet, or because it is not well-formed. */
+static NOINLINE long not_read(uint8_t *state, const char *bytes, size_t len)
+{
+	if (atr_http1_scan(state, bytes, len) > 0)
+		*state = SCAN_BAD;
+	return *state == SCAN_BAD ? -1 : 0;
+}
+
+long atr_http1_read_request(uint8_t *state, const char *bytes, size_t len, uint32_t wanted,
+			    struct atr_http1_head *out)
+{
+	unsigned said = 0;
+	size_t head_len = read_head(out, &said, bytes, len, false, wanted);
+
+	if (!head_len || !is_sound_request(out, said))
+		return not_read(state, bytes, len);
+	out->wanted = wanted;
+	set_framing(out, said & SAID_CHUNKED ? ATR_HTTP1_CHUNKED :
+			 said & SAID_LENGTH  ? ATR_HTTP1_LENGTH :
+					       ATR_HTTP1_NO_BODY);
+	return (long)head_len;
+}
+
+long atr_http1_read_response(uint8_t *state, const char *bytes, size_t len, bool to_head,
+			     bool to_connect, struct atr_http1_head *out)
+{
+	unsigned said = 0;
+	size_t head_len = read_head(out, &said, bytes, len, true, 0);
+
+	if (!head_len)
+		return not_read(state, bytes, len);
+	set_framing(out, response_framing(out->status, said, to_head, to_connect));
+	return (long)head_len;
+}
+
+bool atr_http1_parse_request(const char *head, size_t len, struct atr_http1_head *out)
+{
+	uint8_t state = 0;
+
+	return len && atr_http1_read_request(&state, head, len, 0, out) == (long)len;
 }
 
 bool atr_http1_parse_response(const char *head, size_t len, bool to_head, bool to_connect,
 			      struct atr_http1_head *out)
 {
-	struct facts facts = { .out = out };
+	uint8_t state = 0;
 
-	*out = (struct atr_http1_head){ .is_response = true };
-	if (!read_head(&facts, head, len, read_status_line))
-		return false;
-	set_framing(out, response_framing(&facts, to_head, to_connect));
-	return true;
+	return len &&
+	       atr_http1_read_response(&state, head, len, to_head, to_connect, out) == (long)len;
 }
 
 bool atr_http1_next_field(const char *head, size_t len, uint32_t *at, struct atr_pair *field)
 {
-	const char *line = head + *at;
+	const char *line = head + *at, *last = head + len - BLOCK;
+	const char *colon, *end;
 
 	if (line == head + len - 2)
 		return false;
-	*at = (uint32_t)(read_field(line, head + len - BLOCK, field) - head);
+	end = end_of(text, line, last);
+	colon = line + name_len(line, last);
+	field->name = (struct atr_str){ line, (size_t)(colon - line) };
+	field->value = value_of(colon, end);
+	*at = (uint32_t)(end + 2 - head);
 	return true;
 }
 
@@ -868,6 +1139,40 @@ long atr_http1_body_feed(struct atr_http1_body *body, const char *bytes, size_t 
 		return (long)take(body, len);
 	body->size += len;
 	return (long)len;
+}
+
+static enum atr_http1_run kind_of(const struct atr_http1_body *body)
+{
+	if (body->framing != ATR_HTTP1_CHUNKED || body->state == CHUNK_DATA)
+		return ATR_HTTP1_PAYLOAD;
+	switch (body->state) {
+	case CHUNK_TRAILER_START:
+	case CHUNK_TRAILER_NAME:
+	case CHUNK_TRAILER_VALUE:
+	case CHUNK_TRAILER_LF:
+		return ATR_HTTP1_TRAILERS;
+	default:
+		return ATR_HTTP1_CODING;
+	}
+}
+
+long atr_http1_body_run(struct atr_http1_body *body, const char *bytes, size_t len,
+			enum atr_http1_run *what)
+{
+	size_t at = 0;
+
+	*what = kind_of(body);
+	if (*what == ATR_HTTP1_PAYLOAD) {
+		if (body->framing == ATR_HTTP1_CHUNKED && len > body->left)
+			len = body->left;
+		return atr_http1_body_feed(body, bytes, len);
+	}
+	while (at < len && !body->done && kind_of(body) == *what) {
+		if (atr_http1_body_feed(body, bytes + at, 1) < 0)
+			return -1;
+		at++;
+	}
+	return (long)at;
 }
 
 bool atr_http1_body_skip(struct atr_http1_body *body, uint64_t len)

@@ -11,7 +11,8 @@
  * message ends: what is not positively well-formed is refused, and the
  * connection is then left alone.
  *
- * Three parts that the conductor (conn) puts together:
+ * Parts that the conductor (conn) puts together:
+ *	read   reads a head that is whole, as most are, and else scans it
  *	scan   finds where a head ends, over any split, and refuses early
  *	parse  reads one complete head that lies in one piece
  *	body   follows the framing of a body, over any split
@@ -21,6 +22,7 @@
 #include <stdint.h>
 
 #define ATR_HTTP1_HEAD_MAX 65536 /* a longer head is not held, and refused */
+#define ATR_HTTP1_KEPT_MAX 16	 /* fields that are kept for the caller */
 
 /*
  * Whether the first bytes of a direction can be, or are, an HTTP/1 message.
@@ -61,17 +63,20 @@ struct atr_http1_head {
 	uint8_t minor;		       /* HTTP/1.minor, 0 or 1 */
 	uint16_t status;	       /* a response's, 100..999 */
 	struct atr_str method, target; /* a request's */
-	struct atr_str host;	       /* the one Host field, trimmed; absent */
+	struct atr_str host;	       /* a request's one Host field, trimmed; absent */
 	struct atr_str user_agent, forwarded, x_forwarded_for, x_forwarded_host,
-		x_forwarded_proto; /* the first of each, trimmed; absent */
+		x_forwarded_proto; /* a request's first of each, trimmed; absent */
 	bool keep_alive;	   /* another message can follow this one */
 	bool upgrade;		   /* HTTP/1.1, Connection: upgrade, and an Upgrade field */
-	bool expect_continue;	   /* HTTP/1.1 */
+	bool expect_continue;	   /* a request's, HTTP/1.1 */
 	enum atr_http1_framing framing;
 	uint64_t content_length; /* framing LENGTH; for others 0 */
 	uint32_t nr_fields;	 /* header lines */
 	uint32_t fields_at;	 /* offset of the first header line */
 	uint32_t blank_at;	 /* offset of the blank line (its CR): where a field can be added */
+	uint32_t wanted;	 /* what read_request was to keep; of parse 0, nothing */
+	uint32_t nr_kept;	 /* of so many fields the first KEPT_MAX are kept */
+	struct atr_pair kept[ATR_HTTP1_KEPT_MAX]; /* in order, values trimmed */
 };
 
 /*
@@ -98,6 +103,23 @@ struct atr_http1_head {
 bool atr_http1_parse_request(const char *head, size_t len, struct atr_http1_head *out);
 bool atr_http1_parse_response(const char *head, size_t len, bool to_head, bool to_connect,
 			      struct atr_http1_head *out);
+
+/*
+ * Scan and parse at once, of bytes that begin with a head's first one; *state is
+ * 0. Returns the head's length (> 0) when it ends in these bytes and is
+ * well-formed; 0 and -1 as scan, for all else of which one cannot know yet, -1
+ * also for a whole head that parse would refuse. After 0 scan goes on with
+ * *state, and parse reads the head once it is whole. *out is of use when the head
+ * was read.
+ *
+ * `wanted`: which fields of a request are kept for the caller, by the length of
+ * their names: bit n for n characters, bit 31 for 31 and more. The fields that
+ * mean something to this parser are not among them.
+ */
+long atr_http1_read_request(uint8_t *state, const char *bytes, size_t len, uint32_t wanted,
+			    struct atr_http1_head *out);
+long atr_http1_read_response(uint8_t *state, const char *bytes, size_t len, bool to_head,
+			     bool to_connect, struct atr_http1_head *out);
 
 /*
  * The header fields of a head that parse accepted, and of no other, in order;
@@ -127,6 +149,14 @@ void atr_http1_body_begin(struct atr_http1_body *body, const struct atr_http1_he
  * 4 KiB, the trailers up to 64 KiB and shaped as header lines.
  */
 long atr_http1_body_feed(struct atr_http1_body *body, const char *bytes, size_t len);
+
+/*
+ * The same, of one kind at a time: what the bytes taken are is told in *what, so
+ * that the payload can be picked out. Never 0 but when the body is done.
+ */
+enum atr_http1_run { ATR_HTTP1_CODING, ATR_HTTP1_PAYLOAD, ATR_HTTP1_TRAILERS };
+long atr_http1_body_run(struct atr_http1_body *body, const char *bytes, size_t len,
+			enum atr_http1_run *what);
 
 /*
  * The same for bytes that nobody shows us (sendfile, splice). False when they

@@ -2,6 +2,7 @@
 /*
  * The input is one direction of a connection. Claims:
  * - however it is cut, it reads the same;
+ * - read says what scan and parse say, and keeps what next_field lists;
  * - whatever we accept libhttp-parser accepts too, and finds the same method,
  *   status, length, coding and persistence, and the same end of the message.
  * We refuse much that it accepts; that is not looked at.
@@ -281,9 +282,77 @@ static void check_cuts(struct http1_asked asked, const char *bytes, size_t len)
 	}
 }
 
+/* By its name: what the parser itself reads is not kept. */
+static bool is_read(struct atr_str name)
+{
+	static const char *const names[] = {
+		"host",
+		"expect",
+		"upgrade",
+		"connection",
+		"user-agent",
+		"forwarded",
+		"x-forwarded-for",
+		"x-forwarded-host",
+		"content-length",
+		"x-forwarded-proto",
+		"transfer-encoding",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (atr_str_equal_nocase(name, atr_str(names[i])))
+			return true;
+	return false;
+}
+
+static void check_kept(const struct atr_http1_head *head, const char *bytes, size_t len)
+{
+	uint32_t at = head->fields_at, nr = 0;
+	struct atr_pair field;
+
+	while (atr_http1_next_field(bytes, len, &at, &field)) {
+		size_t bit = field.name.len < 31 ? field.name.len : 31;
+
+		if (!(head->wanted >> bit & 1) || is_read(field.name))
+			continue;
+		if (nr < ATR_HTTP1_KEPT_MAX)
+			CLAIM(head->kept[nr].name.at == field.name.at &&
+			      head->kept[nr].name.len == field.name.len &&
+			      head->kept[nr].value.at == field.value.at &&
+			      head->kept[nr].value.len == field.value.len);
+		nr++;
+	}
+	CLAIM(nr == head->nr_kept);
+}
+
+static void check_read(struct http1_asked asked, bool at_front, const char *bytes, size_t len)
+{
+	uint32_t wanted = (uint32_t)len * 2654435761u;
+	uint8_t state = 0, scan_state = 0;
+	struct atr_http1_head head, parsed;
+	long end, scanned;
+
+	bytes = http1_guard(0, at_front, bytes, len);
+	scanned = atr_http1_scan(&scan_state, bytes, len);
+	if (scanned > 0 &&
+	    !(asked.is_response ? atr_http1_parse_response(bytes, (size_t)scanned, asked.to_head,
+							   asked.to_connect, &parsed) :
+				  atr_http1_parse_request(bytes, (size_t)scanned, &parsed)))
+		scanned = -1;
+	end = asked.is_response ? atr_http1_read_response(&state, bytes, len, asked.to_head,
+							  asked.to_connect, &head) :
+				  atr_http1_read_request(&state, bytes, len, wanted, &head);
+	CLAIM(end == scanned);
+	CLAIM(end < 0 || state == scan_state);
+	if (end > 0 && !asked.is_response)
+		check_kept(&head, bytes, (size_t)end);
+}
+
 static void check(struct http1_asked asked, const char *bytes, size_t len)
 {
 	check_cuts(asked, bytes, len);
+	check_read(asked, false, bytes, len);
+	check_read(asked, true, bytes, len);
 	check_second_opinion(asked, bytes, len);
 }
 
