@@ -26,14 +26,25 @@ static bool is_ours(const char *variable)
 {
 	switch (variable[0]) { /* most variables are none of these */
 	case 'O':
-		return begins_with(variable, "OTEL_");
+		return begins_with(variable, "OTEL_") || begins_with(variable, "OT_TRACER_");
 	case 'A':
-		return begins_with(variable, "AUTOTRACE_") || begins_with(variable, "AWS_LAMBDA_");
+		return begins_with(variable, "AUTOTRACE_") ||
+		       begins_with(variable, "AWS_LAMBDA_") ||
+		       begins_with(variable, "AWS_REGION=") || begins_with(variable, "AWS_XRAY_");
+	case '_':
+		return begins_with(variable, "_HANDLER=") ||
+		       begins_with(variable, "_X_AMZN_TRACE_ID=");
+	case 'U':
+		return begins_with(variable, "UBER_TRACE_ID=");
+	case 'X':
+		return begins_with(variable, "X_B3_") ||
+		       begins_with(variable, "X_AMZN_TRACE_ID=") ||
+		       begins_with(variable, "X_CLOUD_TRACE_CONTEXT=");
 	case 'T':
 		return begins_with(variable, "TRACEPARENT=") ||
 		       begins_with(variable, "TRACESTATE=");
 	case 'B':
-		return begins_with(variable, "BAGGAGE=");
+		return begins_with(variable, "BAGGAGE=") || begins_with(variable, "B3=");
 	default:
 		return false;
 	}

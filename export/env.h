@@ -15,8 +15,9 @@
 
 /*
  * The constructor, once, before any other thread can run. Copies what is ours
- * (names starting with OTEL_, AUTOTRACE_, AWS_LAMBDA_, and TRACEPARENT,
- * TRACESTATE, BAGGAGE, NO_COLOR is not ours). No allocation, no system call
+ * (names that begin with OTEL_, AUTOTRACE_, AWS_LAMBDA_ or AWS_XRAY_; AWS_REGION,
+ * _HANDLER; and those that a context comes by: TRACEPARENT, B3 and so on. NO_COLOR
+ * is not ours). No allocation, no system call
  * unless the variables are larger than a few KiB together (then one mmap). What
  * is beyond 256 KiB is left out and told by atr_env_is_cut.
  */

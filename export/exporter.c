@@ -68,11 +68,14 @@ static struct {
 	struct atr_options options;
 	struct atr_resource_attr resource[ATR_RESOURCE_MAX];
 	size_t nr_resource;
-	struct atr_link link[ATR_EXPORTERS_MAX];
 	struct atr_buf buf;
 	struct atr_answer answer;
 	const struct atr_span *spans[ATR_BATCH_MAX];
-} ex = { .link = { { .fd = -1 }, { .fd = -1 }, { .fd = -1 }, { .fd = -1 } } };
+} ex; /* all zero: the greater part of it is no memory before the first span */
+
+static struct atr_link links[ATR_EXPORTERS_MAX] = {
+	{ .fd = -1 }, { .fd = -1 }, { .fd = -1 }, { .fd = -1 }
+};
 
 /* A test's to change. */
 uint32_t atr_exporter_retry_first_ms = 1000;
@@ -262,13 +265,18 @@ static size_t accepted_of(size_t n, const struct atr_encoder *encoder)
 	return n - (size_t)rejected;
 }
 
-static struct fate export_to(unsigned i, size_t n)
+static const struct atr_encoder *const encoders[] = {
+	[ATR_ENCODING_OTLP_PROTOBUF] = &atr_encoder_otlp_pb,
+	[ATR_ENCODING_OTLP_JSON] = &atr_encoder_otlp_json,
+	[ATR_ENCODING_XRAY] = &atr_encoder_xray,
+	[ATR_ENCODING_OTLP_XRAY] = &atr_encoder_otlp_xray,
+};
+
+static struct fate export_some(unsigned i, const struct atr_span *const *spans, size_t n)
 {
 	const struct atr_exporter_options *to = &ex.options.exporter[i];
-	const struct atr_encoder *encoder = to->encoding == ATR_ENCODING_OTLP_JSON ?
-						    &atr_encoder_otlp_json :
-						    &atr_encoder_otlp_pb;
-	struct atr_batch batch = { ex.spans, n, ex.resource, ex.nr_resource, &ex.options };
+	const struct atr_encoder *encoder = encoders[to->encoding];
+	struct atr_batch batch = { spans, n, ex.resource, ex.nr_resource, &ex.options };
 	enum atr_outcome outcome;
 
 	atr_buf_clear(&ex.buf);
@@ -279,7 +287,10 @@ static struct fate export_to(unsigned i, size_t n)
 	if (ex.buf.len > atr_exporter_request_max)
 		return (struct fate){ ATR_COUNT_LOST_TOO_LARGE, 0 };
 	if (to->way == ATR_WAY_HTTP) {
-		outcome = post(to, &ex.link[i], encoder);
+		outcome = post(to, &links[i], encoder);
+	} else if (to->way == ATR_WAY_UDP) {
+		outcome = atr_udp_send(ex.io, to, &links[i],
+				       (struct atr_str){ ex.buf.at, ex.buf.len });
 	} else {
 		atr_buf_put(&ex.buf, "\n", 1);
 		outcome = atr_file_append(ex.io, to, (struct atr_str){ ex.buf.at, ex.buf.len });
@@ -295,6 +306,25 @@ static struct fate export_to(unsigned i, size_t n)
 	default:
 		return (struct fate){ ATR_COUNT_LOST_UNREACHABLE, 0 };
 	}
+}
+
+/* In as many requests as it takes; what is lost is told by the last cause. */
+static struct fate export_to(unsigned i, size_t n)
+{
+	size_t most = encoders[ex.options.exporter[i].encoding]->spans_max;
+	struct fate all = { ATR_COUNT_LOST_REJECTED, 0 };
+
+	if (!most)
+		return export_some(i, ex.spans, n);
+	for (size_t at = 0; at < n; at += most) {
+		size_t here = n - at < most ? n - at : most;
+		struct fate fate = export_some(i, ex.spans + at, here);
+
+		all.accepted += fate.accepted;
+		if (fate.accepted < here)
+			all.lost = fate.lost;
+	}
+	return all;
 }
 
 static void say_first_failure(enum atr_count why)
@@ -458,7 +488,7 @@ static bool is_to_end(void)
 	if (!leaves_all && atr_ring_count(ex.ring))
 		return false;
 	for (int i = 0; i < ATR_EXPORTERS_MAX; i++)
-		atr_link_close(ex.io, &ex.link[i]);
+		atr_link_close(ex.io, &links[i]);
 	atomic_store(&ex.alone_until_ms, 0);
 	atomic_store(&ex.state, NOT_STARTED);
 	return leaves_all || !atr_ring_count(ex.ring) ||
@@ -735,7 +765,7 @@ void atr_exporter_forked(void)
 	if (ex.ring)
 		atr_ring_reset(ex.ring);
 	for (int i = 0; i < ATR_EXPORTERS_MAX; i++)
-		atr_link_close(ex.io, &ex.link[i]);
+		atr_link_close(ex.io, &links[i]);
 	atomic_store(&ex.state, NOT_STARTED);
 	atomic_store(&ex.books, BOOKS_OPEN);
 	atomic_store(&ex.idle, 0);
@@ -762,7 +792,7 @@ bool atr_exporter_owns(int fd)
 	if (atomic_load_explicit(&ex.is_apart, memory_order_relaxed))
 		return false;
 	for (int i = 0; i < ATR_EXPORTERS_MAX; i++)
-		if (ex.link[i].fd == fd && fd >= 0)
+		if (links[i].fd == fd && fd >= 0)
 			return true;
 	return false;
 }
@@ -770,6 +800,6 @@ bool atr_exporter_owns(int fd)
 void atr_exporter_lost(int fd)
 {
 	for (int i = 0; i < ATR_EXPORTERS_MAX; i++)
-		if (ex.link[i].fd == fd)
-			ex.link[i].fd = -1;
+		if (links[i].fd == fd)
+			links[i].fd = -1;
 }

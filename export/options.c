@@ -405,9 +405,55 @@ static bool read_exporter(struct atr_str name, struct atr_exporter_options *e)
 		e->way = ATR_WAY_STDOUT;
 	else if (atr_str_equal_nocase(name, ATR_STR("otlp/file")))
 		e->way = ATR_WAY_FILE;
+	else if (atr_str_equal_nocase(name, ATR_STR("xray")) ||
+		 atr_str_equal_nocase(name, ATR_STR("otlp/xray")))
+		e->way = ATR_WAY_UDP;
 	else
 		return false;
+	if (e->way == ATR_WAY_UDP)
+		e->encoding = name.len == 4 ? ATR_ENCODING_XRAY : ATR_ENCODING_OTLP_XRAY;
 	return true;
+}
+
+/*
+ * AWS_XRAY_DAEMON_ADDRESS: "ip:port", or "tcp:ip:port udp:ip:port" in either
+ * order (X-Ray developer guide, "Configuring the daemon").
+ */
+static void read_daemon(struct atr_exporter_options *e)
+{
+	static const char name[] = "AWS_XRAY_DAEMON_ADDRESS";
+	struct atr_str text = atr_str_trim(atr_env_get(name)), address = text;
+	const char *udp = text.len ? memmem(text.at, text.len, "udp:", 4) : NULL, *end;
+
+	if (udp) {
+		address = (struct atr_str){ udp + 4, text.len - (size_t)(udp + 4 - text.at) };
+		end = memchr(address.at, ' ', address.len);
+		if (end)
+			address.len = (size_t)(end - address.at);
+	}
+	e->port = 2000;
+	if (address.len && read_authority(address, e))
+		return;
+	if (text.len)
+		atr_log_bad_env(name, text, "not an address and a port", "127.0.0.1:2000 is used");
+	e->host = ATR_STR("127.0.0.1");
+	e->port = 2000;
+}
+
+bool atr_options_say_xray(void)
+{
+	struct atr_str list = atr_env_get("OTEL_TRACES_EXPORTER"), name;
+
+	if (!list.at)
+		return atr_env_get("AWS_LAMBDA_RUNTIME_API").at &&
+		       atr_env_get("AWS_XRAY_DAEMON_ADDRESS").at &&
+		       !atr_env_get("OTEL_EXPORTER_OTLP_ENDPOINT").at &&
+		       !atr_env_get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT").at;
+	while (atr_list_next(&list, &name))
+		if (atr_str_equal_nocase(name, ATR_STR("xray")) ||
+		    atr_str_equal_nocase(name, ATR_STR("otlp/xray")))
+			return true;
+	return false;
 }
 
 static bool is_there(const struct atr_options *out, enum atr_way way)
@@ -449,7 +495,9 @@ static void read_names(struct atr_options *out)
 	} else if (is_none) {
 		instead = "none is used";
 	} else if (!out->nr_exporters) {
-		read_exporter(ATR_STR("otlp"), &out->exporter[out->nr_exporters++]);
+		read_exporter(whole.at || !atr_options_say_xray() ? ATR_STR("otlp") :
+								    ATR_STR("xray"),
+			      &out->exporter[out->nr_exporters++]);
 		instead = "otlp is used";
 	}
 	if (why)
@@ -466,6 +514,8 @@ static void read_exporters(struct atr_options *out)
 			read_otlp(&out->exporter[i]);
 		else if (out->exporter[i].way == ATR_WAY_FILE)
 			read_file(&out->exporter[i]);
+		else if (out->exporter[i].way == ATR_WAY_UDP)
+			read_daemon(&out->exporter[i]);
 	}
 }
 
@@ -501,5 +551,6 @@ void atr_options_read(struct atr_options *out)
 	out->attribute_count_limit =
 		limit("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT", 128);
 	out->event_count_limit = limit("OTEL_SPAN_EVENT_COUNT_LIMIT", NULL, 128);
+	out->link_count_limit = limit("OTEL_SPAN_LINK_COUNT_LIMIT", NULL, 128);
 	out->event_attribute_count_limit = limit("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", NULL, 128);
 }

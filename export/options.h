@@ -8,8 +8,13 @@
  */
 #include "export/exporter.h"
 
-enum atr_encoding { ATR_ENCODING_OTLP_PROTOBUF, ATR_ENCODING_OTLP_JSON };
-enum atr_way { ATR_WAY_HTTP, ATR_WAY_FILE, ATR_WAY_STDOUT };
+enum atr_encoding {
+	ATR_ENCODING_OTLP_PROTOBUF,
+	ATR_ENCODING_OTLP_JSON,
+	ATR_ENCODING_XRAY,
+	ATR_ENCODING_OTLP_XRAY, /* OTLP protobuf in the X-Ray daemon's envelope */
+};
+enum atr_way { ATR_WAY_HTTP, ATR_WAY_FILE, ATR_WAY_STDOUT, ATR_WAY_UDP };
 
 #define ATR_EXPORTERS_MAX 4
 #define ATR_BATCH_MAX 4096
@@ -36,6 +41,7 @@ struct atr_options {
 	uint32_t max_queue_size, max_export_batch_size;
 	uint32_t attribute_value_length_limit; /* UINT32_MAX: none */
 	uint32_t attribute_count_limit, event_count_limit, event_attribute_count_limit;
+	uint32_t link_count_limit;
 };
 
 /*
@@ -54,6 +60,12 @@ bool atr_options_say_none(void);
 bool atr_list_next(struct atr_str *list, struct atr_str *member);
 /* Percent-decoded, in memory kept for it; absent when that is used up. The exporter thread. */
 struct atr_str atr_percent_decoded(struct atr_str in);
+
+/*
+ * The constructor. Whether spans go to X-Ray: asked for, or in a Lambda function that has
+ * a daemon and no OTLP endpoint.
+ */
+bool atr_options_say_xray(void);
 
 /* One attribute of the resource; values are strings, but for process.pid (int). */
 struct atr_resource_attr {

@@ -140,6 +140,35 @@ static void detect(struct list *l, const struct atr_process *process, const stru
 	put(l, ATR_STR("os.type"), ATR_STR("linux"));
 }
 
+/* A Lambda function's, by the FaaS conventions; outside of one it is none. */
+static void detect_function(struct list *l)
+{
+	static const struct {
+		const char *key, *variable;
+	} names[] = {
+		{ "service.name", "AWS_LAMBDA_FUNCTION_NAME" },
+		{ "faas.name", "AWS_LAMBDA_FUNCTION_NAME" },
+		{ "faas.version", "AWS_LAMBDA_FUNCTION_VERSION" },
+		{ "faas.instance", "AWS_LAMBDA_LOG_STREAM_NAME" },
+		{ "aws.log.group.names", "AWS_LAMBDA_LOG_GROUP_NAME" },
+		{ "cloud.region", "AWS_REGION" },
+	};
+	uint32_t megabytes = atr_env_uint("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", 0, 0, 1 << 20);
+	struct atr_resource_attr *memory;
+
+	if (!atr_env_get("AWS_LAMBDA_FUNCTION_NAME").at)
+		return;
+	put(l, ATR_STR("cloud.provider"), ATR_STR("aws"));
+	put(l, ATR_STR("cloud.platform"), ATR_STR("aws_lambda"));
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		put(l, atr_str(names[i].key), atr_env_get(names[i].variable));
+	memory = megabytes ? find(l, ATR_STR("faas.max_memory")) : NULL;
+	if (memory) {
+		memory->is_number = true;
+		memory->number = (int64_t)megabytes << 20;
+	}
+}
+
 static bool is_hex(char c)
 {
 	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
@@ -219,6 +248,7 @@ size_t atr_resource_read(const struct atr_process *process, const struct atr_io 
 	memset(out, 0, sizeof(*out) * ATR_RESOURCE_MAX);
 	room_len = 0;
 	detect(&l, process, io);
+	detect_function(&l);
 	put_given(&l);
 	put_service_name(&l);
 	put(&l, ATR_STR("telemetry.sdk.name"), ATR_STR("autotrace"));

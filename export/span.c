@@ -140,6 +140,27 @@ void atr_span_event_int(struct atr_span *span, uint16_t id, int64_t value)
 	put_word(span, ATR_SPAN_MAX - LATE_ROOM / 2, id, ATR_TYPE_INT, ATR_OF_EVENT, &value);
 }
 
+#define LINK_LEN (ATR_TRACE_ID_LEN + ATR_SPAN_ID_LEN + 1)
+
+void atr_span_link(struct atr_span *span, const struct atr_context *to)
+{
+	char *at =
+		add(span, ATR_SPAN_MAX - LATE_ROOM, ATR_LINK, ATR_TYPE_LINK, ATR_OF_SPAN, LINK_LEN);
+
+	if (!at) {
+		span->dropped_links++;
+		return;
+	}
+	memcpy(at, to->trace_id, ATR_TRACE_ID_LEN);
+	memcpy(at + ATR_TRACE_ID_LEN, to->span_id, ATR_SPAN_ID_LEN);
+	at[ATR_TRACE_ID_LEN + ATR_SPAN_ID_LEN] = (char)to->flags;
+}
+
+void atr_span_link_str(struct atr_span *span, uint16_t id, struct atr_str text)
+{
+	put_str(span, ATR_SPAN_MAX - LATE_ROOM, id, ATR_OF_LINK, text);
+}
+
 bool atr_span_is_whole(const struct atr_span *span, size_t len)
 {
 	const struct atr_item *item = NULL;

@@ -13,7 +13,8 @@
  *
  * Items with part ATR_OF_SPAN are the span's own. An ATR_TYPE_EVENT item opens
  * an event (bytes: u64 unix nanoseconds, then its name); the items with part
- * ATR_OF_EVENT that follow it are that event's attributes.
+ * ATR_OF_EVENT that follow it are that event's attributes. Likewise an
+ * ATR_TYPE_LINK item, and ATR_OF_LINK.
  *
  * A record is built in place by one thread, copied once into the ring, and read
  * by the exporter thread. Nothing here allocates, locks or calls the kernel.
@@ -37,9 +38,10 @@ enum atr_type {
 	ATR_TYPE_DOUBLE,
 	ATR_TYPE_BOOL,	/* one byte */
 	ATR_TYPE_EVENT, /* u64 time, name */
+	ATR_TYPE_LINK,	/* trace id, span id, flags byte */
 };
 
-enum atr_part { ATR_OF_SPAN = 0, ATR_OF_EVENT = 1 };
+enum atr_part { ATR_OF_SPAN = 0, ATR_OF_EVENT = 1, ATR_OF_LINK = 2 };
 
 struct atr_span {
 	uint32_t len; /* bytes of the record, header included, a multiple of 8 */
@@ -56,6 +58,8 @@ struct atr_span {
 	uint16_t dropped_attributes;	    /* found no room here */
 	uint16_t dropped_events;
 	uint16_t cut_strings; /* strings shortened to fit */
+	uint16_t dropped_links;
+	uint16_t unused[3];
 };
 
 struct atr_item {
@@ -88,6 +92,10 @@ void atr_span_late_int(struct atr_span *span, uint16_t id, int64_t value);
 void atr_span_event(struct atr_span *span, uint64_t time_ns, struct atr_str name);
 void atr_span_event_str(struct atr_span *span, uint16_t id, struct atr_str text);
 void atr_span_event_int(struct atr_span *span, uint16_t id, int64_t value);
+
+/* A link to a span of another trace, then its attributes. What finds no room is counted as dropped. */
+void atr_span_link(struct atr_span *span, const struct atr_context *to);
+void atr_span_link_str(struct atr_span *span, uint16_t id, struct atr_str text);
 
 /*
  * Reading: the first item for NULL, then the next; NULL after the last. Safe on

@@ -21,6 +21,7 @@ struct atr_batch {
 struct atr_encoder {
 	const char *name;
 	const char *content_type;
+	size_t spans_max; /* in one request; 0: any number */
 	/* Appends one whole request; false when memory failed (out is then of no use). */
 	bool (*encode)(const struct atr_batch *batch, struct atr_buf *out);
 	/* What a 2xx body (ended by a NUL) said: spans rejected, and the message (borrowed). */
@@ -60,5 +61,7 @@ static inline bool atr_utf8_copy_ascii(const char *text, size_t len, char *out)
 
 extern const struct atr_encoder atr_encoder_otlp_pb;
 extern const struct atr_encoder atr_encoder_otlp_json;
+extern const struct atr_encoder atr_encoder_xray;
+extern const struct atr_encoder atr_encoder_otlp_xray; /* OTLP in the daemon's envelope */
 
 #endif

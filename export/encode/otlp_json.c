@@ -191,6 +191,41 @@ static uint32_t put_events(cJSON *to, const struct atr_span *span, const struct 
 	return dropped;
 }
 
+static cJSON *link_of(const struct atr_span *span, const struct atr_item *item,
+		      const struct atr_options *limits)
+{
+	const uint8_t *bytes = (const uint8_t *)atr_item_bytes(item);
+	cJSON *link = cJSON_CreateObject(), *attributes;
+
+	put_id(link, "traceId", bytes, ATR_TRACE_ID_LEN);
+	put_id(link, "spanId", bytes + ATR_TRACE_ID_LEN, ATR_SPAN_ID_LEN);
+	put_small(link, "flags", bytes[ATR_TRACE_ID_LEN + ATR_SPAN_ID_LEN] | 0x300u);
+	attributes = cJSON_AddArrayToObject(link, "attributes");
+	while ((item = atr_span_next(span, item)) && item->part == ATR_OF_LINK)
+		put_attribute(attributes, item, limits->attribute_value_length_limit);
+	return link;
+}
+
+static uint32_t put_links(cJSON *to, const struct atr_span *span, const struct atr_options *limits)
+{
+	const struct atr_item *item = NULL;
+	cJSON *links = NULL;
+	uint32_t nr = 0, dropped = span->dropped_links;
+
+	while ((item = atr_span_next(span, item))) {
+		if (item->type != ATR_TYPE_LINK)
+			continue;
+		if (nr++ >= limits->link_count_limit) {
+			dropped++;
+			continue;
+		}
+		if (!links)
+			links = cJSON_AddArrayToObject(to, "links");
+		cJSON_AddItemToArray(links, link_of(span, item, limits));
+	}
+	return dropped;
+}
+
 static void put_status(cJSON *to, const struct atr_span *span)
 {
 	const struct atr_item *message = atr_span_find(span, ATR_STATUS_MESSAGE);
@@ -225,6 +260,9 @@ static cJSON *span_of(const struct atr_span *span, const struct atr_options *lim
 	dropped = put_events(to, span, limits);
 	if (dropped)
 		put_small(to, "droppedEventsCount", dropped);
+	dropped = put_links(to, span, limits);
+	if (dropped)
+		put_small(to, "droppedLinksCount", dropped);
 	put_status(to, span);
 	return to;
 }
@@ -315,8 +353,5 @@ static void response(struct atr_str body, uint64_t *rejected, struct atr_str *me
 }
 
 const struct atr_encoder atr_encoder_otlp_json = {
-	"otlp/json",
-	"application/json",
-	encode,
-	response,
+	"otlp/json", "application/json", 0, encode, response,
 };

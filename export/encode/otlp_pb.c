@@ -157,6 +157,39 @@ static char *put_events(char *at, const struct atr_span *span, const struct atr_
 	return put_count(at, 0x60, dropped);
 }
 
+/* Link: trace_id = 1, span_id = 2, attributes = 4, flags = 6 fixed32; from its item on. */
+static char *put_link(char *at, const struct atr_span *span, const struct atr_item *item,
+		      const struct atr_options *limits)
+{
+	const char *bytes = atr_item_bytes(item);
+	char *link = atr_pb_open(at, 0x6a);
+	uint32_t flags = (uint8_t)bytes[ATR_TRACE_ID_LEN + ATR_SPAN_ID_LEN] | 0x300u;
+
+	at = atr_pb_bytes(link, 0x0a, bytes, ATR_TRACE_ID_LEN);
+	at = atr_pb_bytes(at, 0x12, bytes + ATR_TRACE_ID_LEN, ATR_SPAN_ID_LEN);
+	while ((item = atr_span_next(span, item)) && item->part == ATR_OF_LINK)
+		at = put_attribute(at, 0x22, item, limits->attribute_value_length_limit);
+	*at++ = 0x35;
+	memcpy(at, &flags, 4);
+	return atr_pb_close(link, at + 4);
+}
+
+static char *put_links(char *at, const struct atr_span *span, const struct atr_item *item,
+		       const struct atr_options *limits)
+{
+	uint32_t nr = 0, dropped = span->dropped_links;
+
+	for (; item; item = atr_span_next(span, item)) {
+		if (item->type != ATR_TYPE_LINK)
+			continue;
+		if (nr++ < limits->link_count_limit)
+			at = put_link(at, span, item, limits);
+		else
+			dropped++;
+	}
+	return put_count(at, 0x70, dropped);
+}
+
 static char *put_status(char *at, const struct atr_span *span, const struct atr_item *message)
 {
 	char *status = atr_pb_open(at, 0x7a);
@@ -196,6 +229,8 @@ static char *put_items(char *at, const struct atr_span *span, const struct atr_o
 		at = put_text(at, 0x1a, atr_item_bytes(item), item->len);
 	if (field[ATR_EVENT] || span->dropped_events)
 		at = put_events(at, span, field[ATR_EVENT], limits);
+	if (field[ATR_LINK] || span->dropped_links)
+		at = put_links(at, span, field[ATR_LINK], limits);
 	if (span->status != ATR_STATUS_UNSET)
 		at = put_status(at, span, field[ATR_STATUS_MESSAGE]);
 	return at;
@@ -356,8 +391,5 @@ static void response(struct atr_str body, uint64_t *rejected, struct atr_str *me
 }
 
 const struct atr_encoder atr_encoder_otlp_pb = {
-	"otlp/protobuf",
-	"application/x-protobuf",
-	encode,
-	response,
+	"otlp/protobuf", "application/x-protobuf", 0, encode, response,
 };

@@ -78,7 +78,7 @@ static bool describe(int fd, struct stat *st)
 	return syscall(SYS_fstat, fd, st) == 0;
 }
 
-static bool is_ours(const struct atr_link *link)
+bool atr_link_is_ours(const struct atr_link *link)
 {
 	struct stat st;
 
@@ -92,7 +92,7 @@ void atr_link_close(const struct atr_io *io, struct atr_link *link)
 
 	if (fd < 0)
 		return;
-	if (is_ours(link)) {
+	if (atr_link_is_ours(link)) {
 		link->fd = -1;
 		io->close(fd);
 	}
@@ -112,23 +112,32 @@ static int move_high(const struct atr_io *io, int fd)
 	return high;
 }
 
-static bool connect_to(struct attempt *a, const struct sockaddr *address, socklen_t len)
+bool atr_link_take(const struct atr_io *io, struct atr_link *link, int fd)
 {
 	struct stat st;
+
+	if (fd < 0)
+		return false;
+	fd = move_high(io, fd);
+	if (!describe(fd, &st)) {
+		io->close(fd);
+		return false;
+	}
+	link->device = st.st_dev;
+	link->inode = st.st_ino;
+	link->fd = fd;
+	return true;
+}
+
+static bool connect_to(struct attempt *a, const struct sockaddr *address, socklen_t len)
+{
 	int fd = a->io->socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int error = 0, on = 1;
 	socklen_t error_len = sizeof(error);
 
-	if (fd < 0)
+	if (!atr_link_take(a->io, a->link, fd))
 		return false;
-	fd = move_high(a->io, fd);
-	if (!describe(fd, &st)) {
-		a->io->close(fd);
-		return false;
-	}
-	a->link->device = st.st_dev;
-	a->link->inode = st.st_ino;
-	a->link->fd = fd;
+	fd = a->link->fd;
 	if (address->sa_family != AF_UNIX)
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	if (a->io->connect(fd, address, len) == 0)
@@ -511,7 +520,7 @@ static enum atr_outcome try_once(struct attempt *a, struct atr_str head, struct 
 	enum atr_outcome outcome = ATR_UNREACHED;
 
 	*was_dead = false;
-	if (!is_ours(a->link)) {
+	if (!atr_link_is_ours(a->link)) {
 		a->link->fd = -1;
 		if (!connect_any(a))
 			return ATR_UNREACHED;

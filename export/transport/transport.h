@@ -46,6 +46,14 @@ enum atr_outcome atr_http_post(const struct atr_io *io, const struct atr_exporte
 /* Closes it if it is still ours. */
 void atr_link_close(const struct atr_io *io, struct atr_link *link);
 
+/* Whether it is open and ours; takes an open descriptor as ours, false when it is none. */
+bool atr_link_is_ours(const struct atr_link *link);
+bool atr_link_take(const struct atr_io *io, struct atr_link *link, int fd);
+
+/* Sends one datagram; nothing answers. */
+enum atr_outcome atr_udp_send(const struct atr_io *io, const struct atr_exporter_options *to,
+			      struct atr_link *link, struct atr_str datagram);
+
 /* Appends one line to a file, or writes it to standard output; whole or not at all where that can be. */
 enum atr_outcome atr_file_append(const struct atr_io *io, const struct atr_exporter_options *to,
 				 struct atr_str line);

@@ -21,7 +21,8 @@ static struct atr_span *begin(void)
 	limits = (struct atr_options){ .attribute_value_length_limit = UINT32_MAX,
 				       .attribute_count_limit = 128,
 				       .event_count_limit = 128,
-				       .event_attribute_count_limit = 128 };
+				       .event_attribute_count_limit = 128,
+				       .link_count_limit = 128 };
 	memset(span->trace_id, 0xab, sizeof(span->trace_id));
 	memset(span->span_id, 0xcd, sizeof(span->span_id));
 	span->kind = ATR_KIND_SERVER;
@@ -267,4 +268,62 @@ TEST(encode_protobuf_is_read_by_protoc)
 	CHECK(strstr(text, "7: 0x15700095ba4ed800") || strstr(text, "7: 0x"));
 	CHECK(strstr(text, "1: \"server.port\"") && strstr(text, "3: 8080"));
 	CHECK(strstr(text, "16: 0x00000101"));
+}
+
+TEST(encode_links_name_another_trace_and_carry_their_own_attributes)
+{
+	struct atr_span *span = begin();
+	struct atr_context other = { .flags = 1 };
+	cJSON *link;
+
+	memset(other.trace_id, 0x12, sizeof(other.trace_id));
+	memset(other.span_id, 0x34, sizeof(other.span_id));
+	atr_span_link(span, &other);
+	atr_span_link_str(span, ATR_MESSAGING_MESSAGE_ID, ATR_STR("m1"));
+	atr_span_link(span, &other);
+	atr_span_put_str(span, ATR_URL_PATH, ATR_STR("/of-the-span"));
+	link = cJSON_GetArrayItem(cJSON_GetObjectItem(json_span(), "links"), 0);
+	CHECK(!strcmp(text_at(link, "traceId"), "12121212121212121212121212121212"));
+	CHECK(!strcmp(text_at(link, "spanId"), "3434343434343434"));
+	CHECK(value_of(link, "messaging.message.id") && !value_of(link, "url.path"));
+	CHECK(value_of(json_span(), "url.path") && !value_of(json_span(), "messaging.message.id"));
+	encode(&atr_encoder_otlp_pb);
+	CHECK(holds("\x0a\x10\x12\x12\x12\x12", 6) && holds("\x12\x08\x34\x34\x34\x34", 6));
+	limits.link_count_limit = 1;
+	CHECK(cJSON_GetArraySize(cJSON_GetObjectItem(json_span(), "links")) == 1);
+	CHECK(cJSON_GetObjectItem(json_span(), "droppedLinksCount")->valueint == 1);
+	encode(&atr_encoder_otlp_pb);
+	CHECK(holds("\x70\x01", 2));
+}
+
+TEST(encode_xray_has_a_document_a_span_behind_the_daemons_line)
+{
+	struct atr_span *span = begin();
+	cJSON *document;
+	char *line;
+
+	span->kind = ATR_KIND_CLIENT;
+	memset(span->parent_id, 0xef, sizeof(span->parent_id));
+	atr_span_put_str(span, ATR_SERVER_ADDRESS, ATR_STR("api.example"));
+	atr_span_put_str(span, ATR_HTTP_REQUEST_METHOD, ATR_STR("GET"));
+	atr_span_put_int(span, ATR_HTTP_RESPONSE_STATUS_CODE, 429);
+	encode(&atr_encoder_xray);
+	CHECK(!strncmp(out.at, "{\"format\":\"json\",\"version\":1}\n", 30));
+	line = strndup(out.at + 30, out.len - 30);
+	document = cJSON_Parse(line);
+	CHECK(document);
+	CHECK(!strcmp(text_at(document, "name"), "api.example"));
+	CHECK(!strcmp(text_at(document, "trace_id"), "1-abababab-abababababababababababab"));
+	CHECK(!strcmp(text_at(document, "id"), "cdcdcdcdcdcdcdcd"));
+	CHECK(!strcmp(text_at(document, "parent_id"), "efefefefefefefef"));
+	CHECK(!strcmp(text_at(document, "type"), "subsegment"));
+	CHECK(!strcmp(text_at(document, "namespace"), "remote"));
+	CHECK(strstr(line, "\"start_time\":1544712660.000000,\"end_time\":1544712661.000000"));
+	CHECK(cJSON_IsTrue(cJSON_GetObjectItem(document, "error")));
+	CHECK(cJSON_IsTrue(cJSON_GetObjectItem(document, "throttle")));
+	CHECK(!cJSON_GetObjectItem(document, "fault"));
+	free(line);
+	cJSON_Delete(document);
+	encode(&atr_encoder_otlp_xray);
+	CHECK(!strncmp(out.at, "{\"format\":\"json\",\"version\":1}\nT1SC", 34));
 }
