@@ -5,8 +5,10 @@
 #include "export/diag.h"
 #include "export/env.h"
 #include "export/exporter.h"
+#include "export/options.h"
 #include "preload/apart.h"
 #include "preload/conn/conn.h"
+#include "preload/conn/lambda.h"
 #include "preload/conn/probes.h"
 #include "preload/conn/semconv.h"
 #include "preload/conn/state.h"
@@ -152,7 +154,8 @@ static bool stands_down(void)
 {
 	struct atr_str include, exclude;
 
-	if (getauxval(AT_SECURE) || atr_env_bool("AUTOTRACE_DISABLED", false))
+	if (getauxval(AT_SECURE) || atr_env_bool("AUTOTRACE_DISABLED", false) ||
+	    atr_lambda_is_extension(process.executable_path))
 		return true;
 	include = atr_env_get("AUTOTRACE_INCLUDE");
 	exclude = atr_env_get("AUTOTRACE_EXCLUDE");
@@ -184,12 +187,16 @@ static void learn_context(void)
 	if (atr_propagators_extract_env(&atr_formats, variables, nr, started_with_text, &context))
 		atr_work_setup(&context);
 	else
-		atr_work_setup(NULL);
+		atr_work_setup(atr_lambda_handed(&context) ? &context : NULL);
 }
 
 static void learn_formats(void)
 {
 	struct atr_str text = atr_env_get("OTEL_PROPAGATORS"), unknown;
+
+	/* AWS's services carry their own; what a caller elsewhere wrote is heard too */
+	if (!text.at && atr_env_get("AWS_LAMBDA_RUNTIME_API").at)
+		text = ATR_STR("xray,tracecontext,baggage");
 
 	atr_propagators_parse(text, &atr_formats, &unknown);
 	if (unknown.at)
@@ -274,6 +281,8 @@ __attribute__((constructor)) static void begin(void)
 	atr_probes_setup();
 	atr_sampler_setup();
 	atr_semconv_setup();
+	atr_lambda_setup();
+	atr_live_dates_ids = atr_propagators_want_epoch(&atr_formats) || atr_options_say_xray();
 	learn_context();
 	if (!atr_live_setup() || !atr_conn_setup(&calls) || !atr_exporter_setup(&io, &process))
 		goto out;

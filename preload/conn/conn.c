@@ -2,6 +2,7 @@
 #include "preload/conn/state.h"
 
 #include "export/diag.h"
+#include "preload/conn/lambda.h"
 #include "preload/conn/probes.h"
 #include "preload/live/carrier.h"
 #include "preload/live/readable.h"
@@ -516,7 +517,7 @@ bool atr_conn_plan(uint64_t word, int fd, const struct iovec *iov, int nr, size_
 	int saved = errno;
 	struct atr_thread *self;
 	struct atr_conn *conn;
-	bool is_ours;
+	bool is_ours, asks_next;
 
 	if (nr < 0 || nr > IOV_MAX || !atr_is_readable(iov, (size_t)nr * sizeof(*iov)))
 		return false; /* the kernel refuses it */
@@ -528,7 +529,10 @@ bool atr_conn_plan(uint64_t word, int fd, const struct iovec *iov, int nr, size_
 	is_ours = !is_over(conn);
 	if (is_ours)
 		is_ours = atr_sending_plan(self, conn, iov, nr, from, flags, piece);
+	asks_next = conn->api && conn->api != ATR_API_AWS && atr_lambda_asks_next(conn);
 	leave_or_forget(self, conn, word, fd);
+	if (asks_next)
+		atr_lambda_before_next();
 	errno = saved;
 	return is_ours;
 }
@@ -753,6 +757,8 @@ static void end_all(bool for_good)
 			give_up(self, conn);
 		let_go(self, conn);
 	}
+	if (atr_lambda_is_on)
+		atr_lambda_process_ends(self);
 	atr_leave(self);
 }
 
@@ -788,7 +794,8 @@ void atr_conn_forked(void)
 			conn->given_up = true; /* their blocks are given back */
 		if (conn->rest_block)
 			conn->rest_at = conn->rest_len;
-		conn->in.held = conn->out.held = conn->rest_block = 0;
+		conn->in.held = conn->out.held = conn->rest_block = conn->api_block = 0;
+		conn->api = 0;
 		conn->is_prepared = false;
 	}
 	atr_carriers_forked();

@@ -326,8 +326,23 @@ static void plan_replacement(struct atr_conn *conn, struct atr_pieces *piece,
 	piece->at = replacing->value_at + gone - conn->out.held_len;
 }
 
+/* A head that is whole in the first piece, as most are, is read at once; else 0. */
+static long read_head(const struct atr_stream *s, struct cursor c, struct atr_http1_head *head)
+{
+	const char *at;
+	size_t len;
+	uint8_t state = 0;
+	long end;
+
+	if (s->held_len || s->scan || !next_bytes(&c, &at, &len))
+		return 0;
+	end = atr_http1_read_request(&state, at, len, atr_wanted_fields(), head);
+	return end < 0 ? 0 : end;
+}
+
+/* `is_read`: the head is in the piece already. */
 static void plan_head(struct atr_thread *self, struct atr_conn *conn, const struct iovec *iov,
-		      int nr, size_t end, struct atr_pieces *piece)
+		      int nr, size_t end, struct atr_pieces *piece, bool is_read)
 {
 	struct cursor c = cursor_at(iov, nr, piece->from);
 	struct atr_replacing replacing;
@@ -335,7 +350,7 @@ static void plan_head(struct atr_thread *self, struct atr_conn *conn, const stru
 	size_t len, rest;
 	const char *head = whole_head(&conn->out, c, end, &len);
 
-	if (!head || !atr_http1_parse_request(head, len, &piece->head))
+	if (!head || (!is_read && !atr_http1_parse_request(head, len, &piece->head)))
 		return;
 	piece->head_end = end;
 	if (!conn->out.head_ns)
@@ -379,7 +394,7 @@ bool atr_sending_plan(struct atr_thread *self, struct atr_conn *conn, const stru
 {
 	size_t total = total_of(iov, nr, from);
 	struct cursor c = cursor_at(iov, nr, from);
-	bool at_blank = false;
+	bool at_blank = false, is_read;
 	long end;
 
 	as_it_is(piece, from, total);
@@ -394,9 +409,12 @@ bool atr_sending_plan(struct atr_thread *self, struct atr_conn *conn, const stru
 	} else if (conn->out.in_body) {
 		piece->end = piece->at = body_end(conn->out.body, c, total);
 	} else if (!(flags & MSG_ZEROCOPY) && is_request_so_far(conn, c)) {
-		end = scan(conn->out.scan, c, &at_blank);
+		end = read_head(&conn->out, c, &piece->head);
+		is_read = end > 0;
+		if (!is_read)
+			end = scan(conn->out.scan, c, &at_blank);
 		if (end > 0) {
-			plan_head(self, conn, iov, nr, (size_t)end, piece);
+			plan_head(self, conn, iov, nr, (size_t)end, piece, is_read);
 		} else if (end == 0 && at_blank && !conn->injected) {
 			piece->hold_last = true;
 			piece->at = total - 1;

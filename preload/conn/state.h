@@ -16,6 +16,7 @@
 
 #define ATR_CONNS_MAX 16384
 #define ATR_EXCHANGES_MAX 64
+#define ATR_API_AWS 255
 
 enum atr_side { ATR_SIDE_UNKNOWN, ATR_SIDE_CLIENT, ATR_SIDE_SERVER };
 
@@ -60,6 +61,10 @@ struct atr_conn {
 	atr_ref prepared_work;
 	bool is_prepared;
 	bool prepared_head, prepared_connect; /* its method is HEAD, or CONNECT */
+	uint8_t api; /* whose payload is looked at: a call of Lambda's (see lambda.c), or AWS's */
+	uint16_t api_status, invocation;
+	bool is_handed; /* it answers what another process was asked */
+	atr_ref api_block;
 	bool answered_early; /* its response came before we were told that it was sent */
 	atr_ref opened_in;   /* the work it was opened in */
 	uint64_t connect_ns, connected_ns;
@@ -77,6 +82,15 @@ struct atr_conn {
 
 extern struct atr_conn_calls atr_calls;
 extern struct atr_propagators atr_formats;
+
+/*
+ * The lengths of names of fields that are looked at, for the parser to note: those of
+ * the formats in use, of x-amz-target and of authorization.
+ */
+static inline uint32_t atr_wanted_fields(void)
+{
+	return atr_formats.lengths | UINT32_C(1) << 12 | UINT32_C(1) << 13;
+}
 
 /* stream.c; the connection is held. */
 bool atr_stream_feed(struct atr_thread *self, struct atr_conn *conn, bool outward,

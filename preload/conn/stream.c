@@ -4,6 +4,8 @@
 
 #include "export/attr.h"
 #include "export/diag.h"
+#include "preload/conn/aws.h"
+#include "preload/conn/lambda.h"
 #include "preload/conn/probes.h"
 
 #include <errno.h>
@@ -90,16 +92,30 @@ static void pop(struct atr_thread *self, struct atr_conn *conn, uint64_t end_ns)
 		atr_work_next(self, first(conn)->span);
 }
 
+static void note_field(const struct atr_pair *field, struct atr_pair *fields, size_t *n,
+		       struct atr_aws_fields *aws)
+{
+	if (aws)
+		atr_aws_field(aws, field);
+	if (atr_propagators_want(&atr_formats, field->name))
+		fields[(*n)++] = *field;
+}
+
 /* The header fields that say who the parent is, in the order of the wire. */
 static size_t context_fields(const char *bytes, size_t len, const struct atr_http1_head *head,
-			     struct atr_pair fields[static FIELDS_MAX])
+			     struct atr_pair fields[static FIELDS_MAX], struct atr_aws_fields *aws)
 {
 	uint32_t at = head->fields_at;
+	struct atr_pair field;
 	size_t n = 0;
 
-	while (n < FIELDS_MAX && atr_http1_next_field(bytes, len, &at, &fields[n]))
-		if (atr_propagators_want(&atr_formats, fields[n].name))
-			n++;
+	if (head->wanted == atr_wanted_fields() && head->nr_kept <= ATR_HTTP1_KEPT_MAX) {
+		for (uint32_t i = 0; i < head->nr_kept; i++)
+			note_field(&head->kept[i], fields, &n, aws);
+		return n;
+	}
+	while (n < FIELDS_MAX && atr_http1_next_field(bytes, len, &at, &field))
+		note_field(&field, fields, &n, aws);
 	return n;
 }
 
@@ -118,7 +134,7 @@ static bool request_read(struct atr_thread *self, struct atr_conn *conn, const c
 			 size_t len, const struct atr_http1_head *head, uint64_t start_ns)
 {
 	struct atr_pair fields[FIELDS_MAX];
-	size_t nr_fields = context_fields(bytes, len, head, fields);
+	size_t nr_fields = context_fields(bytes, len, head, fields, NULL);
 	struct atr_exchange *e =
 		push(conn, is_method(head, ATR_STR("HEAD")), is_method(head, ATR_STR("CONNECT")));
 	struct atr_context_copy started_with = { .block = 0 };
@@ -220,8 +236,25 @@ static atr_ref passed_on(struct atr_conn *conn, const struct atr_pair *fields, s
 	return work;
 }
 
+/* A call to an AWS service: its bodies are looked at as they go by, of one at a time. */
+static void describe_aws(struct atr_conn *conn, struct atr_span *span,
+			 const struct atr_http1_head *head, const struct atr_aws_fields *aws)
+{
+	atr_ref block = conn->nr_exchanges || conn->api ? 0 : atr_block_take();
+
+	if (!atr_aws_request(span, aws, head, (struct atr_aws_call *)atr_block_bytes(block))) {
+		atr_block_give(block);
+		return;
+	}
+	if (!block)
+		return;
+	conn->api = ATR_API_AWS;
+	conn->api_block = block;
+}
+
 static void open_client_span(struct atr_thread *self, struct atr_conn *conn,
-			     const struct atr_http1_head *head, atr_ref work)
+			     const struct atr_http1_head *head, const struct atr_aws_fields *aws,
+			     atr_ref work)
 {
 	uint64_t now = conn->out.head_ns ? conn->out.head_ns : atr_clock_ns();
 	uint64_t start = request_start(conn, now);
@@ -237,6 +270,8 @@ static void open_client_span(struct atr_thread *self, struct atr_conn *conn,
 	span = atr_live_span(conn->prepared);
 	if (!span)
 		return;
+	if (aws->authorization.len)
+		describe_aws(conn, span, head, aws);
 	atr_semconv_request(span, ATR_KIND_CLIENT, head, &conn->peer.any, conn->peer_len);
 	if (opened_for(conn, now))
 		put_times(conn, span);
@@ -246,12 +281,18 @@ void atr_request_prepare(struct atr_thread *self, struct atr_conn *conn, const c
 			 size_t len, const struct atr_http1_head *head, uint32_t sent_len,
 			 struct atr_replacing *plan)
 {
+	struct atr_aws_fields aws = { { 0 }, { 0 } };
 	struct atr_pair fields[FIELDS_MAX];
-	size_t nr_fields = context_fields(bytes, len, head, fields);
+	size_t nr_fields = context_fields(bytes, len, head, fields, &aws);
 	bool is_traced = false;
 	atr_ref work, from;
 
 	memset(plan, 0, sizeof(*plan));
+	if (atr_lambda_is_on && atr_lambda_request(conn, bytes, len, head)) {
+		conn->is_prepared = true;
+		conn->prepared_head = conn->prepared_connect = false;
+		return;
+	}
 	conn->prepared_head = is_method(head, ATR_STR("HEAD"));
 	conn->prepared_connect = is_method(head, ATR_STR("CONNECT"));
 	for (size_t i = 0; i < nr_fields; i++) {
@@ -275,7 +316,7 @@ void atr_request_prepare(struct atr_thread *self, struct atr_conn *conn, const c
 		conn->is_prepared = true;
 		conn->prepared_work = work;
 		atr_work_calls(self, work, conn->is_fresh && atr_live_get(conn->opened_in));
-		open_client_span(self, conn, head, work);
+		open_client_span(self, conn, head, &aws, work);
 	}
 	plan->inject = !is_traced && conn->prepared != 0;
 	plan->replace = plan->replace && conn->prepared != 0;
@@ -299,10 +340,27 @@ static bool begin_exchange(struct atr_conn *conn)
 	return true;
 }
 
+/* What looks at a connection's payload is told where the exchange is. */
+static void request_sent(struct atr_thread *self, struct atr_conn *conn)
+{
+	if (conn->api != ATR_API_AWS)
+		atr_lambda_request_sent(self, conn);
+}
+
+static void exchange_ended(struct atr_thread *self, struct atr_conn *conn, bool is_whole)
+{
+	if (conn->api != ATR_API_AWS) {
+		atr_lambda_exchange_ended(self, conn, is_whole);
+		return;
+	}
+	atr_block_give(conn->api_block);
+	conn->api_block = 0;
+	conn->api = 0;
+}
+
 bool atr_stream_planned(struct atr_thread *self, struct atr_conn *conn,
 			const struct atr_http1_head *head)
 {
-	(void)self;
 	if (!conn->answered_early && !begin_exchange(conn))
 		return false;
 	conn->answered_early = false;
@@ -313,6 +371,8 @@ bool atr_stream_planned(struct atr_thread *self, struct atr_conn *conn,
 	atr_stream_drop_held(&conn->out);
 	atr_http1_body_begin(&conn->out.body, head);
 	conn->out.in_body = !conn->out.body.done;
+	if (conn->api && conn->out.body.done)
+		request_sent(self, conn);
 	return true;
 }
 
@@ -320,17 +380,21 @@ static void ended(struct atr_thread *self, struct atr_conn *conn, struct atr_str
 {
 	struct atr_span *span = atr_live_span(first(conn)->span);
 
+	if (conn->api)
+		exchange_ended(self, conn, true);
 	if (span && response->body.size)
 		atr_span_late_int(span, ATR_HTTP_RESPONSE_BODY_SIZE, (int64_t)response->body.size);
 	pop(self, conn, atr_clock_ns());
 }
 
-/* A response's head went by. False: the connection is not to be followed any further. */
+/*
+ * A response's head went by; `is_read`: it is in *head already. False: the
+ * connection is not to be followed any further.
+ */
 static bool response_head(struct atr_thread *self, struct atr_conn *conn, struct atr_stream *s,
-			  const char *bytes, size_t len)
+			  const char *bytes, size_t len, struct atr_http1_head *head, bool is_read)
 {
 	struct atr_exchange *e = first(conn);
-	struct atr_http1_head head;
 	struct atr_span *span;
 
 	/* another thread reads it while the one that sent the request is on its way to tell us */
@@ -338,20 +402,25 @@ static bool response_head(struct atr_thread *self, struct atr_conn *conn, struct
 		conn->answered_early = true;
 		e = first(conn);
 	}
-	if (!e || !atr_http1_parse_response(bytes, len, e->to_head, e->to_connect, &head))
+	if (!e ||
+	    (!is_read && !atr_http1_parse_response(bytes, len, e->to_head, e->to_connect, head)))
 		return false;
-	if (head.status < 200 && head.status != 101) {
+	if (head->status < 200 && head->status != 101) {
 		s->body.done = true; /* interim: the real one follows */
 		return true;
 	}
 	e->answering = true;
+	if (conn->api && conn->api != ATR_API_AWS)
+		atr_lambda_answer(conn, head->status, bytes, len, head);
 	span = atr_live_span(e->span);
 	if (span)
-		atr_semconv_response(span, head.status);
+		atr_semconv_response(span, head->status);
+	if (span && conn->api == ATR_API_AWS)
+		atr_aws_answer(span, bytes, len, head);
 	if (conn->side == ATR_SIDE_SERVER)
 		atr_work_answering(self, e->span);
-	atr_http1_body_begin(&s->body, &head);
-	if (head.framing == ATR_HTTP1_TUNNEL) {
+	atr_http1_body_begin(&s->body, head);
+	if (head->framing == ATR_HTTP1_TUNNEL) {
 		pop(self, conn, atr_clock_ns());
 		return false;
 	}
@@ -361,20 +430,19 @@ static bool response_head(struct atr_thread *self, struct atr_conn *conn, struct
 }
 
 static bool request_head(struct atr_thread *self, struct atr_conn *conn, struct atr_stream *s,
-			 const char *bytes, size_t len)
+			 const char *bytes, size_t len, struct atr_http1_head *head, bool is_read)
 {
-	struct atr_http1_head head;
 	struct atr_replacing unused;
 
-	if (!atr_http1_parse_request(bytes, len, &head))
+	if (!is_read && !atr_http1_parse_request(bytes, len, head))
 		return false;
 	if (conn->side == ATR_SIDE_CLIENT) {
-		atr_request_prepare(self, conn, bytes, len, &head, (uint32_t)len, &unused);
-		return atr_stream_planned(self, conn, &head);
+		atr_request_prepare(self, conn, bytes, len, head, (uint32_t)len, &unused);
+		return atr_stream_planned(self, conn, head);
 	}
-	if (!request_read(self, conn, bytes, len, &head, s->head_ns))
+	if (!request_read(self, conn, bytes, len, head, s->head_ns))
 		return false;
-	atr_http1_body_begin(&s->body, &head);
+	atr_http1_body_begin(&s->body, head);
 	return true;
 }
 
@@ -391,11 +459,24 @@ static bool looks_right(struct atr_stream *s, bool is_request, const char *bytes
 	return guess != ATR_HTTP1_NO;
 }
 
+/* Most heads are whole where they begin. As atr_http1_scan. */
+static long read_head(struct atr_conn *conn, struct atr_stream *s, bool is_request,
+		      const char *bytes, size_t len, struct atr_http1_head *head)
+{
+	const struct atr_exchange *e = first(conn);
+
+	if (is_request)
+		return atr_http1_read_request(&s->scan, bytes, len, atr_wanted_fields(), head);
+	return atr_http1_read_response(&s->scan, bytes, len, e->to_head, e->to_connect, head);
+}
+
 /* Takes bytes of a head. How many, or -1 to give the connection up. */
 static long feed_head(struct atr_thread *self, struct atr_conn *conn, struct atr_stream *s,
 		      bool is_request, const char *bytes, size_t len)
 {
+	bool at_once = !s->held_len && !s->scan && (is_request || first(conn));
 	const char *head = bytes;
+	struct atr_http1_head parsed;
 	size_t head_len;
 	long end;
 	bool ok;
@@ -405,7 +486,8 @@ static long feed_head(struct atr_thread *self, struct atr_conn *conn, struct atr
 			return -1;
 		s->head_ns = atr_clock_ns();
 	}
-	end = atr_http1_scan(&s->scan, bytes, len);
+	end = at_once ? read_head(conn, s, is_request, bytes, len, &parsed) :
+			atr_http1_scan(&s->scan, bytes, len);
 	if (end < 0)
 		return -1;
 	head_len = s->held_len + (end ? (size_t)end : len);
@@ -422,22 +504,55 @@ static long feed_head(struct atr_thread *self, struct atr_conn *conn, struct atr
 	}
 	s->known = true;
 	s->scan = 0;
-	ok = is_request ? request_head(self, conn, s, head, head_len) :
-			  response_head(self, conn, s, head, head_len);
+	ok = is_request ? request_head(self, conn, s, head, head_len, &parsed, at_once) :
+			  response_head(self, conn, s, head, head_len, &parsed, at_once);
 	atr_stream_drop_held(s);
 	s->in_body = ok && !s->body.done;
 	return ok ? end : -1;
 }
 
+/* ---- payload that is looked at ---- */
+
+static void show_payload(struct atr_conn *conn, bool outward, struct atr_str payload, bool trailer)
+{
+	struct atr_exchange *e = outward ? last(conn) : first(conn);
+	struct atr_span *span = e ? atr_live_span(e->span) : NULL;
+	struct atr_aws_call *call;
+
+	if (conn->api != ATR_API_AWS) {
+		atr_lambda_payload(conn, outward, payload, trailer);
+		return;
+	}
+	call = (struct atr_aws_call *)atr_block_bytes(conn->api_block);
+	if (span && call && !trailer)
+		atr_aws_payload(span, call, !outward, payload);
+}
+
+/* The same, with the payload shown to who follows the platform's calls. */
+static long feed_seen(struct atr_conn *conn, struct atr_stream *s, bool outward, const char *bytes,
+		      size_t len)
+{
+	enum atr_http1_run what;
+	long used = atr_http1_body_run(&s->body, bytes, len, &what);
+
+	if (used > 0 && what != ATR_HTTP1_CODING)
+		show_payload(conn, outward, (struct atr_str){ bytes, (size_t)used },
+			     what == ATR_HTTP1_TRAILERS);
+	return used;
+}
+
 static long feed_body(struct atr_thread *self, struct atr_conn *conn, struct atr_stream *s,
 		      bool is_request, const char *bytes, size_t len)
 {
-	long used = atr_http1_body_feed(&s->body, bytes, len);
+	long used = conn->api ? feed_seen(conn, s, is_request, bytes, len) :
+				atr_http1_body_feed(&s->body, bytes, len);
 
 	if (used < 0)
 		return -1;
 	if (s->body.done) {
 		s->in_body = false;
+		if (is_request && conn->api)
+			request_sent(self, conn);
 		if (!is_request)
 			ended(self, conn, s);
 		else if (conn->side == ATR_SIDE_SERVER && last(conn))
@@ -483,6 +598,8 @@ bool atr_stream_skip(struct atr_thread *self, struct atr_conn *conn, bool outwar
 		return false;
 	if (s->body.done) {
 		s->in_body = false;
+		if (is_request && conn->api)
+			request_sent(self, conn);
 		if (!is_request)
 			ended(self, conn, s);
 		else if (conn->side == ATR_SIDE_SERVER && last(conn))
@@ -544,6 +661,8 @@ void atr_exchanges_end(struct atr_thread *self, struct atr_conn *conn)
 {
 	struct atr_span *span = atr_live_span(conn->prepared);
 
+	if (conn->api)
+		exchange_ended(self, conn, false);
 	while (conn->nr_exchanges)
 		end_first(self, conn);
 	if (conn->is_prepared && span && conn->error) {

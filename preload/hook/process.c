@@ -4,6 +4,7 @@
 #include "export/env.h"
 #include "export/exporter.h"
 #include "preload/conn/conn.h"
+#include "preload/conn/lambda.h"
 #include "preload/conn/state.h"
 #include "preload/hook/process.h"
 #include "preload/live/readable.h"
@@ -152,7 +153,7 @@ static bool is_its_own(const char *variable)
 
 /*
  * Builds the child's environment in `room` (for count_of(env) and
- * ATR_ENV_VARIABLES_MAX + 1 pointers). A program that says itself what the child's
+ * ATR_ENV_VARIABLES_MAX + 2 pointers). A program that says itself what the child's
  * context is, is believed.
  */
 static char **with_context(char *const *env, struct child_env *child, char **room)
@@ -161,16 +162,19 @@ static char **with_context(char *const *env, struct child_env *child, char **roo
 	bool in_child = !self && atr_in_shared_child();
 	struct atr_context_copy context = { .block = 0 };
 	unsigned nr = 0;
-	size_t n = 0;
+	size_t n = 0, len = 0;
 	const char *text = child->text;
 	bool found = false;
 
 	if (self || in_child)
 		found = atr_work_context(atr_work_current(&atr_self, 0), &context);
 	if (found)
-		atr_propagators_inject_env(&atr_formats, &context.context, child->text,
-					   sizeof(child->text), &nr);
+		len = atr_propagators_inject_env(&atr_formats, &context.context, child->text,
+						 sizeof(child->text), &nr);
 	atr_context_copy_release(&context);
+	if (atr_lambda_is_on &&
+	    atr_lambda_child_variable(child->text + len, sizeof(child->text) - len))
+		nr++;
 	atr_leave(self);
 	if (!nr)
 		return (char **)env;
@@ -195,7 +199,7 @@ static char **with_context(char *const *env, struct child_env *child, char **roo
 	struct child_env name;                                                             \
 	size_t name##_count = count_of(from);                                              \
 	char *name##_room[name##_count < CHILD_ENV_MAX ?                                   \
-				  name##_count + ATR_ENV_VARIABLES_MAX + 1 :               \
+				  name##_count + ATR_ENV_VARIABLES_MAX + 2 :               \
 				  1];                                                      \
                                                                                            \
 	name.env = name##_count < CHILD_ENV_MAX ? with_context(from, &name, name##_room) : \

@@ -3,26 +3,56 @@
 
 #include "preload/live/work.h"
 
+#include <sys/mman.h>
+
 #define USERS_MAX 4
 
 /*
  * A thread is known by the address of what we keep for it. One that is gone may
  * give its address to a new one: two such never run at once, which is what counts.
  */
-static struct carrier {
+struct carrier {
 	_Atomic uint64_t work;		   /* written and not read yet: a reference, or MIXED */
 	_Atomic uintptr_t writer, reader;  /* the thread, or SEVERAL */
 	_Atomic uint64_t users[USERS_MAX]; /* work it was written in, stale or not */
 	_Atomic bool crowded;		   /* there were more, or others that are not known */
-} carriers[ATR_CARRIERS_MAX];
+};
 
 #define MIXED UINT64_MAX
 #define SEVERAL UINTPTR_MAX
+#define TABLE_LEN (ATR_CARRIERS_MAX * sizeof(struct carrier))
+
+/* ATR_CARRIERS_MAX of them from when the first one is made; a program without has no use for them. */
+static struct carrier *_Atomic carriers;
+
+/* NULL where there was no memory for them. */
+static struct carrier *carrier_at(uint32_t reader)
+{
+	struct carrier *table = atomic_load_explicit(&carriers, memory_order_acquire);
+
+	return table ? &table[reader] : NULL;
+}
+
+static void map_carriers(void)
+{
+	struct carrier *none = NULL;
+	void *table = mmap(NULL, TABLE_LEN, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (table == MAP_FAILED)
+		return;
+	if (!atomic_compare_exchange_strong(&carriers, &none, table))
+		munmap(table, TABLE_LEN); /* another thread was faster */
+}
 
 void atr_carrier_made(uint32_t reader)
 {
-	struct carrier *c = &carriers[reader];
+	struct carrier *c = carrier_at(reader);
 
+	if (!c) {
+		map_carriers(); /* all zero: it is made */
+		return;
+	}
 	atomic_store(&c->work, 0);
 	atomic_store(&c->writer, 0);
 	atomic_store(&c->reader, 0);
@@ -58,10 +88,12 @@ static void note_user(struct carrier *c, atr_ref work)
 
 void atr_carrier_written(struct atr_thread *self, uint32_t reader)
 {
-	struct carrier *c = &carriers[reader];
+	struct carrier *c = carrier_at(reader);
 	atr_ref work = atr_work_passed_on(self);
 	uint64_t before = 0;
 
+	if (!c)
+		return;
 	note_thread(&c->writer, self);
 	note_user(c, work);
 	/* what was written for work that is over, and not read, says nothing any more */
@@ -73,14 +105,17 @@ void atr_carrier_written(struct atr_thread *self, uint32_t reader)
 
 void atr_carrier_reading(struct atr_thread *self, uint32_t reader)
 {
-	note_thread(&carriers[reader].reader, self);
+	struct carrier *c = carrier_at(reader);
+
+	if (c)
+		note_thread(&c->reader, self);
 }
 
 bool atr_carrier_is_sure(uint32_t reader, atr_ref work)
 {
-	struct carrier *c = &carriers[reader];
+	struct carrier *c = carrier_at(reader);
 
-	if (atomic_load(&c->crowded) || atomic_load(&c->writer) == SEVERAL ||
+	if (!c || atomic_load(&c->crowded) || atomic_load(&c->writer) == SEVERAL ||
 	    atomic_load(&c->reader) == SEVERAL)
 		return false;
 	for (int i = 0; i < USERS_MAX; i++) {
@@ -94,7 +129,8 @@ bool atr_carrier_is_sure(uint32_t reader, atr_ref work)
 
 void atr_carrier_read(struct atr_thread *self, uint32_t reader)
 {
-	uint64_t work = atomic_exchange(&carriers[reader].work, 0);
+	struct carrier *c = carrier_at(reader);
+	uint64_t work = c ? atomic_exchange(&c->work, 0) : 0;
 
 	if (work)
 		atr_work_lent(self, work == MIXED ? 0 : work, reader);
@@ -102,7 +138,9 @@ void atr_carrier_read(struct atr_thread *self, uint32_t reader)
 
 void atr_carriers_forked(void)
 {
-	for (uint32_t i = 0; i < ATR_CARRIERS_MAX; i++)
-		if (atomic_load(&carriers[i].writer) || atomic_load(&carriers[i].work))
+	struct carrier *table = carrier_at(0);
+
+	for (uint32_t i = 0; table && i < ATR_CARRIERS_MAX; i++)
+		if (atomic_load(&table[i].writer) || atomic_load(&table[i].work))
 			atr_carrier_made(i);
 }

@@ -24,6 +24,7 @@
 #define SUM_MASK (ONE - 1)
 
 static _Atomic uint64_t in_flight;
+static _Atomic uint64_t invocation;
 static _Atomic int unseen; /* server connections whose requests we do not see */
 
 #define LOOPS_MAX 512
@@ -153,6 +154,11 @@ static void push_outer(struct atr_thread *self, atr_ref work)
 		self->nr_outer--;
 	}
 	self->outer[self->nr_outer++] = self->work;
+}
+
+void atr_work_invocation(atr_ref work)
+{
+	atomic_store_explicit(&invocation, work, memory_order_relaxed);
 }
 
 void atr_work_unseen(int more)
@@ -333,6 +339,7 @@ void atr_work_calls(struct atr_thread *self, atr_ref work, bool is_opened_for)
 atr_ref atr_work_current(struct atr_thread *self, atr_ref bound)
 {
 	struct atr_live *doing = atr_live_get(self->work);
+	atr_ref running;
 
 	if (self->inherited &&
 	    (!doing || atomic_load_explicit(&pools_grow, memory_order_relaxed))) {
@@ -346,6 +353,9 @@ atr_ref atr_work_current(struct atr_thread *self, atr_ref bound)
 		return self->work;
 	if (atr_live_get(bound))
 		return bound;
+	running = atomic_load_explicit(&invocation, memory_order_relaxed);
+	if (running && atr_live_get(running))
+		return running;
 	if (doing && is_sure_on_loop(self, doing))
 		return self->work;
 	/* what a thread does that serves requests, but none now, is nobody's */
@@ -456,6 +466,7 @@ void atr_work_forked(struct atr_thread *self)
 		atomic_store_explicit(&adopted, 0, memory_order_relaxed);
 	}
 	atomic_store_explicit(&in_flight, 0, memory_order_relaxed);
+	atomic_store_explicit(&invocation, 0, memory_order_relaxed);
 	atomic_store_explicit(&unseen, 0, memory_order_relaxed);
 	for (uint32_t i = 0; i < LOOPS_MAX && i < nr_loops; i++)
 		atomic_store_explicit(&loops[i].parked, 0, memory_order_relaxed);

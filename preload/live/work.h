@@ -11,7 +11,7 @@
  *  2. The work bound to the descriptor: a connection opened in it, a response
  *     read on a connection whose request was made in it, an eventfd or pipe
  *     written in it.
- *  3. (Lambda's invocation: not in this version.)
+ *  3. The invocation of a Lambda function, on any thread, where one runs at a time.
  *  4. The only request in flight (read, and no answer begun) in the process, for
  *     a thread that neither serves requests itself nor has been seen to make some
  *     for nobody: unasked by another thread, and with no request in flight.
@@ -90,6 +90,9 @@ static inline void atr_work_waits(struct atr_thread *self)
  * opened in known work. What kind of thread it is shows in this.
  */
 void atr_work_calls(struct atr_thread *self, atr_ref work, bool is_opened_for);
+
+/* The invocation that runs, alone; 0: none does any more. */
+void atr_work_invocation(atr_ref work);
 
 /* Requests that were read and whose answers have not begun. */
 uint32_t atr_work_nr_in_flight(void);
