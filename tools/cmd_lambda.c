@@ -206,6 +206,14 @@ static void shut_down(struct lambda *l, const char *reason)
 	l->init_start_ns = l->restore_ns = 0;
 }
 
+/* One that has told of its failure may have something to say, and ends by itself. */
+static void shut_down_failed(struct lambda *l)
+{
+	if (status_of(l)->has_failed)
+		wait_for_end(l, LAST_WORDS_MS);
+	shut_down(l, "FAILURE");
+}
+
 /* ---- Init -------------------------------------------------------------------------------------- */
 
 /* NULL while nothing is wrong: of a sandbox that may be starting, or serving. */
@@ -275,9 +283,7 @@ static void init(struct lambda *l)
 	if (!failure || l->interrupted)
 		return;
 	atr_lambda_report_put_init(stderr, now_ns() - start_ns, failure, type);
-	if (status_of(l)->has_failed)
-		wait_for_end(l, LAST_WORDS_MS);
-	shut_down(l, "FAILURE");
+	shut_down_failed(l);
 }
 
 /* ---- invocations ------------------------------------------------------------------------------- */
@@ -404,7 +410,7 @@ static void fail_calls(struct lambda *l, const char *type)
 						   l->sandbox.wait_status);
 		end_call(l, call, "error", type);
 	}
-	shut_down(l, "FAILURE");
+	shut_down_failed(l);
 }
 
 static void time_out(struct lambda *l, struct call *call)

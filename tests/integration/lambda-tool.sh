@@ -258,7 +258,7 @@ check "an extension with INVOKE and SHUTDOWN" external
 segments() {
 	local tree
 
-	lambda 0 -- "$py" segments || return
+	lambda 0 --env AUTOTRACE_DISABLED=true -- "$py" segments || return
 	tree=$("$autotrace" show --tree --attributes http.response.status_code "$dir/spans" |
 		sed -n '/^SERVER/,/^$/p')
 	[ "$tree" = "SERVER function [function] UNSET
