@@ -283,7 +283,7 @@ sends() {
 	same "standard error" "$dir"/{plain,traced}/err || good=1
 	same "exit code" "$dir"/{plain,traced}/status || good=1
 	same_captures || good=1
-	wait_for 2 tree_is_there
+	wait_for 5 tree_is_there
 	same_tree || good=1
 	show status out err
 	tell "$claim" $good
@@ -333,7 +333,7 @@ serves() {
 	same "standard error" "$dir"/{plain,traced}/err || good=1
 	same "exit code" "$dir"/{plain,traced}/status || good=1
 	same_captures || good=1
-	wait_for 2 tree_is_there
+	wait_for 5 tree_is_there
 	same_tree || good=1
 	show answers status out err
 	tell "$claim" $good

@@ -38,8 +38,15 @@ serve() {
 	ready "$port" "$server" || exit
 }
 
+grown_quiet() {
+	local before
+	before=$(stat -c %s "$spans" 2>/dev/null) && sleep 0.5 && [ "$(stat -c %s "$spans")" = "$before" ]
+}
+
 # paired N: after the server has ended, N pairs of spans and nothing else
 paired() {
+	# nginx gives its workers a second to end in: what they recorded is to be written before
+	wait_for 10 grown_quiet
 	stop "$server"
 	/usr/bin/python3 - "$spans" "$1" <<'END'
 import collections, json, sys
