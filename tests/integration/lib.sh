@@ -190,6 +190,12 @@ same() { # WHAT PLAIN TRACED
 	return 1
 }
 
+# The file for spans, which processes of several users may write to, whoever is first.
+fresh_spans() {
+	rm -f "$spans"
+	(umask 0; : >"$spans")
+}
+
 tree() {
 	[ -s "$spans" ] || return
 	# an interpreter's version is part of its name
@@ -276,7 +282,7 @@ sends() {
 	local claim=$1 good=0
 	shift
 	cat >"$dir/want"
-	rm -f "$spans"
+	fresh_spans
 	run_client plain "$@"
 	run_client traced "$@"
 	same "standard output" "$dir"/{plain,traced}/out || good=1
@@ -323,7 +329,7 @@ serves() {
 	local claim=$1 good=0
 	shift
 	cat >"$dir/want"
-	rm -f "$spans"
+	fresh_spans
 	port=${server_port:-$(free_port)}
 	set -- "${@//PORT/$port}"
 	run_server plain "$@"

@@ -8,7 +8,7 @@ origin
 does_the_same() { # CLAIM command...
 	local claim=$1 good=0
 	shift
-	rm -f "$spans"
+	fresh_spans
 	run_client plain "$@"
 	run_client traced "$@"
 	same "standard output" "$dir"/{plain,traced}/out || good=1

@@ -30,7 +30,7 @@ chmod -R a+rwX "$dir"
 export OTEL_BSP_MAX_QUEUE_SIZE=131072 OTEL_BSP_MAX_EXPORT_BATCH_SIZE=4096
 
 serve() {
-	rm -f "$spans"
+	fresh_spans
 	under traced server
 	"${env[@]}" nginx -c "$dir/nginx.conf" &
 	server=$!

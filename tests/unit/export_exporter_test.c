@@ -502,6 +502,8 @@ CHILD_TEST(exporter_forked_child_sends_its_own_spans_only)
 
 	set_up(SCRIPT(OK), "OTEL_BSP_SCHEDULE_DELAY=60000");
 	offer(3);
+	if (IS_SANITIZED)
+		pause_ms(500);
 	pid = fork();
 	if (!pid) {
 		alarm(30);
