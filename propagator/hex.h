@@ -2,7 +2,7 @@
 #ifndef ATR_PROPAGATOR_HEX_H
 #define ATR_PROPAGATOR_HEX_H
 
-/* hex: ids as hexadecimal digits; for this room alone. */
+/* hex: ids as hexadecimal digits. */
 #include "propagator/str.h"
 
 #include <stdint.h>

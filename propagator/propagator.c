@@ -23,7 +23,7 @@ static uint32_t bit_of(size_t len)
 	return UINT32_C(1) << (len < LENGTH_LAST ? len : LENGTH_LAST);
 }
 
-static bool uses(const struct atr_propagators *p, uint8_t format)
+bool atr_propagators_use(const struct atr_propagators *p, enum atr_format format)
 {
 	for (int i = 0; i < p->nr; i++)
 		if (p->format[i] == format)
@@ -35,7 +35,7 @@ static void use(struct atr_propagators *p, uint8_t format)
 {
 	const struct atr_format_of *of = formats[format];
 
-	if (uses(p, format))
+	if (atr_propagators_use(p, format))
 		return;
 	p->format[p->nr++] = format;
 	for (int i = 0; i < of->nr_headers; i++) {
@@ -145,7 +145,8 @@ unsigned atr_propagators_except(const struct atr_propagators *p, struct atr_str 
 
 bool atr_propagators_want_epoch(const struct atr_propagators *p)
 {
-	return uses(p, ATR_FORMAT_XRAY) || uses(p, ATR_FORMAT_XRAY_LAMBDA);
+	return atr_propagators_use(p, ATR_FORMAT_XRAY) ||
+	       atr_propagators_use(p, ATR_FORMAT_XRAY_LAMBDA);
 }
 
 struct atr_str atr_fields_first(const struct atr_fields *in, const struct atr_header *header)

@@ -50,6 +50,7 @@ struct atr_propagators {
  */
 void atr_propagators_parse(struct atr_str text, struct atr_propagators *out,
 			   struct atr_str *unknown);
+bool atr_propagators_use(const struct atr_propagators *p, enum atr_format format);
 
 /*
  * Whether a header of this name belongs to a format in use: such are what

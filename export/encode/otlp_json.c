@@ -4,6 +4,7 @@
 #include "export/encode/encode.h"
 #include "export/print.h"
 #include "export/version.h"
+#include "propagator/hex.h"
 
 #include "cJSON.h"
 
@@ -12,22 +13,11 @@
  * are printed here: cJSON prints them by stdio, in the program's locale.
  */
 
-static void hex(const uint8_t *bytes, size_t len, char *out)
-{
-	static const char digits[] = "0123456789abcdef";
-
-	for (size_t i = 0; i < len; i++) {
-		*out++ = digits[bytes[i] >> 4];
-		*out++ = digits[bytes[i] & 15];
-	}
-	*out = 0;
-}
-
 static void put_id(cJSON *to, const char *key, const uint8_t *id, size_t len)
 {
 	char text[2 * ATR_TRACE_ID_LEN + 1];
 
-	hex(id, len, text);
+	*atr_hex_write(text, id, len) = 0;
 	cJSON_AddStringToObject(to, key, text);
 }
 

@@ -4,6 +4,7 @@
 #include "export/encode/encode.h"
 #include "export/env.h"
 #include "export/version.h"
+#include "propagator/hex.h"
 
 #include "cJSON.h"
 
@@ -19,25 +20,14 @@
 #define NAME_MAX_LEN 200
 #define TEXT_MAX_LEN 250
 
-static void hex(const uint8_t *bytes, size_t len, char *out)
-{
-	static const char digits[] = "0123456789abcdef";
-
-	for (size_t i = 0; i < len; i++) {
-		*out++ = digits[bytes[i] >> 4];
-		*out++ = digits[bytes[i] & 15];
-	}
-	*out = 0;
-}
-
 /* "1-8 digits-24 digits" */
 static void put_trace_id(cJSON *to, const uint8_t id[static ATR_TRACE_ID_LEN])
 {
 	char text[36] = "1-";
 
-	hex(id, 4, text + 2);
+	atr_hex_write(text + 2, id, 4);
 	text[10] = '-';
-	hex(id + 4, 12, text + 11);
+	*atr_hex_write(text + 11, id + 4, 12) = 0;
 	cJSON_AddStringToObject(to, "trace_id", text);
 }
 
@@ -45,7 +35,7 @@ static void put_span_id(cJSON *to, const char *key, const uint8_t id[static ATR_
 {
 	char text[2 * ATR_SPAN_ID_LEN + 1];
 
-	hex(id, ATR_SPAN_ID_LEN, text);
+	*atr_hex_write(text, id, ATR_SPAN_ID_LEN) = 0;
 	cJSON_AddStringToObject(to, key, text);
 }
 

@@ -24,24 +24,29 @@ static const struct {
 	[STS] = { { "sts", 3 }, { "STS", 3 } },
 };
 
-/* What of a body in JSON becomes an attribute. The names of errors come in the answer. */
+/*
+ * What of a body in JSON becomes an attribute: MEMBER(its path, attribute, service). The
+ * names of errors come in the answer.
+ */
+#define MEMBERS(MEMBER)                                                             \
+	MEMBER("TableName", ATR_AWS_DYNAMODB_TABLE_NAMES, DYNAMODB)                 \
+	MEMBER("QueueUrl", ATR_AWS_SQS_QUEUE_URL, SQS)                              \
+	MEMBER("TopicArn", ATR_AWS_SNS_TOPIC_ARN, SNS)                              \
+	MEMBER("StreamName", ATR_AWS_KINESIS_STREAM_NAME, KINESIS)                  \
+	MEMBER("stateMachineArn", ATR_AWS_STEP_FUNCTIONS_STATE_MACHINE_ARN, STATES) \
+	MEMBER("SecretId", ATR_AWS_SECRETSMANAGER_SECRET_ARN, SECRETS)              \
+	MEMBER("__type", ATR_ERROR_TYPE, OTHER)
+
+#define PATH(path, attr, service) path,
+static const char *const paths[] = { MEMBERS(PATH) };
+#undef PATH
+#define MEANING(path, attr, service) { attr, service },
 static const struct {
-	const char *path;
 	uint16_t attr;
 	uint8_t service;
-} members[] = {
-	{ "TableName", ATR_AWS_DYNAMODB_TABLE_NAMES, DYNAMODB },
-	{ "QueueUrl", ATR_AWS_SQS_QUEUE_URL, SQS },
-	{ "TopicArn", ATR_AWS_SNS_TOPIC_ARN, SNS },
-	{ "StreamName", ATR_AWS_KINESIS_STREAM_NAME, KINESIS },
-	{ "stateMachineArn", ATR_AWS_STEP_FUNCTIONS_STATE_MACHINE_ARN, STATES },
-	{ "SecretId", ATR_AWS_SECRETSMANAGER_SECRET_ARN, SECRETS },
-	{ "__type", ATR_ERROR_TYPE, OTHER },
-};
+} members[] = { MEMBERS(MEANING) };
+#undef MEANING
 #define NR_MEMBERS (sizeof(members) / sizeof(members[0]))
-static const char *const paths[NR_MEMBERS] = {
-	"TableName", "QueueUrl", "TopicArn", "StreamName", "stateMachineArn", "SecretId", "__type",
-};
 
 static bool take_to(struct atr_str *rest, char end, struct atr_str *part)
 {
@@ -109,36 +114,21 @@ static struct atr_str target_method(struct atr_str target)
 	return (struct atr_str){ dot + 1, target.len - (size_t)(dot + 1 - target.at) };
 }
 
-/* The value of a parameter of "a=b&c=d"; absent. */
+/* The value of a parameter of "a=b&c&d=e", empty where it has none; absent. */
 static struct atr_str parameter(struct atr_str query, struct atr_str name)
 {
 	while (query.len) {
 		const char *amp = memchr(query.at, '&', query.len);
 		struct atr_str one = { query.at, amp ? (size_t)(amp - query.at) : query.len };
+		bool has_value = one.len > name.len && one.at[name.len] == '=';
 
-		if (one.len > name.len && one.at[name.len] == '=' &&
-		    !memcmp(one.at, name.at, name.len))
-			return (struct atr_str){ one.at + name.len + 1, one.len - name.len - 1 };
+		if ((has_value || one.len == name.len) && !memcmp(one.at, name.at, name.len))
+			return (struct atr_str){ one.at + name.len + has_value,
+						 one.len - name.len - has_value };
 		query.at += one.len + (amp ? 1 : 0);
 		query.len -= one.len + (amp ? 1 : 0);
 	}
 	return (struct atr_str){ 0 };
-}
-
-static bool has_parameter(struct atr_str query, const char *name)
-{
-	size_t len = strlen(name);
-
-	while (query.len) {
-		const char *amp = memchr(query.at, '&', query.len);
-		size_t n = amp ? (size_t)(amp - query.at) : query.len;
-
-		if (n >= len && !memcmp(query.at, name, len) && (n == len || query.at[len] == '='))
-			return true;
-		query.at += n + (amp ? 1 : 0);
-		query.len -= n + (amp ? 1 : 0);
-	}
-	return false;
 }
 
 static void split(struct atr_str target, struct atr_str *path, struct atr_str *query)
@@ -180,7 +170,8 @@ static struct atr_str s3_method(struct atr_str method, bool has_key, struct atr_
 	for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++)
 		if (operations[i].has_key == has_key &&
 		    atr_str_equal(method, atr_str(operations[i].method)) &&
-		    (!operations[i].parameter || has_parameter(query, operations[i].parameter)))
+		    (!operations[i].parameter ||
+		     parameter(query, atr_str(operations[i].parameter)).at))
 			return atr_str(operations[i].name);
 	return (struct atr_str){ 0 };
 }
@@ -332,7 +323,7 @@ static void feed_form(struct atr_span *span, struct atr_aws_call *call, struct a
 	form = (struct atr_str){ call->value, call->len };
 	method = parameter(form, ATR_STR("Action"));
 	/* whole only when something follows it */
-	if (!method.at || method.at + method.len == form.at + form.len)
+	if (!method.len || method.at + method.len == form.at + form.len)
 		return;
 	call->has_method = true;
 	atr_span_late_str(span, ATR_RPC_METHOD, method);

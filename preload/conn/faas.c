@@ -6,6 +6,7 @@
 #include "export/options.h"
 #include "preload/conn/semconv.h"
 #include "preload/conn/state.h"
+#include "propagator/hex.h"
 
 /*
  * Sources: the specification's FaaS and AWS Lambda conventions, and for where
@@ -20,20 +21,6 @@ static bool is_provisioned;
 static bool follows_header; /* the segment that Lambda made is in the backend: X-Ray's */
 static bool keeps_unsampled;
 
-static bool is_listed(struct atr_str list, struct atr_str name)
-{
-	while (list.len) {
-		const char *comma = memchr(list.at, ',', list.len);
-		struct atr_str one = { list.at, comma ? (size_t)(comma - list.at) : list.len };
-
-		if (atr_str_equal_nocase(atr_str_trim(one), name))
-			return true;
-		list.at += one.len + (comma ? 1 : 0);
-		list.len -= one.len + (comma ? 1 : 0);
-	}
-	return false;
-}
-
 void atr_faas_setup(void)
 {
 	struct atr_str init = atr_env_get("AWS_LAMBDA_INITIALIZATION_TYPE");
@@ -41,8 +28,8 @@ void atr_faas_setup(void)
 	function_name = atr_env_get("AWS_LAMBDA_FUNCTION_NAME");
 	version = atr_env_get("AWS_LAMBDA_FUNCTION_VERSION");
 	is_provisioned = atr_str_equal(init, ATR_STR("provisioned-concurrency"));
-	follows_header = atr_options_say_xray() ||
-			 is_listed(atr_env_get("OTEL_PROPAGATORS"), ATR_STR("xray-lambda"));
+	follows_header =
+		atr_options_say_xray() || atr_propagators_use(&atr_formats, ATR_FORMAT_XRAY_LAMBDA);
 	keeps_unsampled = !atr_env_bool("AUTOTRACE_LAMBDA_HONOUR_SAMPLED", follows_header);
 }
 
@@ -251,23 +238,13 @@ static void read_root(struct atr_str text, struct atr_context *out)
 {
 	const char *root = text.len ? memmem(text.at, text.len, "Root=1-", 7) : NULL;
 	size_t left = root ? text.len - (size_t)(root + 7 - text.at) : 0;
-	size_t n = 0;
 
 	memset(out, 0, sizeof(*out));
 	if (left < 33 || root[15] != '-')
 		return;
-	for (const char *c = root + 7; n < 32; c++) {
-		unsigned digit = (unsigned)(*c >= 'a' ? *c - 'a' + 10 : *c - '0');
-
-		if (c == root + 15)
-			continue;
-		if (digit > 15) {
-			memset(out, 0, sizeof(*out));
-			return;
-		}
-		out->trace_id[n / 2] = (uint8_t)(out->trace_id[n / 2] << 4 | digit);
-		n++;
-	}
+	if (!atr_hex_read(root + 7, out->trace_id, 4) ||
+	    !atr_hex_read(root + 16, out->trace_id + 4, ATR_TRACE_ID_LEN - 4))
+		memset(out, 0, sizeof(*out));
 }
 
 void atr_faas_parent(const struct atr_next *next, struct atr_faas_parent *out)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "preload/conn/handover.h"
 
+#include "propagator/hex.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -22,9 +24,7 @@ static uint64_t hash(uint64_t h, struct atr_str text)
 
 static char *put_hex(char *at, uint64_t n)
 {
-	for (int shift = 60; shift >= 0; shift -= 4)
-		*at++ = "0123456789abcdef"[n >> shift & 15];
-	return at;
+	return atr_hex_write(at, (const uint8_t *)&n, sizeof(n));
 }
 
 void atr_handover_setup(struct atr_str api, struct atr_str log_stream)
