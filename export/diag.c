@@ -11,28 +11,52 @@
 #include <string.h>
 #include <unistd.h>
 
-static _Atomic uint64_t counts[ATR_NR_COUNTS];
+/*
+ * Several of each counter, so that threads that count at once do not wait for one
+ * another's line of memory. Which one is a thread's is no more than likely its own;
+ * what they come to is the sum.
+ */
+#define STRIPE_BITS 3
+#define STRIPES (1 << STRIPE_BITS)
+
+static struct {
+	_Alignas(64) _Atomic uint64_t of[ATR_NR_COUNTS];
+} counts[STRIPES];
+
+static __thread char own_place;
+
 static struct atr_str log_to;
 static const struct atr_io *log_io;
 
+static unsigned own_stripe(void)
+{
+	/* the places of threads differ by the size of a stack: the product's upper bits by more */
+	return (uint64_t)(uintptr_t)&own_place * UINT64_C(0x9e3779b97f4a7c15) >> (64 - STRIPE_BITS);
+}
+
 void atr_count(enum atr_count what)
 {
-	atomic_fetch_add_explicit(&counts[what], 1, memory_order_relaxed);
+	atr_count_add(what, 1);
 }
 
 void atr_count_add(enum atr_count what, uint64_t n)
 {
-	atomic_fetch_add_explicit(&counts[what], n, memory_order_relaxed);
+	atomic_fetch_add_explicit(&counts[own_stripe()].of[what], n, memory_order_relaxed);
 }
 
 void atr_count_set(enum atr_count what, uint64_t n)
 {
-	atomic_store_explicit(&counts[what], n, memory_order_relaxed);
+	for (int i = 0; i < STRIPES; i++)
+		atomic_store_explicit(&counts[i].of[what], i ? 0 : n, memory_order_relaxed);
 }
 
 uint64_t atr_count_read(enum atr_count what)
 {
-	return atomic_load_explicit(&counts[what], memory_order_relaxed);
+	uint64_t sum = 0;
+
+	for (int i = 0; i < STRIPES; i++)
+		sum += atomic_load_explicit(&counts[i].of[what], memory_order_relaxed);
+	return sum;
 }
 
 const char *atr_count_name(enum atr_count what)
@@ -49,7 +73,8 @@ const char *atr_count_name(enum atr_count what)
 void atr_count_reset(void)
 {
 	for (int i = 0; i < ATR_NR_COUNTS; i++)
-		atomic_store_explicit(&counts[i], 0, memory_order_relaxed);
+		if (atr_count_read((enum atr_count)i))
+			atr_count_set((enum atr_count)i, 0);
 }
 
 void atr_log_setup(struct atr_str where, const struct atr_io *io)

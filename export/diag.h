@@ -18,7 +18,11 @@ enum atr_count {
 	ATR_NR_COUNTS
 };
 
-/* Any thread, also in a signal handler. */
+/*
+ * Any thread, also in a signal handler. _set is for counters that one thread alone
+ * sets, and none adds to meanwhile. What _read says lies between what was counted
+ * before it and what was after.
+ */
 void atr_count(enum atr_count what);
 void atr_count_add(enum atr_count what, uint64_t n);
 void atr_count_set(enum atr_count what, uint64_t n);

@@ -422,20 +422,30 @@ static void export_batch(void)
 	settle(fate, n, strings_cut);
 }
 
+/*
+ * The ring is empty. Its pages stay for a batch's delay: under load the next spans
+ * are to find them. After that they are given back, and only a span ends the sleep.
+ */
 static void rest(void)
 {
 	uint32_t bell = atomic_load(&ex.bell);
+	bool is_trimmed = atr_ring_is_trimmed(ex.ring);
 
-	/* not both: while pages are given back, the ring does not look empty */
-	if (stopping()) {
+	if (stopping())
 		ring_bell(&ex.done);
-	} else if (take_books()) {
+	atomic_store(&ex.idle, 1);
+	if (!atr_ring_count(ex.ring) && !atomic_load(&ex.yields)) {
+		if (is_trimmed)
+			futex_wait(&ex.bell, bell, NULL);
+		else
+			wait_ms(&ex.bell, bell, ex.options.schedule_delay_ms);
+	}
+	/* not while a flush waits: while pages are given back, the ring does not look empty */
+	if (!is_trimmed && atomic_exchange(&ex.idle, 0) && atomic_load(&ex.bell) == bell &&
+	    !stopping() && take_books()) {
 		atr_ring_trim(ex.ring);
 		give_books();
 	}
-	atomic_store(&ex.idle, 1);
-	if (!atr_ring_count(ex.ring) && !atomic_load(&ex.yields))
-		futex_wait(&ex.bell, bell, NULL);
 	atomic_store(&ex.idle, 0);
 }
 

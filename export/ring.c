@@ -258,11 +258,18 @@ static bool trim_some(struct atr_ring *ring)
 	return true;
 }
 
+bool atr_ring_is_trimmed(const struct atr_ring *ring)
+{
+	uint64_t end = atomic_load_explicit(&ring->read_at, memory_order_relaxed);
+
+	return ring->slots < TRIM_SLOTS || (end - ring->trimmed_at) * ring->slot_len < TRIM_LEN;
+}
+
 void atr_ring_trim(struct atr_ring *ring)
 {
 	uint64_t end = atomic_load_explicit(&ring->read_at, memory_order_relaxed);
 
-	if (ring->slots < TRIM_SLOTS || (end - ring->trimmed_at) * ring->slot_len < TRIM_LEN)
+	if (atr_ring_is_trimmed(ring))
 		return;
 	for (end += ring->slots; ring->peek_at < end;)
 		if (!trim_some(ring))

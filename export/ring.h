@@ -66,8 +66,13 @@ struct atr_ring_sums {
 };
 struct atr_ring_sums atr_ring_close(struct atr_ring *ring);
 
-/* The reader alone. Gives the pages of free slots back when enough were used. */
+/*
+ * The reader alone. Gives the pages of free slots back when enough were used;
+ * _is_trimmed: since the last time there was not. Writers then have to have them
+ * anew, page by page, which is not for a ring that is merely empty at the moment.
+ */
 void atr_ring_trim(struct atr_ring *ring);
+bool atr_ring_is_trimmed(const struct atr_ring *ring);
 
 /* A forked child, alone: empties it and forgets what was lost. */
 void atr_ring_reset(struct atr_ring *ring);

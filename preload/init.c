@@ -27,10 +27,14 @@
 
 extern char **environ;
 
-static char executable_path[PATH_MAX];
-static struct atr_process process;
-static char started_with_text[ATR_CARRY_MAX];
-static atr_ref process_span;
+/* In one, so that a start touches one page of it. */
+static struct {
+	struct atr_process process;
+	atr_ref span;
+	int exit_status;
+	char executable_path[PATH_MAX];
+	char started_with[ATR_CARRY_MAX];
+} own;
 
 /* The exporter's calls: libc's own, found when they are needed. */
 static int io_socket(int family, int type, int protocol)
@@ -129,10 +133,10 @@ static ssize_t conn_send(int fd, const void *buf, size_t len, int flags)
 /* Whether a list of globs has one for the executable's path or base name. */
 static bool is_listed(struct atr_str list)
 {
-	const char *base = strrchr(executable_path, '/');
+	const char *base = strrchr(own.executable_path, '/');
 	char glob[512];
 
-	base = base ? base + 1 : executable_path;
+	base = base ? base + 1 : own.executable_path;
 	while (list.len) {
 		const char *comma = memchr(list.at, ',', list.len);
 		struct atr_str one = { list.at, comma ? (size_t)(comma - list.at) : list.len };
@@ -144,7 +148,7 @@ static bool is_listed(struct atr_str list)
 			continue;
 		memcpy(glob, one.at, one.len);
 		glob[one.len] = 0;
-		if (fnmatch(glob, executable_path, 0) == 0 || fnmatch(glob, base, 0) == 0)
+		if (fnmatch(glob, own.executable_path, 0) == 0 || fnmatch(glob, base, 0) == 0)
 			return true;
 	}
 	return false;
@@ -155,7 +159,7 @@ static bool stands_down(void)
 	struct atr_str include, exclude;
 
 	if (getauxval(AT_SECURE) || atr_env_bool("AUTOTRACE_DISABLED", false) ||
-	    atr_lambda_is_extension(process.executable_path))
+	    atr_lambda_is_extension(own.process.executable_path))
 		return true;
 	include = atr_env_get("AUTOTRACE_INCLUDE");
 	exclude = atr_env_get("AUTOTRACE_EXCLUDE");
@@ -164,11 +168,12 @@ static bool stands_down(void)
 
 static void learn_process(void)
 {
-	ssize_t n = readlink("/proc/self/exe", executable_path, sizeof(executable_path) - 1);
+	ssize_t n =
+		readlink("/proc/self/exe", own.executable_path, sizeof(own.executable_path) - 1);
 
 	if (n > 0)
-		process.executable_path = (struct atr_str){ executable_path, (size_t)n };
-	process.command = atr_str(program_invocation_name);
+		own.process.executable_path = (struct atr_str){ own.executable_path, (size_t)n };
+	own.process.command = atr_str(program_invocation_name);
 }
 
 /* The context variables of the start: TRACEPARENT and what goes with it. */
@@ -184,7 +189,7 @@ static void learn_context(void)
 		if (atr_propagators_env_name(&atr_formats, variable.name))
 			variables[nr++] = variable;
 	}
-	if (atr_propagators_extract_env(&atr_formats, variables, nr, started_with_text, &context))
+	if (atr_propagators_extract_env(&atr_formats, variables, nr, own.started_with, &context))
 		atr_work_setup(&context);
 	else
 		atr_work_setup(atr_lambda_handed(&context) ? &context : NULL);
@@ -208,7 +213,7 @@ static void learn_formats(void)
 static void begin_process_span(struct atr_thread *self)
 {
 	struct atr_context_copy parent = { .block = 0 };
-	struct atr_str name = process.executable_path;
+	struct atr_str name = own.process.executable_path;
 	struct atr_span *span;
 	const char *slash;
 	bool has_parent;
@@ -216,32 +221,32 @@ static void begin_process_span(struct atr_thread *self)
 	if (!(atr_probes & ATR_PROBE_PROCESS))
 		return;
 	has_parent = atr_work_started_with(&parent);
-	process_span = atr_live_open(self, ATR_KIND_INTERNAL, has_parent ? &parent.context : NULL,
-				     atr_clock_ns());
-	span = atr_live_span(process_span);
+	own.span = atr_live_open(self, ATR_KIND_INTERNAL, has_parent ? &parent.context : NULL,
+				 atr_clock_ns());
+	span = atr_live_span(own.span);
 	slash = name.len ? memrchr(name.at, '/', name.len) : NULL;
 	if (slash)
 		name = (struct atr_str){ slash + 1, name.len - (size_t)(slash + 1 - name.at) };
 	if (span) {
 		atr_span_put_str(span, ATR_NAME, name);
 		atr_span_put_str(span, ATR_PROCESS_EXECUTABLE_NAME, name);
-		atr_span_put_str(span, ATR_PROCESS_EXECUTABLE_PATH, process.executable_path);
+		atr_span_put_str(span, ATR_PROCESS_EXECUTABLE_PATH, own.process.executable_path);
 		atr_span_put_int(span, ATR_PROCESS_PID, getpid());
 	}
-	atr_work_setup_in(process_span);
+	atr_work_setup_in(own.span);
 }
 
 void atr_process_span_ends(int status)
 {
-	struct atr_span *span = atr_live_span(process_span);
+	struct atr_span *span = atr_live_span(own.span);
 
 	if (span) {
 		atr_span_late_int(span, ATR_PROCESS_EXIT_CODE, status);
 		if (status)
 			atr_semconv_error(span, ATR_STR("exit_code"));
 	}
-	atr_live_close(process_span, atr_clock_ns());
-	process_span = 0;
+	atr_live_close(own.span, atr_clock_ns());
+	own.span = 0;
 }
 
 static void forked(struct atr_thread *self)
@@ -253,10 +258,8 @@ static void forked(struct atr_thread *self)
 	atr_count_reset();
 	atr_exporter_forked();
 	atr_process_begins();
-	process_span = 0;
+	own.span = 0;
 }
-
-static int exit_status;
 
 /* glibc tells the status of an exit by return from main to this, and to nothing else. */
 extern int on_exit(void (*function)(int, void *), void *arg) __attribute__((weak));
@@ -264,7 +267,7 @@ extern int on_exit(void (*function)(int, void *), void *arg) __attribute__((weak
 static void note_status(int status, void *unused)
 {
 	(void)unused;
-	exit_status = status;
+	own.exit_status = status;
 }
 
 __attribute__((constructor)) static void begin(void)
@@ -284,7 +287,7 @@ __attribute__((constructor)) static void begin(void)
 	atr_lambda_setup();
 	atr_live_dates_ids = atr_propagators_want_epoch(&atr_formats) || atr_options_say_xray();
 	learn_context();
-	if (!atr_live_setup() || !atr_conn_setup(&calls) || !atr_exporter_setup(&io, &process))
+	if (!atr_live_setup() || !atr_conn_setup(&calls) || !atr_exporter_setup(&io, &own.process))
 		goto out;
 	atr_readable_setup(environ ? environ[0] : NULL);
 	atr_exporter_parts_by(part_descriptors);
@@ -303,7 +306,7 @@ out:
 
 __attribute__((destructor)) static void end(void)
 {
-	atr_process_ends(exit_status);
+	atr_process_ends(own.exit_status);
 	atr_conn_stop();
 	/* not where a filter of the program's had us stand down: it takes a system call */
 	if (*atr_process_state == ATR_PROCESS_ON)

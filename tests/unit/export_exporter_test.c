@@ -12,6 +12,7 @@
 #include "export/exporter.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -213,8 +214,12 @@ static void set_up(const char *const *script, const char *variable)
 {
 	static const struct atr_process process = { { "/bin/shop", 9 }, { "shop", 4 } };
 	char endpoint[80];
-	char *variables[] = { endpoint, "OTEL_BSP_SCHEDULE_DELAY=20", (char *)variable, NULL };
+	/* of two alike the first one holds */
+	char *variables[] = { endpoint, (char *)variable, "OTEL_BSP_SCHEDULE_DELAY=20", NULL };
 	pthread_t thread;
+
+	if (!variable)
+		variables[1] = variables[2];
 
 	listen_on_loopback();
 	sink.script = script;
@@ -314,6 +319,65 @@ CHILD_TEST(exporter_sends_what_is_offered_over_one_connection)
 	}
 	EXPECT(sink.connections == 1);
 	EXPECT(all_accounted() && lost() == 0);
+}
+
+/* How much of this process is in memory, and how often its second thread slept. */
+static long resident_kb(void)
+{
+	long pages = 0;
+	FILE *statm = fopen("/proc/self/statm", "r");
+
+	EXPECT(statm && fscanf(statm, "%*d %ld", &pages) == 1);
+	fclose(statm);
+	return pages * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+static long sleeps(void)
+{
+	char path[300], line[128];
+	DIR *tasks = opendir("/proc/self/task");
+	struct dirent *task;
+	bool is_ours = false;
+	long n = -1;
+
+	while ((task = readdir(tasks))) {
+		FILE *status;
+
+		snprintf(path, sizeof(path), "/proc/self/task/%s/status", task->d_name);
+		status = fopen(path, "r");
+		while (status && fgets(line, sizeof(line), status)) {
+			if (!strncmp(line, "Name:", 5))
+				is_ours = strstr(line, "autotrace");
+			if (is_ours)
+				sscanf(line, "voluntary_ctxt_switches: %ld", &n);
+		}
+		if (status)
+			fclose(status);
+	}
+	closedir(tasks);
+	return n;
+}
+
+CHILD_TEST(exporter_keeps_the_ring_s_pages_for_a_delay_and_then_sleeps_for_good)
+{
+	long before, used, slept;
+
+	set_up(SCRIPT(OK), "OTEL_BSP_SCHEDULE_DELAY=1000");
+	offer(512);
+	EXPECT(comes_to(ATR_COUNT_SPANS_SENT, 512));
+	before = resident_kb();
+	for (uint64_t sent = 512; sent < 1536; sent += 512) {
+		offer(512);
+		EXPECT(comes_to(ATR_COUNT_SPANS_SENT, sent + 512));
+	}
+	used = resident_kb();
+	EXPECT(used - before > 1000); /* 1024 slots of 2 kB */
+	pause_ms(1600);
+	EXPECT(used - resident_kb() > 2000);
+	slept = sleeps();
+	EXPECT(slept > 0);
+	pause_ms(1600);
+	EXPECT(sleeps() == slept);
 }
 
 CHILD_TEST(exporter_keeps_errno_of_the_program)

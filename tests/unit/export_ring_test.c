@@ -154,10 +154,12 @@ TEST(ring_after_trim_works_on_and_keeps_its_whole_size)
 	struct atr_ring *ring = atr_ring_create(256, 2048);
 
 	for (uint64_t i = 0; i < 200; i++) {
+		CHECK(atr_ring_is_trimmed(ring) == (i < 128)); /* 256 kB */
 		put(ring, i);
 		CHECK(take(ring) == i);
 	}
 	atr_ring_trim(ring);
+	CHECK(atr_ring_is_trimmed(ring));
 	CHECK(atr_ring_count(ring) == 0);
 	CHECK(!atr_ring_peek(ring));
 	for (uint64_t i = 0; i < 256; i++)
