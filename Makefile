@@ -41,9 +41,6 @@ ALL_LDFLAGS := $(LDFLAGS) $(if $(SAN),-fsanitize=$(SAN)) -Wl,--as-needed -Wl,--g
 SO_LDFLAGS := -shared -Wl,-soname,libautotrace.so -Wl,--exclude-libs,ALL -Wl,-z,text -Wl,-z,relro \
 	-Wl,-z,now -Wl,-z,noexecstack $(if $(SAN),,-Wl,-z,defs) -Wl,--hash-style=gnu
 
-# The oldest symbol version of each machine's glibc: what a stub promises in libc's name.
-FLOOR = $(if $(findstring aarch64,$(shell $(CC) -dumpmachine)),GLIBC_2.17,GLIBC_2.2.5)
-
 # ---- sources -----------------------------------------------------------------------------------
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -71,17 +68,16 @@ ROOMS := $(BUILD)/rooms.a
 # cJSON twice: the command's uses the heap, the library's allocates from export/encode/arena.h.
 CJSON_HEAP := $(BUILD)/obj/cjson/heap.o
 CJSON_ARENA := $(BUILD)/obj/cjson/arena.o
-STUB := $(BUILD)/stub/libdl.so.2
 
 # ---- what is built -----------------------------------------------------------------------------
 
 .PHONY: all
 all: $(SO) $(TOOL) $(MAN) ## the library, the command, the manual (default)
 
-$(SO): $(call objects,$(SO_SRC)) $(CJSON_ARENA) $(STUB) $(BUILD)/autotrace.map
+$(SO): $(call objects,$(SO_SRC)) $(CJSON_ARENA) $(BUILD)/autotrace.map
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $(SO_LDFLAGS) -Wl,--version-script=$(BUILD)/autotrace.map -o $@ \
-		$(filter %.o,$^) $(STUB)
+		$(filter %.o,$^)
 
 $(TOOL): $(call objects,$(TOOL_SRC)) $(CJSON_HEAP) $(ROOMS)
 	$(call say,LD,$@)
@@ -97,17 +93,6 @@ $(BUILD)/autotrace.map: preload/hook/hooks.def | $(CJSON)/cJSON.c
 	$(Q)mkdir -p $(@D)
 	$(Q){ echo '{ global:'; $(CC) -E -P -x c -D'ATR_HOOK(name,need)=name;' $<; \
 		echo 'local: *; };'; } > $@
-
-# Stands for libdl while we link. glibc moved these functions into libc.so.6 under version
-# GLIBC_2.34; a reference to libdl.so.2 at the oldest version is met by every glibc since, and
-# musl answers for the name itself.
-$(STUB): | $(CJSON)/cJSON.c
-	$(call say,STUB,$@)
-	$(Q)mkdir -p $(@D)
-	$(Q)echo '$(FLOOR) { global: dlsym; dlopen; dlclose; dlerror; dladdr; local: *; };' > $(@D)/dl.map
-	$(Q)printf 'void %s(void) {}\n' dlsym dlopen dlclose dlerror dladdr | \
-		$(CC) -shared -fPIC -nostdlib -x c - -Wl,-soname,libdl.so.2 \
-		-Wl,--version-script=$(@D)/dl.map -o $@
 
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(CJSON)/cJSON.c
 	$(call say,CC,$<)
@@ -204,9 +189,13 @@ $(BENCHES): $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(CJSON_ARENA) 
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_$*) -lpthread -lm
 
-.PHONY: soak transparency
+.PHONY: soak portability transparency
 soak: deps all ## load for SOAK_SECONDS (600) while the collector fails in every way
 	$(Q)CC="$(CC)" tests/soak/run.sh $(BUILD) $(SOAK_SECONDS)
+
+portability: deps all ## this very library in older and newer releases of Debian (debootstrap)
+	$(Q)tests/portability/run.sh $(BUILD)
+
 transparency: deps all ## other people's tests, plain and with the library; takes long
 	$(Q)tests/transparency/run.sh $(BUILD)
 

@@ -7,8 +7,8 @@
 #include "export/options.h"
 #include "export/ring.h"
 #include "export/transport/transport.h"
+#include "export/weak.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -46,7 +46,6 @@ static struct {
 	struct atr_ring *ring; /* NULL: nothing is exported */
 	pid_t pid;
 	size_t stack_len; /* 0: as the program has it */
-	int (*set_stack_len)(pthread_attr_t *, size_t);
 	uint32_t exit_flush_ms;
 	_Atomic int state, books;
 	_Atomic uint32_t bell, idle, waiting;
@@ -110,13 +109,13 @@ static int add_tls(struct dl_phdr_info *library, size_t size, void *sum)
 	return 0;
 }
 
+ATR_WEAK(pthread_attr_setstacksize);
+
 static void measure_stack(void)
 {
 	long least = sysconf(_SC_THREAD_STACK_MIN), page = sysconf(_SC_PAGESIZE);
 	size_t len = STACK_LEN + (least > 0 ? (size_t)least : 0);
 
-	/* looked up, not linked: it is libpthread's, or of another version of libc's */
-	*(void **)&ex.set_stack_len = dlsym(RTLD_DEFAULT, "pthread_attr_setstacksize");
 	dl_iterate_phdr(add_tls, &len);
 	ex.stack_len = (len + (size_t)page - 1) & ~((size_t)page - 1);
 }
@@ -594,7 +593,7 @@ static int create_detached(void *(*thread)(void *), size_t stack_len)
 		return error;
 	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
 	if (stack_len)
-		error = ex.set_stack_len(&attributes, stack_len);
+		error = pthread_attr_setstacksize(&attributes, stack_len);
 	if (!error)
 		error = ex.io->thread_create(&made, &attributes, thread, NULL);
 	pthread_attr_destroy(&attributes);
@@ -614,7 +613,7 @@ static int create_thread(void *(*thread)(void *), bool has_small_stack)
 	sigprocmask(SIG_SETMASK, &all, &mask);
 	ex.mask = mask;
 	atomic_fetch_add(&ex.threads, 1);
-	if (has_small_stack && ex.set_stack_len)
+	if (has_small_stack && pthread_attr_setstacksize)
 		error = create_detached(thread, ex.stack_len);
 	if (error)
 		error = create_detached(thread, 0);

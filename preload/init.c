@@ -115,6 +115,8 @@ static int io_thread_create(pthread_t *thread, const pthread_attr_t *attributes,
 			    void *(*start)(void *), void *unused)
 {
 	(void)unused;
+	if (!atr_real_load_threads())
+		return ENOSYS;
 	atr_signals_guard();
 	return REAL(pthread_create)(thread, attributes, begin_inside, (void *)start);
 }

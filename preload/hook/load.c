@@ -21,9 +21,19 @@ __attribute__((used, visibility("hidden"))) int atr_dlopen_flags(int flags)
 	return flags;
 }
 
+static void *no_dlopen(const char *path, int flags)
+{
+	(void)path;
+	(void)flags;
+	return NULL;
+}
+
+/* Before glibc 2.34 a program without libdl may ask if there is a dlopen, and find ours. */
 __attribute__((used, visibility("hidden"))) void *atr_dlopen_real(void)
 {
-	return (void *)REAL(dlopen);
+	void *real = (void *)REAL(dlopen);
+
+	return atr_real[ATR_REAL_dlopen] ? real : (void *)no_dlopen;
 }
 
 #if defined(__x86_64__)

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "preload/hook/real.h"
 
+#include "export/weak.h"
+
 #include <dlfcn.h>
 #include <errno.h>
 #include <link.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+ATR_WEAK(dlsym);
+ATR_WEAK(dlerror);
 
 #define SYMBOL ElfW(Sym)
 #define ADDRESS ElfW(Addr)
@@ -25,6 +30,15 @@ static const char names[] =
 static const char *next_name(const char *name)
 {
 	return name + strlen(name) + 1;
+}
+
+static const char *name_of(int index)
+{
+	const char *name = names;
+
+	while (index--)
+		name = next_name(name);
+	return name;
 }
 
 static long is_missing(void)
@@ -113,10 +127,11 @@ static const SYMBOL *defined_as(const struct library *library, const char *name,
 	return NULL;
 }
 
+/* For all names, or for one of them. */
 struct search {
+	int from, to;
 	uint32_t hash[ATR_NR_REAL];
-	bool is_found
-		[ATR_NR_REAL]; /* and not atr_real: its page is first written, and so had once */
+	bool is_found[ATR_NR_REAL];
 	bool is_behind_us;
 };
 
@@ -131,28 +146,28 @@ static bool is_us(const struct dl_phdr_info *info)
 	return false;
 }
 
-/* What is not a plain function, dlsym knows to call. */
+/*
+ * What is not a plain function, dlsym knows to call. Not from here: other threads, where
+ * there are any, take the loader's two locks the other way round.
+ */
 static void take_from(const struct library *library, struct search *search)
 {
-	const char *name = names;
+	const char *name = name_of(search->from);
 
-	for (int i = 0; i < ATR_NR_REAL; i++, name = next_name(name)) {
-		const SYMBOL *symbol;
+	for (int i = search->from; i < search->to; i++, name = next_name(name)) {
+		const SYMBOL *symbol =
+			search->is_found[i] ? NULL : defined_as(library, name, search->hash[i]);
 
-		if (search->is_found[i])
+		if (!symbol)
 			continue;
-		symbol = defined_as(library, name, search->hash[i]);
-		search->is_found[i] = symbol;
-		if (symbol)
-			__atomic_store_n(&atr_real[i],
-					 TYPE(symbol->st_info) == STT_FUNC ?
-						 (void *)(library->base + symbol->st_value) :
-						 dlsym(RTLD_NEXT, name),
+		search->is_found[i] = true;
+		if (TYPE(symbol->st_info) == STT_FUNC)
+			__atomic_store_n(&atr_real[i], (void *)(library->base + symbol->st_value),
 					 __ATOMIC_RELEASE);
 	}
 }
 
-/* The libraries behind us in the order of the search; libc is the last that is wanted. */
+/* The libraries behind us in the order of the search; dlsym knows those that come after libc. */
 static int look_in(struct dl_phdr_info *info, size_t size, void *arg)
 {
 	struct search *search = arg;
@@ -164,9 +179,31 @@ static int look_in(struct dl_phdr_info *info, size_t size, void *arg)
 		return 0;
 	}
 	if (!read_library(&library, info))
-		return 1;
+		return dlsym != NULL;
 	take_from(&library, search);
-	return defined_as(&library, "__libc_start_main", hash_of("__libc_start_main")) != NULL;
+	return dlsym && defined_as(&library, "__libc_start_main", hash_of("__libc_start_main"));
+}
+
+static void search_tables(int from, int to)
+{
+	struct search search;
+	const char *name = name_of(from);
+
+	search.from = from;
+	search.to = to;
+	search.is_behind_us = false;
+	memset(search.is_found, 0, sizeof(search.is_found));
+	for (int i = from; i < to; i++, name = next_name(name))
+		search.hash[i] = hash_of(name);
+	dl_iterate_phdr(look_in, &search);
+}
+
+static void ask_loader(int index, const char *name)
+{
+	void *found = dlsym(RTLD_NEXT, name);
+
+	if (found)
+		__atomic_store_n(&atr_real[index], found, __ATOMIC_RELEASE);
 }
 
 /*
@@ -178,37 +215,73 @@ static int look_in(struct dl_phdr_info *info, size_t size, void *arg)
  */
 __attribute__((constructor(101))) static void find_all(void)
 {
-	struct search search;
 	const char *name = names;
 	int saved = errno;
 
-	search.is_behind_us = false;
-	memset(search.is_found, 0, sizeof(search.is_found));
-	for (int i = 0; i < ATR_NR_REAL; i++, name = next_name(name))
-		search.hash[i] = hash_of(name);
-	dl_iterate_phdr(look_in, &search);
-	name = names;
-	for (int i = 0; i < ATR_NR_REAL; i++, name = next_name(name)) {
-		void *found = atr_real[i] ? NULL : dlsym(RTLD_NEXT, name);
-
-		if (found)
-			__atomic_store_n(&atr_real[i], found, __ATOMIC_RELEASE);
-	}
-	dlerror(); /* the program's next question is not to be answered with this */
+	search_tables(0, ATR_NR_REAL);
+	for (int i = 0; dlsym && i < ATR_NR_REAL; i++, name = next_name(name))
+		if (!atr_real[i])
+			ask_loader(i, name);
+	if (dlerror)
+		dlerror(); /* the program's next question is not to be answered with this */
 	errno = saved;
 }
 
 void *atr_real_find(enum atr_real_index index)
 {
-	const char *name = names;
 	int saved = errno;
 	void *found;
 
-	for (int i = 0; i < (int)index; i++)
-		name = next_name(name);
-	found = dlsym(RTLD_NEXT, name);
-	if (found)
-		__atomic_store_n(&atr_real[index], found, __ATOMIC_RELEASE);
+	if (dlsym)
+		ask_loader((int)index, name_of((int)index));
+	else
+		search_tables((int)index, (int)index + 1);
+	found = __atomic_load_n(&atr_real[index], __ATOMIC_ACQUIRE);
 	errno = saved;
 	return found ? found : (void *)is_missing;
+}
+
+/* ---- threads where they are a library of their own ---- */
+
+struct one {
+	const char *name;
+	void *found;
+};
+
+static int look_for_one(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	struct one *one = arg;
+	struct library library;
+	const SYMBOL *symbol;
+
+	(void)size;
+	if (is_us(info) || !read_library(&library, info))
+		return 0;
+	symbol = defined_as(&library, one->name, hash_of(one->name));
+	if (symbol)
+		one->found = (void *)(library.base + symbol->st_value);
+	return symbol != NULL;
+}
+
+/*
+ * Of glibc's own private names one is used, and only where there was no other: what
+ * dlopen called, before 2.34, and a program without libdl has too. The upper bit says
+ * to it that it is called as dlopen does.
+ */
+bool atr_real_load_threads(void)
+{
+	struct one one = { "__libc_dlopen_mode", atr_real[ATR_REAL_dlopen] };
+	void *(*open)(const char *, int);
+	int saved = errno;
+
+	if (!atr_real[ATR_REAL_pthread_create]) {
+		if (!one.found)
+			dl_iterate_phdr(look_for_one, &one);
+		open = (__typeof__(open))one.found;
+		if (open)
+			open("libpthread.so.0", (int)(RTLD_NOW | RTLD_GLOBAL | 0x80000000u));
+		atr_real_find(ATR_REAL_pthread_create);
+	}
+	errno = saved;
+	return atr_real[ATR_REAL_pthread_create] != NULL;
 }

@@ -21,6 +21,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,6 +69,12 @@ extern void *atr_real[ATR_NR_REAL];
 
 /* Looks it up; never NULL. */
 void *atr_real_find(enum atr_real_index index);
+
+/*
+ * Whether a thread can be made. Before glibc 2.34 that takes libpthread, which a program
+ * with one thread often has not: it is loaded. Allocates; not for a signal handler.
+ */
+bool atr_real_load_threads(void);
 
 #define REAL(name)                                                                      \
 	((__typeof__(&(name)))(__builtin_expect(atr_real[ATR_REAL_##name] != NULL, 1) ? \

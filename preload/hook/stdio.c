@@ -146,15 +146,15 @@ HOOK FILE *freopen64(const char *path, const char *mode, FILE *stream)
 	return REAL(freopen64)(path, mode, stream);
 }
 
+/* musl has none. */
+extern __typeof__(__vsnprintf_chk) __vsnprintf_chk __attribute__((weak));
+
 /* What dprintf has to say goes by write. `checks` is the fortified forms' flag, or negative. */
 static int format(char *room, size_t len, int checks, const char *text, va_list args)
 {
-	static __typeof__(&__vsnprintf_chk) checked;
-
-	if (checks >= 0 && !checked)
-		checked = (__typeof__(checked))dlsym(RTLD_DEFAULT, "__vsnprintf_chk");
-	return checks >= 0 && checked ? checked(room, len, checks, len, text, args) :
-					vsnprintf(room, len, text, args);
+	return checks >= 0 && __vsnprintf_chk ?
+		       __vsnprintf_chk(room, len, checks, len, text, args) :
+		       vsnprintf(room, len, text, args);
 }
 
 static int write_all(int fd, const char *text, int len)
