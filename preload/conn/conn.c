@@ -44,7 +44,7 @@ static struct atr_conn *conn_of(uint64_t word)
 	struct atr_conn *conn;
 	uint32_t index = (uint32_t)word - 1;
 
-	if (!atr_fd_is_conn(word) || index >= conns.cap)
+	if (!atr_fd_leads_to_conn(word) || index >= conns.cap)
 		return NULL;
 	conn = atr_pool_at(&conns, index);
 	if ((atomic_load_explicit(&conn->pooled.gen, memory_order_acquire) & 0xffffff) !=
@@ -398,13 +398,21 @@ static bool is_over(const struct atr_conn *conn)
 	return conn->given_up && !atr_sending_owes(conn);
 }
 
+/* The same, but it stays until it is closed: as long as that, it is work unseen. */
+static void look_away(uint64_t word, int fd)
+{
+	if ((unsigned)fd < ATR_FD_MAX && atr_fds)
+		atomic_compare_exchange_strong(&atr_fds[fd], &word, atr_fd_unseen(word));
+}
+
 static void leave_or_forget(struct atr_thread *self, struct atr_conn *conn, uint64_t word, int fd)
 {
-	/* a server's stays until it is closed: as long as that, it is work unseen */
-	bool over = is_over(conn) && conn->side != ATR_SIDE_SERVER;
+	bool over = is_over(conn), is_server = conn->side == ATR_SIDE_SERVER;
 
 	let_go(self, conn);
-	if (over)
+	if (over && is_server)
+		look_away(word, fd);
+	else if (over)
 		forget(self, word, fd);
 	atr_leave(self);
 }
@@ -607,7 +615,7 @@ void atr_conn_closing(int fd)
 		if (atr_fd_kind(other) == ATR_FD_CARRIER && (uint32_t)other == (uint32_t)fd + 1)
 			atr_fd_set((int)(uint32_t)word - 1, 0);
 	}
-	if (atr_fd_is_conn(word)) {
+	if (atr_fd_leads_to_conn(word)) {
 		self = atr_enter();
 		if (self)
 			release_word(self, word);

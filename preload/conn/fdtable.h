@@ -20,6 +20,7 @@ enum atr_fd_kind {
 	ATR_FD_LISTENER,
 	ATR_FD_SET,	/* epoll; flag ATR_FD_SERVES: holds a listener or a server connection */
 	ATR_FD_CARRIER, /* eventfd or pipe: index of the other end + 1, 0 for an eventfd */
+	ATR_FD_UNSEEN,	/* a server's connection that was given up: only its end is of interest */
 };
 #define ATR_FD_SERVES (UINT64_C(1) << 56)
 
@@ -52,6 +53,17 @@ static inline bool atr_fd_is_conn(uint64_t word)
 static inline uint64_t atr_fd_word(enum atr_fd_kind kind, uint32_t gen, uint32_t index)
 {
 	return (uint64_t)kind << 60 | (uint64_t)(gen & 0xffffff) << 32 | index;
+}
+
+/* Whether a connection hangs on it. */
+static inline bool atr_fd_leads_to_conn(uint64_t word)
+{
+	return atr_fd_is_conn(word) || atr_fd_kind(word) == ATR_FD_UNSEEN;
+}
+
+static inline uint64_t atr_fd_unseen(uint64_t conn)
+{
+	return (conn & (UINT64_MAX >> 4)) | (uint64_t)ATR_FD_UNSEEN << 60;
 }
 
 /* Sets it and returns what was there. */

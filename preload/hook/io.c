@@ -19,12 +19,17 @@
 #define OUT 0
 #define IN 1
 
-/* The descriptor's word; 0 too where a library below us makes the call again that it was handed. */
+/*
+ * The descriptor's word; 0 too where a library below us makes the call again that it was
+ * handed, and where nothing is to be seen.
+ */
 static inline uint64_t seen(int fd, int way)
 {
 	uint64_t word = atr_fd(fd);
 
-	return __builtin_expect(word != 0, 0) && atr_is_below(fd, way) ? 0 : word;
+	if (__builtin_expect(!word, 1) || atr_fd_kind(word) == ATR_FD_UNSEEN)
+		return 0;
+	return atr_is_below(fd, way) ? 0 : word;
 }
 
 /* The call itself, of which nothing is told that libraries below us do for it. */
@@ -235,8 +240,10 @@ HOOK ssize_t write(int fd, const void *buf, size_t len)
 
 	if (__builtin_expect(!word, 1))
 		return REAL(write)(fd, buf, len);
-	if (is_carrier(word))
+	if (is_carrier(word)) {
 		atr_conn_carrier_written(word, fd);
+		return REAL(write)(fd, buf, len);
+	}
 	return write_conn(word, fd, buf, len);
 }
 
@@ -246,8 +253,10 @@ HOOK ssize_t writev(int fd, const struct iovec *iov, int nr)
 
 	if (__builtin_expect(!word, 1))
 		return REAL(writev)(fd, iov, nr);
-	if (is_carrier(word))
+	if (is_carrier(word)) {
 		atr_conn_carrier_written(word, fd);
+		return REAL(writev)(fd, iov, nr);
+	}
 	return writev_conn(word, fd, iov, nr);
 }
 
@@ -391,6 +400,18 @@ HOOK int recvmmsg(int fd, struct mmsghdr *messages, unsigned nr, int flags,
 	return got;
 }
 
+/* eventfd and pipe. What a library below makes of the call is nothing more to tell of. */
+#define READ_CARRIER(word, fd, call)                     \
+	({                                               \
+		ssize_t got_;                            \
+                                                         \
+		atr_conn_carrier_reading(word, fd);      \
+		got_ = call;                             \
+		if (got_ > 0)                            \
+			atr_conn_carrier_read(word, fd); \
+		got_;                                    \
+	})
+
 HOOK ssize_t read(int fd, void *buf, size_t len)
 {
 	uint64_t word = seen(fd, IN);
@@ -399,7 +420,7 @@ HOOK ssize_t read(int fd, void *buf, size_t len)
 	if (__builtin_expect(!word, 1))
 		return REAL(read)(fd, buf, len);
 	if (is_carrier(word))
-		atr_conn_carrier_reading(word, fd);
+		return READ_CARRIER(word, fd, REAL(read)(fd, buf, len));
 	n = BELOW(fd, IN, REAL(read)(fd, buf, len));
 	if (len)
 		received(word, fd, buf, n);
@@ -414,12 +435,9 @@ HOOK ssize_t readv(int fd, const struct iovec *iov, int nr)
 	if (__builtin_expect(!word, 1))
 		return REAL(readv)(fd, iov, nr);
 	if (is_carrier(word))
-		atr_conn_carrier_reading(word, fd);
+		return READ_CARRIER(word, fd, REAL(readv)(fd, iov, nr));
 	n = BELOW(fd, IN, REAL(readv)(fd, iov, nr));
-	if (!is_carrier(word))
-		atr_conn_received(word, fd, iov, nr, n);
-	else if (n > 0)
-		atr_conn_carrier_read(word, fd);
+	atr_conn_received(word, fd, iov, nr, n);
 	return n;
 }
 

@@ -23,7 +23,7 @@
 #define ONE (UINT64_C(1) << 40)
 #define SUM_MASK (ONE - 1)
 
-static _Atomic uint64_t in_flight;
+_Atomic uint64_t atr_work_in_flight;
 static _Atomic uint64_t invocation;
 static _Atomic int unseen; /* server connections whose requests we do not see */
 
@@ -67,7 +67,8 @@ static void moved(const struct atr_live *live, atr_ref ref, uint32_t before, uin
 	_Atomic uint64_t *parked;
 
 	if (is_in_flight(before) && !is_in_flight(after))
-		atomic_fetch_sub_explicit(&in_flight, ONE + (uint32_t)ref, memory_order_relaxed);
+		atomic_fetch_sub_explicit(&atr_work_in_flight, ONE + (uint32_t)ref,
+					  memory_order_relaxed);
 	if (!slot || is_parked(before) == is_parked(after))
 		return;
 	parked = &loops[slot - 1].parked;
@@ -182,7 +183,7 @@ void atr_work_read(struct atr_thread *self, atr_ref work, bool whole, atr_ref be
 	self->lent_by = 0;
 	atomic_store_explicit(&live->loop_slot, self->is_loop ? self->loop_slot : 0,
 			      memory_order_relaxed);
-	atomic_fetch_add_explicit(&in_flight, ONE + (uint32_t)work, memory_order_relaxed);
+	atomic_fetch_add_explicit(&atr_work_in_flight, ONE + (uint32_t)work, memory_order_relaxed);
 	if (whole)
 		set_phase(work, WHOLE);
 }
@@ -268,11 +269,6 @@ void atr_work_lent(struct atr_thread *self, atr_ref work, uint32_t carrier)
 	self->work = work;
 	self->inherited = false;
 	self->lent_by = (uint16_t)(carrier + 1);
-}
-
-uint32_t atr_work_nr_in_flight(void)
-{
-	return (uint32_t)(atomic_load_explicit(&in_flight, memory_order_relaxed) >> 40);
 }
 
 void atr_work_idle(struct atr_thread *self, bool loop)
@@ -361,7 +357,7 @@ atr_ref atr_work_current(struct atr_thread *self, atr_ref bound)
 	/* what a thread does that serves requests, but none now, is nobody's */
 	if (self->serves || self->own_business)
 		return 0;
-	return adopt(only_one(atomic_load_explicit(&in_flight, memory_order_relaxed)));
+	return adopt(only_one(atomic_load_explicit(&atr_work_in_flight, memory_order_relaxed)));
 }
 
 atr_ref atr_work_passed_on(struct atr_thread *self)
@@ -465,7 +461,7 @@ void atr_work_forked(struct atr_thread *self)
 		adopt_max = ATR_ADOPT_MAX;
 		atomic_store_explicit(&adopted, 0, memory_order_relaxed);
 	}
-	atomic_store_explicit(&in_flight, 0, memory_order_relaxed);
+	atomic_store_explicit(&atr_work_in_flight, 0, memory_order_relaxed);
 	atomic_store_explicit(&invocation, 0, memory_order_relaxed);
 	atomic_store_explicit(&unseen, 0, memory_order_relaxed);
 	for (uint32_t i = 0; i < LOOPS_MAX && i < nr_loops; i++)

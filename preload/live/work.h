@@ -95,7 +95,11 @@ void atr_work_calls(struct atr_thread *self, atr_ref work, bool is_opened_for);
 void atr_work_invocation(atr_ref work);
 
 /* Requests that were read and whose answers have not begun. */
-uint32_t atr_work_nr_in_flight(void);
+extern _Atomic uint64_t atr_work_in_flight; /* work.c's own; their number is its upper bits */
+static inline uint32_t atr_work_nr_in_flight(void)
+{
+	return (uint32_t)(atomic_load_explicit(&atr_work_in_flight, memory_order_relaxed) >> 40);
+}
 
 /*
  * The thread goes to wait for new work: it does none now. _loop: on a set that

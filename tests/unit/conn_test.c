@@ -608,6 +608,8 @@ TEST(conn_that_is_inherited_takes_its_side_from_its_first_request)
 
 TEST(conn_of_another_protocol_is_forgotten)
 {
+	uint64_t before;
+
 	CONN_BEGIN();
 	conn_connect(FD);
 	CONN_WRITE(FD, "EHLO h\r\n");
@@ -615,10 +617,18 @@ TEST(conn_of_another_protocol_is_forgotten)
 	CHECK(atr_count_read(ATR_COUNT_CONNS_NOT_OURS) == 1);
 	/* a server's is remembered: what it asks for is not seen */
 	conn_accept(SERVER);
+	before = atr_fd(SERVER);
 	CONN_READ(SERVER, "\x16\x03\x01");
-	CHECK(atr_fd(SERVER));
+	CHECK(atr_fd_kind(atr_fd(SERVER)) == ATR_FD_UNSEEN && atr_conn_awaits_work(atr_fd(SERVER)));
 	CONN_WRITE(SERVER, RESPONSE);
 	CHECK(conn_is_untouched(SERVER, RESPONSE));
+	/* until its last descriptor is closed, and its place is another's */
+	atr_conn_duplicated(SERVER, OTHER);
+	conn_close(SERVER);
+	CHECK(!atr_fd(SERVER) && atr_fd_kind(atr_fd(OTHER)) == ATR_FD_UNSEEN);
+	conn_close(OTHER);
+	conn_accept(SERVER);
+	CHECK(atr_fd(SERVER) != before && (uint32_t)atr_fd(SERVER) == (uint32_t)before);
 	conn_end();
 }
 
