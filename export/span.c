@@ -52,6 +52,21 @@ static size_t cut(struct atr_str text, size_t len)
 	return len;
 }
 
+/* Most are short, and a call would be dear for them. */
+static void copy_text(char *to, const char *from, size_t len)
+{
+	uint64_t first, last;
+
+	if (len < 8 || len > 16) {
+		memcpy(to, from, len);
+		return;
+	}
+	memcpy(&first, from, 8);
+	memcpy(&last, from + len - 8, 8);
+	memcpy(to, &first, 8);
+	memcpy(to + len - 8, &last, 8);
+}
+
 static void put_str(struct atr_span *span, size_t limit, uint16_t id, uint8_t part,
 		    struct atr_str text)
 {
@@ -70,7 +85,7 @@ static void put_str(struct atr_span *span, size_t limit, uint16_t id, uint8_t pa
 		span->cut_strings++;
 	at = add(span, limit, id, ATR_TYPE_STR, part, len);
 	if (at && len)
-		memcpy(at, text.at, len);
+		copy_text(at, text.at, len);
 }
 
 static void put_word(struct atr_span *span, size_t limit, uint16_t id, uint8_t type, uint8_t part,

@@ -484,7 +484,8 @@ static long feed_head(struct atr_thread *self, struct atr_conn *conn, struct atr
 	if (!s->held_len) {
 		if (!looks_right(s, is_request, bytes, len))
 			return -1;
-		s->head_ns = atr_clock_ns();
+		if (is_request)
+			s->head_ns = atr_clock_ns();
 	}
 	end = at_once ? read_head(conn, s, is_request, bytes, len, &parsed) :
 			atr_http1_scan(&s->scan, bytes, len);

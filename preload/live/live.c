@@ -92,23 +92,31 @@ static bool block_hold(atr_ref ref)
 static void put_words(_Atomic uint64_t *to, const void *from, size_t len)
 {
 	const char *at = from;
+	uint64_t word;
 
-	for (size_t i = 0; i < len; i += 8) {
-		uint64_t word = 0;
-
-		memcpy(&word, at + i, len - i < 8 ? len - i : 8);
+	for (; len >= 8; len -= 8, at += 8) {
+		memcpy(&word, at, 8);
 		atomic_store_explicit(to++, word, memory_order_relaxed);
+	}
+	if (len) {
+		word = 0;
+		memcpy(&word, at, len);
+		atomic_store_explicit(to, word, memory_order_relaxed);
 	}
 }
 
 static void get_words(void *to, const _Atomic uint64_t *from, size_t len)
 {
 	char *at = to;
+	uint64_t word;
 
-	for (size_t i = 0; i < len; i += 8) {
-		uint64_t word = atomic_load_explicit(from++, memory_order_relaxed);
-
-		memcpy(at + i, &word, len - i < 8 ? len - i : 8);
+	for (; len >= 8; len -= 8, at += 8) {
+		word = atomic_load_explicit(from++, memory_order_relaxed);
+		memcpy(at, &word, 8);
+	}
+	if (len) {
+		word = atomic_load_explicit(from, memory_order_relaxed);
+		memcpy(at, &word, len);
 	}
 }
 
