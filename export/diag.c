@@ -2,6 +2,7 @@
 #include "export/diag.h"
 
 #include "export/encode/encode.h"
+#include "export/kernel.h"
 #include "export/print.h"
 
 #include <errno.h>
@@ -113,7 +114,7 @@ void atr_log(const char *format, ...)
 	if (!atr_log_is_on())
 		return;
 	atr_print(&t, ATR_STR("autotrace["));
-	atr_print_int(&t, getpid());
+	atr_print_int(&t, atr_kernel_pid());
 	atr_print(&t, ATR_STR("]: "));
 	va_start(args, format);
 	atr_print_format(&t, format, args);

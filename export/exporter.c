@@ -4,6 +4,7 @@
 #include "export/diag.h"
 #include "export/encode/encode.h"
 #include "export/env.h"
+#include "export/kernel.h"
 #include "export/options.h"
 #include "export/ring.h"
 #include "export/transport/transport.h"
@@ -175,7 +176,7 @@ bool atr_exporter_setup(const struct atr_io *io, const struct atr_process *proce
 	ex.sending = *io;
 	ex.sending.poll = poll_and_look;
 	ex.process = process;
-	ex.pid = getpid();
+	ex.pid = atr_kernel_pid();
 	ex.exit_flush_ms = atr_env_ms("AUTOTRACE_EXIT_FLUSH_MS", 500);
 	if (atr_options_say_none())
 		return true;
@@ -367,7 +368,6 @@ static void settle(struct fate fate, size_t n, uint64_t strings_cut)
 
 static void wait_for_writer(void)
 {
-	static const struct timespec moment = { 0, 1000000 };
 	uint64_t at = atr_ring_next(ex.ring), now = atr_now_ms();
 
 	if (!atr_ring_count(ex.ring))
@@ -383,7 +383,7 @@ static void wait_for_writer(void)
 		give_books();
 		return;
 	}
-	nanosleep(&moment, NULL);
+	atr_kernel_sleep(1000000);
 }
 
 static void export_batch(void)
@@ -530,13 +530,6 @@ static void export_all(void)
 		pause();
 }
 
-static void sleep_ms(long ms)
-{
-	struct timespec t = { 0, ms * 1000000 };
-
-	syscall(SYS_nanosleep, &t, NULL);
-}
-
 /*
  * The last thread of a process runs what the program has to be run at exit. That
  * is not for one with a small stack, or with other descriptors.
@@ -546,7 +539,7 @@ static void outlive_the_early_one(void)
 	pid_t tid = atomic_load(&ex.early_tid);
 
 	while (tid && tid != (pid_t)syscall(SYS_gettid) && syscall(SYS_tgkill, ex.pid, tid, 0) == 0)
-		sleep_ms(1);
+		atr_kernel_sleep(1000000);
 }
 
 static void *end(const sigset_t *mask)
@@ -574,7 +567,7 @@ static void *take_over(void *unused)
 
 	(void)unused;
 	while (atomic_load(&ex.state) == STARTING)
-		sleep_ms(1);
+		atr_kernel_sleep(1000000);
 	outlive_the_early_one();
 	if (atr_ring_count(ex.ring) && atomic_compare_exchange_strong(&ex.state, &none, STARTING)) {
 		atomic_store(&ex.is_early, false);
@@ -741,8 +734,6 @@ void atr_exporter_tally(void)
 /* The thread holds them for microseconds: but it may not have been given any. */
 static bool close_books(void)
 {
-	static const struct timespec moment = { 0, 100000 };
-
 	for (int i = 0; i < 1000; i++) {
 		int open = BOOKS_OPEN;
 
@@ -750,7 +741,7 @@ static bool close_books(void)
 			return true;
 		if (open == BOOKS_CLOSED)
 			return false;
-		nanosleep(&moment, NULL);
+		atr_kernel_sleep(100000);
 	}
 	return false;
 }
@@ -761,7 +752,7 @@ void atr_exporter_count_lost(void)
 	int saved = errno;
 
 	/* a child that shares our memory ends: the books are its parent's */
-	if (ex.pid == getpid() && close_books())
+	if (ex.pid == atr_kernel_pid() && close_books())
 		tally(ex.ring ? atr_ring_close(ex.ring) : none);
 	errno = saved;
 }
@@ -770,7 +761,7 @@ void atr_exporter_forked(void)
 {
 	int saved = errno;
 
-	ex.pid = getpid();
+	ex.pid = atr_kernel_pid();
 	if (ex.ring)
 		atr_ring_reset(ex.ring);
 	for (int i = 0; i < ATR_EXPORTERS_MAX; i++)

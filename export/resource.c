@@ -2,6 +2,7 @@
 #include "export/diag.h"
 #include "export/encode/encode.h"
 #include "export/env.h"
+#include "export/kernel.h"
 #include "export/options.h"
 #include "export/version.h"
 #include "propagator/ids.h"
@@ -128,7 +129,7 @@ static void detect(struct list *l, const struct atr_process *process, const stru
 	put(l, ATR_STR("service.name"), default_name(executable));
 	put(l, ATR_STR("service.instance.id"), new_uuid());
 	pid->is_number = true;
-	pid->number = getpid();
+	pid->number = atr_kernel_pid();
 	put(l, ATR_STR("process.executable.name"), executable);
 	put(l, ATR_STR("process.executable.path"), process->executable_path);
 	put(l, ATR_STR("process.command"), process->command);

@@ -4,6 +4,7 @@
 #include "export/attr.h"
 #include "export/diag.h"
 #include "export/env.h"
+#include "export/kernel.h"
 #include "export/exporter.h"
 #include "export/options.h"
 #include "preload/apart.h"
@@ -233,7 +234,7 @@ static void begin_process_span(struct atr_thread *self)
 		atr_span_put_str(span, ATR_NAME, name);
 		atr_span_put_str(span, ATR_PROCESS_EXECUTABLE_NAME, name);
 		atr_span_put_str(span, ATR_PROCESS_EXECUTABLE_PATH, own.process.executable_path);
-		atr_span_put_int(span, ATR_PROCESS_PID, getpid());
+		atr_span_put_int(span, ATR_PROCESS_PID, atr_kernel_pid());
 	}
 	atr_work_setup_in(own.span);
 }
@@ -277,6 +278,7 @@ __attribute__((constructor)) static void begin(void)
 	static const struct atr_conn_calls calls = { conn_send, io_getsockopt, getpeername };
 	int saved = errno;
 
+	atr_kernel_setup();
 	atr_env_capture(environ);
 	learn_process();
 	atr_log_setup(atr_env_get("AUTOTRACE_LOG"), &io);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export/transport/transport.h"
 
+#include "export/kernel.h"
 #include "export/print.h"
 #include "export/version.h"
 
@@ -30,10 +31,7 @@ struct attempt {
 
 uint64_t atr_now_ms(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+	return atr_kernel_ns(CLOCK_MONOTONIC) / 1000000;
 }
 
 /* When the process's end ends this: UINT64_MAX when it does not end. */
@@ -322,7 +320,7 @@ static int64_t read_date(struct atr_str text)
 static uint32_t retry_after(struct atr_str value)
 {
 	uint64_t seconds;
-	int64_t then, now = (int64_t)time(NULL);
+	int64_t then, now = (int64_t)(atr_kernel_ns(CLOCK_REALTIME) / 1000000000);
 
 	if (number(value, &seconds))
 		return (uint32_t)(seconds < RETRY_AFTER_MOST ? seconds : RETRY_AFTER_MOST) * 1000;

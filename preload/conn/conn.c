@@ -747,7 +747,15 @@ void atr_conn_carrier_read(uint64_t word, int fd)
 	atr_leave(self);
 }
 
-static void end_all(bool for_good)
+static bool is_under_way(const struct atr_conn *conn)
+{
+	return (atomic_load(&conn->pooled.gen) & 1) && (conn->nr_exchanges || conn->is_prepared);
+}
+
+/* Spans are ended; of each connection what `how` says: it is left for good, as it is, or followed on. */
+enum end { STOPPED, ENDED, TOLD };
+
+static void end_all(enum end how)
 {
 	struct atr_thread *self = atr_enter();
 	uint32_t fresh;
@@ -760,8 +768,11 @@ static void end_all(bool for_good)
 
 		if (!(atomic_load(&conn->pooled.gen) & 1) || !try_hold(conn, YIELDS))
 			continue;
-		atr_exchanges_end(self, conn);
-		if (for_good)
+		if (how == TOLD && !conn->api)
+			atr_exchanges_tell(self, conn);
+		else
+			atr_exchanges_end(self, conn);
+		if (how == STOPPED)
 			give_up(self, conn);
 		let_go(self, conn);
 	}
@@ -772,13 +783,30 @@ static void end_all(bool for_good)
 
 void atr_conn_end_all(void)
 {
-	end_all(false);
+	end_all(ENDED);
+}
+
+void atr_conn_end_for_exec(void)
+{
+	end_all(TOLD);
 }
 
 void atr_conn_stop(void)
 {
 	atomic_store(&stopped, true);
-	end_all(true);
+	end_all(STOPPED);
+}
+
+bool atr_conn_is_any_under_way(void)
+{
+	struct atr_thread *self = atr_enter(); /* makes a forked child clean */
+	uint32_t fresh = self && conns.base ? atomic_load(&conns.fresh) : 0;
+	bool is_any = false;
+
+	for (uint32_t i = 0; i < fresh && !is_any; i++)
+		is_any = is_under_way(atr_pool_at(&conns, i));
+	atr_leave(self);
+	return is_any || (self && atr_lambda_is_on);
 }
 
 /* The descriptors and where they are in their streams stay; the spans are the parent's. */

@@ -116,8 +116,14 @@ void atr_conn_carrier_written(uint64_t word, int fd);
 void atr_conn_carrier_reading(uint64_t word, int fd); /* before the call */
 void atr_conn_carrier_read(uint64_t word, int fd);
 
-/* The process ends or is replaced: what is open is ended as it stands. */
+/* The process ends: what is open is ended as it stands. */
 void atr_conn_end_all(void);
+/*
+ * The same where it is to be another program. What is under way is told as it stands;
+ * where that fails, its connection is followed on, and nothing more is told of it.
+ */
+void atr_conn_end_for_exec(void);
+bool atr_conn_is_any_under_way(void);
 /*
  * The same at the very end, for good: spans of what is begun from now on would not
  * be sent any more, so that connections are left alone.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "preload/conn/handover.h"
 
+#include "export/kernel.h"
 #include "propagator/hex.h"
 
 #include <errno.h>
@@ -79,7 +80,7 @@ bool atr_handover_write(const struct atr_handover *handover)
 	own->magic = MAGIC;
 	memcpy(fresh, path, len);
 	fresh[len] = '.';
-	*put_hex(fresh + len + 1, (uint64_t)getpid()) = 0;
+	*put_hex(fresh + len + 1, (uint64_t)atr_kernel_pid()) = 0;
 	fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0) {
 		errno = saved;

@@ -119,8 +119,9 @@ void atr_stream_ended(struct atr_thread *self, struct atr_conn *conn);
 void atr_stream_drop_held(struct atr_stream *stream);
 /* Appends to the head that is held; NULL when it is too large. Returns the whole head so far. */
 char *atr_stream_hold(struct atr_stream *stream, const char *bytes, size_t len);
-/* Ends all exchanges, with what is known of why. */
+/* Ends all exchanges, with what is known of why. _tell: their spans alone. */
 void atr_exchanges_end(struct atr_thread *self, struct atr_conn *conn);
+void atr_exchanges_tell(struct atr_thread *self, struct atr_conn *conn);
 /* Its connect ended; error is 0 or an errno. */
 void atr_connect_ended(struct atr_thread *self, struct atr_conn *conn, int error);
 

@@ -640,22 +640,42 @@ static struct atr_str reason(const struct atr_conn *conn)
 	return (struct atr_str){ 0 };
 }
 
-static void end_first(struct atr_thread *self, struct atr_conn *conn)
+/* What is known of an exchange whose response has not ended. */
+static void describe_as_it_stands(struct atr_conn *conn, const struct atr_exchange *e)
 {
 	const struct atr_stream *response = conn->side == ATR_SIDE_SERVER ? &conn->out : &conn->in;
-	struct atr_span *span = atr_live_span(first(conn)->span);
+	struct atr_span *span = atr_live_span(e->span);
 	struct atr_str why = reason(conn);
 
-	if (span && !(first(conn)->answering && response->in_body &&
+	if (span && !(e->answering && response->in_body &&
 		      response->body.framing == ATR_HTTP1_UNTIL_CLOSE && !conn->error)) {
 		if (why.at)
 			atr_semconv_error(span, why);
 		else
 			atr_span_put_bool(span, ATR_INCOMPLETE, true);
 	}
-	if (span && response->body.size && first(conn)->answering)
+	if (span && response->body.size && e->answering)
 		atr_span_late_int(span, ATR_HTTP_RESPONSE_BODY_SIZE, (int64_t)response->body.size);
+}
+
+static void end_first(struct atr_thread *self, struct atr_conn *conn)
+{
+	describe_as_it_stands(conn, first(conn));
 	pop(self, conn, atr_clock_ns());
+}
+
+void atr_exchanges_tell(struct atr_thread *self, struct atr_conn *conn)
+{
+	for (unsigned i = 0; i < conn->nr_exchanges; i++) {
+		struct atr_exchange *e =
+			&conn->exchange[(conn->first_exchange + i) % ATR_EXCHANGES_MAX];
+
+		describe_as_it_stands(conn, e);
+		if (conn->side == ATR_SIDE_SERVER)
+			atr_work_ended(self, e->span);
+		atr_live_close(e->span, atr_clock_ns());
+		e->span = 0;
+	}
 }
 
 void atr_exchanges_end(struct atr_thread *self, struct atr_conn *conn)

@@ -7,10 +7,10 @@
 #include "preload/conn/lambda.h"
 #include "preload/conn/state.h"
 #include "preload/hook/process.h"
+#include "preload/hook/program.h"
 #include "preload/live/readable.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -205,110 +205,87 @@ static char **with_context(char *const *env, struct child_env *child, char **roo
 	name.env = name##_count < CHILD_ENV_MAX ? with_context(from, &name, name##_room) : \
 						  (char **)(from)
 
-static bool is_executable(int folder, const char *path)
-{
-	if (!atr_is_readable(path, 1))
-		return false;
-	if (!*path)
-		return fcntl(folder, F_GETFD) >= 0;
-	return faccessat(folder, path, X_OK, AT_EACCESS) == 0;
-}
-
-/* Whether a program is there, in a folder of PATH where the name is one without a slash. */
-static bool is_found(const char *file)
-{
-	const char *at = getenv("PATH"), *end;
-	char path[PATH_MAX];
-
-	if (!atr_is_readable(file, 1) || strchr(file, '/') || !at)
-		return is_executable(AT_FDCWD, file);
-	for (;; at = end + 1) {
-		end = strchrnul(at, ':');
-		if ((size_t)(end - at) + strlen(file) + 2 > sizeof(path))
-			return true;
-		memcpy(path, at, (size_t)(end - at));
-		path[end - at] = 0;
-		if (end > at)
-			strcat(path, "/");
-		if (is_executable(AT_FDCWD, strcat(path, file)))
-			return true;
-		if (!*end)
-			return false;
-	}
-}
-
 /*
  * This process is about to be another program: what it has to tell is told before.
- * Not what is under way, where there is no such program: then it goes on.
+ * Not what is under way, where there will be no such program: then it goes on.
  */
-static void before_exec(bool is_there)
+static void before_exec(bool is_last)
 {
 	struct atr_thread *self;
 
-	if (is_there)
-		atr_conn_end_all();
+	if (is_last)
+		atr_conn_end_for_exec();
 	self = atr_enter();
 	if (self)
 		atr_exporter_flush(atr_exporter_exit_flush_ms());
 	atr_leave(self);
 }
 
-/* A statement before the call; errno is kept. */
-#define BEFORE_EXEC(is_there)                  \
-	do {                                   \
-		int saved_errno = errno;       \
-                                               \
-		if (!atr_in_shared_child())    \
-			before_exec(is_there); \
-		errno = saved_errno;           \
+/*
+ * The call, after that. With the context the environment may be too large where it
+ * was not without: it is then the program's own. errno is kept.
+ */
+#define EXEC(runs, child, own, call)                                        \
+	do {                                                                \
+		int saved_errno = errno, result_;                           \
+                                                                            \
+		if (!atr_in_shared_child())                                 \
+			before_exec(atr_conn_is_any_under_way() && (runs)); \
+		errno = saved_errno;                                        \
+		result_ = call;                                             \
+		if (errno == E2BIG && (child).env != (char **)(own)) {      \
+			errno = saved_errno;                                \
+			(child).env = (char **)(own);                       \
+			result_ = call;                                     \
+		}                                                           \
+		return result_;                                             \
 	} while (0)
 
 HOOK int execve(const char *path, char *const argv[], char *const env[])
 {
 	CHILD_ENV(child, env);
 
-	BEFORE_EXEC(is_executable(AT_FDCWD, path));
-	return REAL(execve)(path, argv, child.env);
+	EXEC(atr_program_runs(AT_FDCWD, path, argv, env), child, env,
+	     REAL(execve)(path, argv, child.env));
 }
 
 HOOK int execv(const char *path, char *const argv[])
 {
 	CHILD_ENV(child, environ);
 
-	BEFORE_EXEC(is_executable(AT_FDCWD, path));
-	return REAL(execve)(path, argv, child.env);
+	EXEC(atr_program_runs(AT_FDCWD, path, argv, environ), child, environ,
+	     REAL(execve)(path, argv, child.env));
 }
 
 HOOK int execvpe(const char *file, char *const argv[], char *const env[])
 {
 	CHILD_ENV(child, env);
 
-	BEFORE_EXEC(is_found(file));
-	return REAL(execvpe)(file, argv, child.env);
+	EXEC(atr_program_is_found(file, argv, env), child, env,
+	     REAL(execvpe)(file, argv, child.env));
 }
 
 HOOK int execvp(const char *file, char *const argv[])
 {
 	CHILD_ENV(child, environ);
 
-	BEFORE_EXEC(is_found(file));
-	return REAL(execvpe)(file, argv, child.env);
+	EXEC(atr_program_is_found(file, argv, environ), child, environ,
+	     REAL(execvpe)(file, argv, child.env));
 }
 
 HOOK int fexecve(int fd, char *const argv[], char *const env[])
 {
 	CHILD_ENV(child, env);
 
-	BEFORE_EXEC(is_executable(fd, ""));
-	return REAL(fexecve)(fd, argv, child.env);
+	EXEC(atr_program_runs(fd, "", argv, env), child, env, REAL(fexecve)(fd, argv, child.env));
 }
 
 HOOK int execveat(int fd, const char *path, char *const argv[], char *const env[], int flags)
 {
 	CHILD_ENV(child, env);
 
-	BEFORE_EXEC(is_executable(fd, path));
-	return REAL(execveat)(fd, path, argv, child.env, flags);
+	EXEC(atr_program_runs(fd, path, argv, env), child, env,
+	     REAL(execveat)(fd, path, argv, child.env, flags));
 }
 
 static size_t count_args(va_list args)
@@ -361,17 +338,25 @@ HOOK int execle(const char *path, const char *first, ...)
 HOOK int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
 		     const posix_spawnattr_t *attributes, char *const argv[], char *const env[])
 {
+	int result;
 	CHILD_ENV(child, env);
 
-	return REAL(posix_spawn)(pid, path, actions, attributes, argv, child.env);
+	result = REAL(posix_spawn)(pid, path, actions, attributes, argv, child.env);
+	if (result == E2BIG && child.env != (char **)env)
+		result = REAL(posix_spawn)(pid, path, actions, attributes, argv, env);
+	return result;
 }
 
 HOOK int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
 		      const posix_spawnattr_t *attributes, char *const argv[], char *const env[])
 {
+	int result;
 	CHILD_ENV(child, env);
 
-	return REAL(posix_spawnp)(pid, file, actions, attributes, argv, child.env);
+	result = REAL(posix_spawnp)(pid, file, actions, attributes, argv, child.env);
+	if (result == E2BIG && child.env != (char **)env)
+		result = REAL(posix_spawnp)(pid, file, actions, attributes, argv, env);
+	return result;
 }
 
 /*

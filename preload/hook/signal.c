@@ -2,6 +2,7 @@
 #include "preload/hook/signal.h"
 
 #include "export/env.h"
+#include "export/kernel.h"
 #include "preload/hook/process.h"
 #include "preload/hook/real.h"
 #include "preload/live/thread.h"
@@ -41,7 +42,7 @@ static void end_by(int number, siginfo_t *info, void *unused)
 	REAL(sigaction)(number, &standard, NULL);
 	/* blocked while we are in here: it comes when we return */
 	if (!comes_again(number, info))
-		syscall(SYS_tgkill, getpid(), (int)syscall(SYS_gettid), number);
+		syscall(SYS_tgkill, atr_kernel_pid(), (int)syscall(SYS_gettid), number);
 	errno = saved;
 }
 
@@ -66,7 +67,7 @@ void atr_signals_guard(void)
 {
 	int saved = errno;
 
-	if (getpid() == 1 || !atr_env_bool("AUTOTRACE_FLUSH_ON_SIGNAL", true))
+	if (atr_kernel_pid() == 1 || !atr_env_bool("AUTOTRACE_FLUSH_ON_SIGNAL", true))
 		return;
 	for (size_t i = 0; i < sizeof(deadly) / sizeof(deadly[0]); i++)
 		guard(deadly[i]);

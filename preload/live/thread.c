@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "preload/live/thread.h"
 
+#include "export/kernel.h"
+
 #include <errno.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #ifndef MADV_WIPEONFORK
@@ -19,11 +19,6 @@ _Atomic uint32_t *atr_process_state = &off;
 static void (*on_forked)(struct atr_thread *self);
 static pid_t process_id; /* of the process that last made itself clean */
 
-static pid_t pid_now(void)
-{
-	return (pid_t)syscall(SYS_getpid); /* glibc before 2.25 cached it, also over a vfork */
-}
-
 void atr_thread_setup(void (*forked)(struct atr_thread *self))
 {
 	long page_len = sysconf(_SC_PAGESIZE);
@@ -35,7 +30,7 @@ void atr_thread_setup(void (*forked)(struct atr_thread *self))
 	/* where the kernel cannot (before 4.14), the fork hook is what tells: atr_thread_forked */
 	madvise(page, (size_t)page_len, MADV_WIPEONFORK);
 	on_forked = forked;
-	process_id = pid_now();
+	process_id = atr_kernel_pid();
 	atr_process_state = page;
 	atomic_store_explicit(atr_process_state, ATR_PROCESS_ON, memory_order_release);
 }
@@ -53,12 +48,12 @@ void atr_thread_vforks(void)
 
 bool atr_in_shared_child(void)
 {
-	return atr_self.after_vfork && pid_now() != process_id;
+	return atr_self.after_vfork && atr_kernel_pid() != process_id;
 }
 
 bool atr_is_forked_child(void)
 {
-	return pid_now() != process_id;
+	return atr_kernel_pid() != process_id;
 }
 
 void atr_thread_forked(void)
@@ -81,7 +76,7 @@ struct atr_thread *atr_enter_slow(struct atr_thread *self)
 			return NULL;
 		self->jumped = self->inside = false;
 	}
-	pid = pid_now();
+	pid = atr_kernel_pid();
 	if (self->after_vfork) {
 		if (pid != process_id)
 			return NULL; /* the child: all it has is its parent's */
@@ -101,10 +96,7 @@ struct atr_thread *atr_enter_slow(struct atr_thread *self)
 
 uint64_t atr_clock_ns(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+	return atr_kernel_ns(CLOCK_MONOTONIC);
 }
 
 /*
@@ -119,10 +111,7 @@ uint64_t atr_clock_unix(uint64_t monotonic_ns)
 	uint64_t measured = atomic_load_explicit(&measured_ns, memory_order_relaxed);
 
 	if (!offset || (int64_t)(monotonic_ns - measured) > 10000000000) {
-		struct timespec t;
-
-		clock_gettime(CLOCK_REALTIME, &t);
-		offset = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec - atr_clock_ns();
+		offset = atr_kernel_ns(CLOCK_REALTIME) - atr_clock_ns();
 		atomic_store_explicit(&offset_ns, offset, memory_order_relaxed);
 		atomic_store_explicit(&measured_ns, monotonic_ns, memory_order_relaxed);
 	}

@@ -22,6 +22,7 @@
 #   before=function   called before each of the two runs
 #   limit=SECONDS     how long a client may run
 #   also=FILE         a library that is preloaded in both runs, below ours
+#   above=FILE        the same, above ours
 #
 # SHOW=1 prints the trees that were got; KEEP=1 leaves the folder of the test behind.
 
@@ -42,6 +43,7 @@ attributes=http.response.status_code,url.full,url.path,error.type
 before=:
 ports=--mask-ports
 also=
+above=
 limit=30
 
 # Nothing of the caller's environment or home may tell in the result.
@@ -132,11 +134,11 @@ listens_or_gone() {
 under() {
 	env=(env)
 	if [ "$1" = traced ]; then
-		env+=(LD_PRELOAD="$library${also:+ $also}" OTEL_TRACES_EXPORTER=otlp/file
+		env+=(LD_PRELOAD="${above:+$above }$library${also:+ $also}" OTEL_TRACES_EXPORTER=otlp/file
 			AUTOTRACE_FILE="$spans" OTEL_BSP_SCHEDULE_DELAY=50 AUTOTRACE_EXIT_FLUSH_MS=5000
 			${2:+OTEL_SERVICE_NAME="$2"})
-	elif [ "$also" ]; then
-		env+=(LD_PRELOAD="$also")
+	elif [ "$above$also" ]; then
+		env+=(LD_PRELOAD="$above $also")
 	fi
 }
 

@@ -33,8 +33,16 @@ tree_mask=
 
 sends "a static program" "$program" "$port" static "$static" <<<"$get"
 for way in execve execvp execle execveat; do
-	sends "it fails, and all goes on: $way" "$program" "$port" fails $way < <(times 4 "$get")
+	sends "it fails, and all goes on: $way" "$program" "$port" fails $way < <(times 14 "$get")
 done
+sends "it fails, which nobody could know: what was under way is told before" "$program" "$port" busy <<END
+$get
+
+${get/ http.response.status_code=200/}
+END
+export TRACEPARENT=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+sends "no room for the context" "$program" "$port" full </dev/null
+unset TRACEPARENT
 
 # ---- a set-id program ---------------------------------------------------------------------------
 
