@@ -61,8 +61,12 @@ static struct {
 	bool has_options;		 /* read by the first thread of a process */
 	sigset_t mask;			 /* the program's, when the thread was made */
 	uint32_t batch_size;
-	_Atomic uint64_t stop_ms;   /* the latest limit of a flush; one that is over is none */
-	_Atomic uint32_t done;	    /* rung when a flush has nothing more to do */
+	_Atomic uint64_t stop_ms;  /* the latest limit of a flush; one that is over is none */
+	_Atomic uint32_t done;	   /* rung when a flush has nothing more to do */
+	_Atomic bool urged;	   /* no batch is waited for until the ring is empty */
+	_Atomic bool backs_off;	   /* the time before another try goes by */
+	_Atomic uint64_t alarm_ms; /* 0: none */
+	void (*_Atomic on_alarm)(void);
 	_Atomic bool in_vain;	    /* a flush's limit came, and nothing was accepted since */
 	_Atomic uint64_t discarded; /* without a ring */
 	struct atr_options options;
@@ -163,9 +167,20 @@ static int poll_and_look(struct pollfd *fds, nfds_t nr, int timeout_ms)
 	return ex.io->poll(fds, nr, timeout_ms);
 }
 
+/* No longer than until the alarm is due. */
+static uint64_t until_alarm(uint64_t ms)
+{
+	uint64_t at = atomic_load(&ex.alarm_ms), now = at ? atr_now_ms() : 0;
+
+	if (!at || at - now > UINT64_MAX / 2)
+		return at ? 0 : ms;
+	return at - now < ms ? at - now : ms;
+}
+
 /* Until the bell rings or the time is over; less where there is something to look for. */
 static void nap(uint32_t bell, uint64_t ms)
 {
+	ms = until_alarm(ms);
 	wait_ms(&ex.bell, bell, atomic_load(&ex.yields) && ms > LOOK_MS ? LOOK_MS : ms);
 	look_around();
 }
@@ -192,6 +207,17 @@ uint32_t atr_exporter_exit_flush_ms(void)
 	return ex.exit_flush_ms;
 }
 
+/* Whether it was due; what it has to tell is then sent at once. */
+static void see_alarm(void)
+{
+	uint64_t at = atomic_load(&ex.alarm_ms);
+
+	if (!at || atr_now_ms() < at || !atomic_compare_exchange_strong(&ex.alarm_ms, &at, 0))
+		return;
+	atomic_load (&ex.on_alarm)();
+	atomic_store(&ex.urged, true);
+}
+
 /* Whether a flush was under way at any time since then. */
 static bool stopping_since(uint64_t began_ms)
 {
@@ -203,10 +229,15 @@ static void wait_for_retry(uint64_t began_ms, uint64_t until_ms)
 	uint64_t now;
 	uint32_t bell = atomic_load(&ex.bell);
 
+	atomic_store(&ex.backs_off, true);
+	if (atomic_load(&ex.urged))
+		ring_bell(&ex.done);
 	while (!stopping_since(began_ms) && (now = atr_now_ms()) < until_ms) {
+		see_alarm();
 		nap(bell, until_ms - now);
 		bell = atomic_load(&ex.bell);
 	}
+	atomic_store(&ex.backs_off, false);
 }
 
 /* Sends one encoded batch, with the retries that the protocol allows. */
@@ -429,19 +460,21 @@ static void rest(void)
 {
 	uint32_t bell = atomic_load(&ex.bell);
 	bool is_trimmed = atr_ring_is_trimmed(ex.ring);
+	bool was_urged = atomic_exchange(&ex.urged, false);
 
-	if (stopping())
+	if (stopping() || was_urged)
 		ring_bell(&ex.done);
 	atomic_store(&ex.idle, 1);
-	if (!atr_ring_count(ex.ring) && !atomic_load(&ex.yields)) {
-		if (is_trimmed)
-			futex_wait(&ex.bell, bell, NULL);
-		else
-			wait_ms(&ex.bell, bell, ex.options.schedule_delay_ms);
-	}
+	if (atr_ring_count(ex.ring))
+		/* it may be what came meanwhile that was urged */
+		atomic_store(&ex.urged, was_urged || atomic_load(&ex.urged));
+	else if (atomic_load(&ex.alarm_ms) || (!is_trimmed && !atomic_load(&ex.yields)))
+		nap(bell, is_trimmed ? UINT32_MAX : ex.options.schedule_delay_ms);
+	else if (!atomic_load(&ex.yields))
+		futex_wait(&ex.bell, bell, NULL);
 	/* not while a flush waits: while pages are given back, the ring does not look empty */
 	if (!is_trimmed && atomic_exchange(&ex.idle, 0) && atomic_load(&ex.bell) == bell &&
-	    !stopping() && take_books()) {
+	    !stopping() && !atomic_load(&ex.urged) && take_books()) {
 		atr_ring_trim(ex.ring);
 		give_books();
 	}
@@ -461,10 +494,10 @@ static bool batch_is_due(uint64_t *due_ms)
 		return false;
 	}
 	now = atr_now_ms();
-	if (count >= ex.batch_size || stopping() || now >= *due_ms)
+	if (count >= ex.batch_size || stopping() || atomic_load(&ex.urged) || now >= *due_ms)
 		return true;
 	atomic_store(&ex.waiting, 1);
-	if (atr_ring_count(ex.ring) < ex.batch_size && !stopping())
+	if (atr_ring_count(ex.ring) < ex.batch_size && !stopping() && !atomic_load(&ex.urged))
 		nap(bell, *due_ms - now);
 	atomic_store(&ex.waiting, 0);
 	return false;
@@ -521,6 +554,7 @@ static void export_all(void)
 	}
 	due_ms = atr_now_ms() + ex.options.schedule_delay_ms;
 	while (atomic_load(&ex.books) != BOOKS_CLOSED && !is_to_end()) {
+		see_alarm();
 		if (!batch_is_due(&due_ms))
 			continue;
 		export_batch();
@@ -694,6 +728,42 @@ void atr_exporter_flush(uint32_t timeout_ms)
 		atomic_compare_exchange_strong(&ex.stop_ms, &until, 0);
 }
 
+bool atr_exporter_urge(uint32_t timeout_ms)
+{
+	uint64_t until = atr_now_ms() + timeout_ms, now;
+
+	if (!ex.ring || is_settled())
+		return true;
+	atomic_store(&ex.urged, true);
+	if (atomic_load(&ex.state) == NOT_STARTED)
+		start();
+	ring_bell(&ex.bell);
+	for (;;) {
+		uint32_t done = atomic_load(&ex.done);
+
+		now = atr_now_ms();
+		if (is_settled())
+			return true;
+		if (now >= until || atomic_load(&ex.backs_off) ||
+		    atomic_load(&ex.state) == NO_THREAD)
+			return false;
+		wait_ms(&ex.done, done, until - now);
+	}
+}
+
+void atr_exporter_alarm(uint64_t at_ms, void (*ring)(void))
+{
+	if (ring)
+		atomic_store(&ex.on_alarm, ring);
+	atomic_store(&ex.alarm_ms, at_ms);
+	if (!at_ms || !ex.ring)
+		return;
+	/* the thread looks at it once more after it has stored one of these */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (atomic_exchange(&ex.idle, 0) | atomic_exchange(&ex.waiting, 0))
+		ring_bell(&ex.bell);
+}
+
 void atr_exporter_yield(void)
 {
 	int state;
@@ -772,6 +842,9 @@ void atr_exporter_forked(void)
 	atomic_store(&ex.waiting, 0);
 	atomic_store(&ex.stop_ms, 0);
 	atomic_store(&ex.in_vain, false);
+	atomic_store(&ex.urged, false);
+	atomic_store(&ex.backs_off, false);
+	atomic_store(&ex.alarm_ms, 0);
 	atomic_store(&ex.discarded, 0);
 	atomic_store(&ex.yields, false);
 	atomic_store(&ex.is_apart, false);

@@ -43,6 +43,19 @@ void atr_exporter_offer(const struct atr_span *span);
 void atr_exporter_flush(uint32_t timeout_ms);
 
 /*
+ * Any thread, when the process may soon stand still: has what is in the ring sent
+ * now, and waits for that, but no longer than `timeout_ms`, and not while a backend that
+ * did not answer is given time. Nothing is given up for it. False: not all is sent yet.
+ */
+bool atr_exporter_urge(uint32_t timeout_ms);
+
+/*
+ * Any thread: `ring` is called on our thread at `at_ms` (atr_now_ms), or soon after; what
+ * it offers is sent at once. One at a time, the last that was set; 0: none.
+ */
+void atr_exporter_alarm(uint64_t at_ms, void (*ring)(void));
+
+/*
  * Main's thread is at its end, and the process goes on until that of the last of
  * the others: from now on our thread lives no longer than it has something to
  * send, and a little after it has become the last one sends it within the limit

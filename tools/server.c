@@ -155,8 +155,11 @@ static void write_out(struct atr_peer *p)
 		consume(&p->out, (size_t)n);
 	if (n < 0 && errno != EAGAIN && errno != EINTR)
 		p->is_over = true;
-	if (!p->out.len && p->is_last)
+	if (!p->out.len && p->is_last && !p->is_over) {
 		p->is_over = true;
+		/* to be dropped in a turn that may come late: who reads to the end is not to wait */
+		shutdown(p->fd, SHUT_WR);
+	}
 	if ((p->out.len > 0) == p->is_writing)
 		return;
 	p->is_writing = p->out.len > 0;

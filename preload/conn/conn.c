@@ -747,6 +747,24 @@ void atr_conn_carrier_read(uint64_t word, int fd)
 	atr_leave(self);
 }
 
+void atr_conn_tell_under_way(struct atr_thread *self, atr_ref work)
+{
+	uint32_t fresh = conns.base ? atomic_load(&conns.fresh) : 0;
+
+	for (uint32_t i = 0; i < fresh; i++) {
+		struct atr_conn *conn = atr_pool_at(&conns, i);
+		uint32_t free = 0;
+
+		/* one that somebody is at is left to him */
+		if (!(atomic_load(&conn->pooled.gen) & 1) ||
+		    !atomic_compare_exchange_strong(&conn->held, &free, HELD))
+			continue;
+		if (conn->side == ATR_SIDE_CLIENT && !conn->given_up)
+			atr_exchanges_tell(conn, work);
+		let_go(self, conn);
+	}
+}
+
 static bool is_under_way(const struct atr_conn *conn)
 {
 	return (atomic_load(&conn->pooled.gen) & 1) && (conn->nr_exchanges || conn->is_prepared);
@@ -769,7 +787,7 @@ static void end_all(enum end how)
 		if (!(atomic_load(&conn->pooled.gen) & 1) || !try_hold(conn, YIELDS))
 			continue;
 		if (how == TOLD && !conn->api)
-			atr_exchanges_tell(self, conn);
+			atr_exchanges_end_spans(self, conn);
 		else
 			atr_exchanges_end(self, conn);
 		if (how == STOPPED)

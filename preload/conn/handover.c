@@ -12,7 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define MAGIC 0x61747231u
+#define MAGIC 0x61747232u
 
 static char path[64];
 
@@ -67,6 +67,15 @@ bool atr_handover_read(struct atr_handover *out)
 		close(fd);
 	errno = saved;
 	return n == (ssize_t)sizeof(*out) && is_sound(out);
+}
+
+bool atr_handover_remove(void)
+{
+	int saved = errno;
+	bool ok = unlink(path) == 0;
+
+	errno = saved;
+	return ok;
 }
 
 bool atr_handover_write(const struct atr_handover *handover)

@@ -23,6 +23,7 @@ struct atr_handover {
 	uint32_t id_len;
 	char id[ATR_HANDOVER_ID_MAX];
 	uint64_t deadline_ms;
+	uint64_t bootstrap; /* of which it is one: its start, unix nanoseconds */
 	uint8_t is_http, has_record, flags, marks;
 	uint8_t trace_id[ATR_TRACE_ID_LEN], span_id[ATR_SPAN_ID_LEN];
 	uint16_t tracestate_len, baggage_len, xray_len;
@@ -33,8 +34,12 @@ struct atr_handover {
 /* Where it is, by the sandbox that this is. The constructor. */
 void atr_handover_setup(struct atr_str api, struct atr_str log_stream);
 
-/* False: there is none. _write: in the place of the one that is there. */
+/*
+ * False: there is none. _write: in the place of the one that is there. _remove: false
+ * where somebody else did.
+ */
 bool atr_handover_read(struct atr_handover *out);
+bool atr_handover_remove(void);
 bool atr_handover_write(const struct atr_handover *handover);
 
 /* Its context, text borrowed. */

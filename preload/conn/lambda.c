@@ -5,6 +5,7 @@
 #include "export/diag.h"
 #include "export/env.h"
 #include "export/exporter.h"
+#include "export/transport/transport.h"
 #include "preload/conn/faas.h"
 #include "preload/conn/handover.h"
 #include "preload/conn/semconv.h"
@@ -39,7 +40,8 @@ struct invocation {
 	atr_ref span;
 	uint64_t deadline_ms; /* unix; 0: not said */
 	bool is_http;
-	uint64_t answered_ns; /* monotonic: its response's last byte was sent; 0: not yet */
+	_Atomic uint64_t answered_ns; /* monotonic: its response's last byte was sent; 0: not yet */
+	_Atomic uint64_t tell_ms;     /* when it is told as it stands; 0: not (any more) */
 };
 
 static struct {
@@ -47,11 +49,14 @@ static struct {
 	struct sockaddr_in address; /* the API's, where it is numeric */
 	unsigned concurrency;
 	uint64_t started_ns;		   /* the process; monotonic */
+	uint64_t bootstrap;		   /* the same of the first process here, unix */
 	_Atomic bool has_asked, has_begun; /* the first `next` */
 	_Atomic uint64_t init_end_ns;
-	_Atomic bool is_slow; /* the last flush did not come to its end */
+	_Atomic bool is_slow;	      /* what is sent before `next` took too long */
+	_Atomic uint64_t deadline_ms; /* the last one's, unix */
 	struct invocation invocation[INVOCATIONS_MAX];
-	bool is_child; /* of the bootstrap: one process of several that serve together */
+	bool is_child;	   /* of the bootstrap: one process of several that serve together */
+	bool has_leftover; /* what was handed over is of a bootstrap that is no more */
 } lambda;
 
 /* What the process before left: read by the constructor, ended by an answer to it. */
@@ -116,6 +121,7 @@ static void read_start(struct atr_str text)
 		unix_ns = unix_ns * 10 + (uint64_t)(text.at[i] - '0');
 	}
 	lambda.is_child = true;
+	lambda.bootstrap = unix_ns;
 	if (unix_ns <= now && now - unix_ns < lambda.started_ns)
 		lambda.started_ns -= now - unix_ns;
 }
@@ -123,7 +129,7 @@ static void read_start(struct atr_str text)
 size_t atr_lambda_child_variable(char *out, size_t cap)
 {
 	static const char name[] = ATR_LAMBDA_START "=";
-	uint64_t ns = atr_clock_unix(lambda.started_ns);
+	uint64_t ns = lambda.bootstrap;
 	size_t len = sizeof(name) - 1;
 	char digits[20];
 	int nr = 0;
@@ -149,6 +155,7 @@ void atr_lambda_setup(void)
 	lambda.concurrency = atr_env_uint("AWS_LAMBDA_MAX_CONCURRENCY", 1, 1, 1000000);
 	read_address(lambda.api, &lambda.address);
 	lambda.started_ns = atr_clock_ns();
+	lambda.bootstrap = atr_clock_unix(lambda.started_ns);
 	atr_handover_setup(lambda.api, atr_env_get("AWS_LAMBDA_LOG_STREAM_NAME"));
 	read_start(atr_env_get(ATR_LAMBDA_START));
 	atr_faas_setup();
@@ -159,6 +166,11 @@ bool atr_lambda_handed(struct atr_context *out)
 {
 	if (!atr_lambda_is_on || !lambda.is_child || !atr_handover_read(&handed))
 		return false;
+	if (handed.bootstrap != lambda.bootstrap) {
+		lambda.has_leftover = handed.is_running;
+		handed.is_running = 0;
+		return false;
+	}
 	atomic_store(&lambda.has_asked, true);
 	atomic_store(&lambda.has_begun, true);
 	if (!handed.is_running)
@@ -215,6 +227,11 @@ static enum api api_of(struct atr_str target, struct atr_str *id)
 
 /* ---- invocations ------------------------------------------------------------------------------ */
 
+static bool is_single(void)
+{
+	return lambda.concurrency <= 1;
+}
+
 static struct invocation *running(uint16_t number)
 {
 	struct invocation *i = number ? &lambda.invocation[number - 1] : NULL;
@@ -247,17 +264,73 @@ static struct invocation *claim(void)
 	return NULL;
 }
 
-static bool is_single(void)
+/*
+ * The deadline is near. Who is at it then is killed, and says nothing more: so it is
+ * told as it stands, with the requests it has under way. Should it come to its end
+ * after all, that is told too, and takes the place of this.
+ */
+static void tell(struct atr_thread *self, struct invocation *i)
 {
-	return lambda.concurrency <= 1;
+	uint64_t record[ATR_SPAN_MAX / 8];
+	struct atr_span *span = (struct atr_span *)record;
+	atr_ref ref = i->span;
+	bool has_copy = atr_live_copy(ref, record);
+
+	/* it changes only after one of these has changed */
+	atomic_thread_fence(memory_order_acquire);
+	if (atomic_load(&i->state) != RUNNING || atomic_load(&i->answered_ns) || !has_copy)
+		return;
+	atr_semconv_error(span, ATR_STR("timeout"));
+	atr_span_put_bool(span, ATR_INCOMPLETE, true);
+	atr_exporter_offer(span);
+	atr_conn_tell_under_way(self, ref);
+}
+
+/* On the exporter's thread, which is never out of our code; or where a deadline is set. */
+static void deadline_nears(void)
+{
+	uint64_t now = atr_now_ms(), next = 0;
+
+	for (uint16_t n = 1; n <= INVOCATIONS_MAX; n++) {
+		struct invocation *i = running(n);
+		uint64_t at = i ? atomic_load(&i->tell_ms) : 0;
+
+		if (at && at <= now && atomic_compare_exchange_strong(&i->tell_ms, &at, 0))
+			tell(&atr_self, i);
+		else if (at && (!next || at < next))
+			next = at;
+	}
+	if (next)
+		atr_exporter_alarm(next, deadline_nears);
+}
+
+/* A tenth of its time before the deadline, and no more than is needed to send it. */
+#define TELL_BEFORE_MS 100
+
+static void watch_deadline(struct invocation *i)
+{
+	uint64_t now = atr_clock_unix(atr_clock_ns()) / 1000000, left, before;
+
+	atomic_store(&i->tell_ms, 0);
+	atomic_store(&lambda.deadline_ms, i->deadline_ms);
+	if (i->deadline_ms <= now || !atr_live_span(i->span))
+		return;
+	left = i->deadline_ms - now;
+	before = left / 10 < TELL_BEFORE_MS ? left / 10 : TELL_BEFORE_MS;
+	atomic_store(&i->tell_ms, atr_now_ms() + left - before);
+	if (is_single())
+		atr_exporter_alarm(i->tell_ms, deadline_nears);
+	else
+		deadline_nears(); /* the first of several */
 }
 
 /* It is nobody's parent any more. */
 static void stops(struct atr_thread *self, struct invocation *i)
 {
-	if (is_single())
+	if (is_single()) {
+		atr_exporter_alarm(0, NULL);
 		atr_work_invocation(0);
-	else
+	} else
 		atr_work_ended(self, i->span);
 }
 
@@ -321,6 +394,7 @@ static void begin(struct atr_thread *self, struct atr_next *next)
 	}
 	atr_block_give(parent.block);
 	atomic_store_explicit(&i->state, RUNNING, memory_order_release);
+	watch_deadline(i);
 	if (is_single())
 		atr_work_invocation(i->span);
 	else
@@ -482,6 +556,7 @@ void atr_lambda_answer(struct atr_conn *conn, uint16_t status, const char *bytes
 	struct going_by *g;
 
 	conn->api_status = status;
+	atr_clock_doubt();
 	if (conn->api != API_NEXT || status != 200)
 		return;
 	g = look(conn);
@@ -558,14 +633,42 @@ bool atr_lambda_asks_next(struct atr_conn *conn)
 	return conn->api == API_NEXT && conn->is_prepared;
 }
 
+/* Of a bootstrap that was ended in the middle of an invocation: nobody has told of it yet. */
+static void tell_leftover(void)
+{
+	struct atr_span *span = handed_span();
+	uint64_t now = atr_clock_unix(atr_clock_ns());
+	bool is_late = handed.deadline_ms && handed.deadline_ms <= now / 1000000;
+
+	lambda.has_leftover = false;
+	if (!atr_handover_remove() || !span)
+		return;
+	span->end_ns = is_late ? handed.deadline_ms * 1000000 : now;
+	atr_semconv_error(span, is_late ? ATR_STR("timeout") : ATR_STR("process_ended"));
+	atr_span_put_bool(span, ATR_INCOMPLETE, true);
+	atr_exporter_offer(span);
+}
+
+/* How long is waited before `next`: short while the backend does not answer, never past the deadline. */
+static uint32_t send_limit(void)
+{
+	uint32_t limit = atr_exporter_exit_flush_ms();
+	uint64_t deadline = lambda.deadline_ms, now = atr_clock_unix(atr_clock_ns()) / 1000000;
+
+	if (lambda.is_slow && limit > 20)
+		limit = 20;
+	if (deadline && now >= deadline)
+		return 0;
+	return deadline && deadline - now < limit ? (uint32_t)(deadline - now) : limit;
+}
+
 /*
  * From here on the process may stand still for hours. What has been recorded is
- * handed over first: within a limit, which is short while the backend does not
- * answer.
+ * handed over first: within a limit; what is under way then stays so. Where several
+ * run at once it does not stand still, and nothing waits.
  */
 void atr_lambda_before_next(void)
 {
-	uint32_t limit = atr_exporter_exit_flush_ms();
 	uint64_t begun = atr_clock_ns(), not_yet = 0;
 	struct atr_thread *self = atr_enter();
 
@@ -573,13 +676,13 @@ void atr_lambda_before_next(void)
 		return;
 	if (!atomic_exchange(&lambda.has_asked, true))
 		atomic_compare_exchange_strong(&lambda.init_end_ns, &not_yet, begun);
-	if (is_single())
+	if (lambda.has_leftover)
+		tell_leftover();
+	if (is_single()) {
 		for (uint16_t n = 1; n <= INVOCATIONS_MAX; n++)
 			end_unanswered(self, running(n));
-	if (lambda.is_slow && limit > 20)
-		limit = 20;
-	atr_exporter_flush(limit);
-	lambda.is_slow = atr_clock_ns() - begun >= limit * UINT64_C(1000000);
+		lambda.is_slow = !atr_exporter_urge(send_limit());
+	}
 	atr_leave(self);
 }
 
@@ -593,6 +696,7 @@ static bool hand_over(struct atr_thread *self, struct invocation *i)
 		return false;
 	memset(&handed, 0, offsetof(struct atr_handover, carry));
 	handed.is_running = 1;
+	handed.bootstrap = lambda.bootstrap;
 	handed.id_len = i->id_len;
 	memcpy(handed.id, i->id, i->id_len);
 	handed.deadline_ms = i->deadline_ms;

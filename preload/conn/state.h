@@ -80,6 +80,11 @@ struct atr_conn {
 	char rest_text[ATR_PIECES_TEXT];
 };
 
+/* conn.c. Any thread, when what is done in `work` may never come to its end: its requests that
+ * are under way are told as far as they have got. They go on, and are told again.
+ */
+void atr_conn_tell_under_way(struct atr_thread *self, atr_ref work);
+
 extern struct atr_conn_calls atr_calls;
 extern struct atr_propagators atr_formats;
 
@@ -119,9 +124,11 @@ void atr_stream_ended(struct atr_thread *self, struct atr_conn *conn);
 void atr_stream_drop_held(struct atr_stream *stream);
 /* Appends to the head that is held; NULL when it is too large. Returns the whole head so far. */
 char *atr_stream_hold(struct atr_stream *stream, const char *bytes, size_t len);
-/* Ends all exchanges, with what is known of why. _tell: their spans alone. */
+/* Ends all exchanges, with what is known of why. _end_spans: their spans alone, they go on. */
 void atr_exchanges_end(struct atr_thread *self, struct atr_conn *conn);
-void atr_exchanges_tell(struct atr_thread *self, struct atr_conn *conn);
+void atr_exchanges_end_spans(struct atr_thread *self, struct atr_conn *conn);
+/* Copies of what those done for `work` have to tell so far go out; they go on. */
+void atr_exchanges_tell(const struct atr_conn *conn, atr_ref work);
 /* Its connect ended; error is 0 or an errno. */
 void atr_connect_ended(struct atr_thread *self, struct atr_conn *conn, int error);
 

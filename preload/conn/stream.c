@@ -4,6 +4,7 @@
 
 #include "export/attr.h"
 #include "export/diag.h"
+#include "export/exporter.h"
 #include "preload/conn/aws.h"
 #include "preload/conn/lambda.h"
 #include "preload/conn/probes.h"
@@ -664,7 +665,7 @@ static void end_first(struct atr_thread *self, struct atr_conn *conn)
 	pop(self, conn, atr_clock_ns());
 }
 
-void atr_exchanges_tell(struct atr_thread *self, struct atr_conn *conn)
+void atr_exchanges_end_spans(struct atr_thread *self, struct atr_conn *conn)
 {
 	for (unsigned i = 0; i < conn->nr_exchanges; i++) {
 		struct atr_exchange *e =
@@ -700,6 +701,21 @@ void atr_exchanges_end(struct atr_thread *self, struct atr_conn *conn)
 	if (conn->connecting && conn->wait_timed_out) {
 		conn->connecting = false;
 		atr_connect_ended(self, conn, ETIMEDOUT);
+	}
+}
+
+void atr_exchanges_tell(const struct atr_conn *conn, atr_ref work)
+{
+	uint64_t record[ATR_SPAN_MAX / 8];
+
+	for (unsigned i = 0; i < conn->nr_exchanges; i++) {
+		const struct atr_exchange *e =
+			&conn->exchange[(conn->first_exchange + i) % ATR_EXCHANGES_MAX];
+
+		if (e->work != work || !atr_live_copy(e->span, record))
+			continue;
+		atr_span_put_bool((struct atr_span *)record, ATR_INCOMPLETE, true);
+		atr_exporter_offer((const struct atr_span *)record);
 	}
 }
 

@@ -298,6 +298,23 @@ void atr_live_close(atr_ref ref, uint64_t end_ns)
 	give(ref, &shown);
 }
 
+bool atr_live_copy(atr_ref ref, uint64_t record[static ATR_SPAN_MAX / 8])
+{
+	const struct atr_live *live = atr_live_get(ref);
+	struct atr_span *copy = (struct atr_span *)record;
+	uint32_t len;
+
+	if (!live || !live->recording)
+		return false;
+	len = ((const struct atr_span *)live->record)->len;
+	if (len < sizeof(*copy) || len > ATR_SPAN_MAX)
+		return false;
+	memcpy(copy, live->record, len);
+	copy->len = len;
+	copy->end_ns = atr_clock_unix(atr_clock_ns());
+	return atr_span_is_whole(copy, len);
+}
+
 void atr_live_drop(atr_ref ref)
 {
 	struct atr_live *live = atr_live_get(ref);

@@ -66,6 +66,12 @@ void atr_live_close(atr_ref ref, uint64_t end_ns);
 /* It did not happen. */
 void atr_live_drop(atr_ref ref);
 
+/*
+ * Its record as it stands, ending now; false where there is none. Who may close it, or who
+ * can tell afterwards that nobody changed it meanwhile.
+ */
+bool atr_live_copy(atr_ref ref, uint64_t record[static ATR_SPAN_MAX / 8]);
+
 /* Any thread. What is shown of it; false when it has ended, or is only being opened. */
 bool atr_live_shown(atr_ref ref, struct atr_shown *out);
 /* Any thread. The span's context; false as above. To be released. */

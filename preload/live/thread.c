@@ -104,9 +104,15 @@ uint64_t atr_clock_ns(void)
  * ten seconds, so that a clock that was set shows in new spans, and never
  * within one span's two ends by more than what it was set by.
  */
+static _Atomic uint64_t offset_ns, measured_ns;
+
+void atr_clock_doubt(void)
+{
+	atomic_store_explicit(&offset_ns, 0, memory_order_relaxed);
+}
+
 uint64_t atr_clock_unix(uint64_t monotonic_ns)
 {
-	static _Atomic uint64_t offset_ns, measured_ns;
 	uint64_t offset = atomic_load_explicit(&offset_ns, memory_order_relaxed);
 	uint64_t measured = atomic_load_explicit(&measured_ns, memory_order_relaxed);
 

@@ -129,5 +129,7 @@ void atr_thread_vforks(void);
 /* Clocks: monotonic nanoseconds, and the unix time of such an instant. */
 uint64_t atr_clock_ns(void);
 uint64_t atr_clock_unix(uint64_t monotonic_ns);
+/* The process stood still, and the first of them perhaps with it. */
+void atr_clock_doubt(void);
 
 #endif

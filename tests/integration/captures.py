@@ -3,9 +3,9 @@
 """captures.py PLAIN TRACED SPANS [--mask REGEX]: what reached the server, with and without the library.
 
 PLAIN and TRACED are folders with one file a connection (origin.py). Without the
-one traceparent line that is ours in each request, the bytes must be the same;
-the line stands last in its head; and its ids are those of the client spans in
-SPANS that had an answer, one each. A traceparent that is there without the
+one traceparent line that is ours in each request (or X-Ray's in a Lambda function,
+or both) the bytes must be the same; it stands last in its head; and its ids are
+those of the client spans in SPANS that had an answer, one each. A traceparent that is there without the
 library too is either left as it is, or stands for the request that is passed on:
 then the same line, in the same place, names our span in the same trace.
 MASK is for what the program itself makes up anew in each run, a multipart
@@ -19,7 +19,8 @@ import sys
 
 CLIENT = 3
 ANY = re.compile(rb"(?i)(traceparent: *00-)([0-9a-f]{32})-([0-9a-f]{16})(?=-[0-9a-f]{2}\r\n)")
-OURS = re.compile(rb"traceparent: 00-([0-9a-f]{32})-([0-9a-f]{16})-0[0-3]\r\n(?=\r\n)")
+XRAY = re.compile(rb"(?i)x-amzn-trace-id: Root=1-([0-9a-f]{8})-([0-9a-f]{24});Parent=([0-9a-f]{16});Sampled=[01]")
+OURS = re.compile(rb"(x-amzn-trace-id: [!-~]+\r\n|traceparent: 00-[0-9a-f]{32}-[0-9a-f]{16}-0[0-3]\r\n){1,2}(?=\r\n)")
 
 
 def connections(folder):
@@ -56,9 +57,11 @@ def compare_bytes(plain, traced):
 
 def compare_ids(on_wire, path):
     client = {(s["traceId"], s["spanId"]): s for s in spans(path) if s["kind"] == CLIENT}
+    # of one without a parent an X-Ray document does not say so
+    roots = {(s["traceId"], s["spanId"]) for s in spans(path) if not s.get("parentSpanId")}
     answered = {ids for ids, span in client.items() if was_answered(span)}
     wrong = {
-        "on the wire and no client span": set(on_wire) - set(client),
+        "on the wire and no client span": set(on_wire) - set(client) - roots,
         "a client span and not on the wire": answered - set(on_wire),
         "more than once on the wire": {ids for ids in on_wire if on_wire.count(ids) > 1},
     }
@@ -69,7 +72,9 @@ def compare_ids(on_wire, path):
 
 
 def ids_in(contents):
-    return [(m[2].decode(), m[3].decode()) for c in contents for m in ANY.finditer(c)]
+    w3c = [(m[2].decode(), m[3].decode()) for c in contents for m in ANY.finditer(c)]
+    xray = [((m[1] + m[2]).decode(), m[3].decode()) for c in contents for m in XRAY.finditer(c)]
+    return w3c + [ids for ids in xray if ids not in w3c]
 
 
 def main():

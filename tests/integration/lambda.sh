@@ -36,8 +36,8 @@ check "the header that goes on is the invocation's, beside the caller's own form
 	grep -aqi "^x-amzn-trace-id: Root=1-[0-9a-f]*-[0-9a-f]*;Parent=[0-9a-f]*;Sampled=1" -r "$dir/origin/captured"
 
 says "OTLP: the caller is the parent" "$rest" --otlp -- "$handler" <<'END'
-*init faas.coldstart=True
-*/pets/{id} links=1 faas.trigger=http faas.coldstart=True http.route=/pets/{id} http.response.status_code=200
+^init faas.coldstart=True
+^/pets/{id} links=1 faas.trigger=http faas.coldstart=True http.route=/pets/{id} http.response.status_code=200
   DynamoDB.GetItem http.response.status_code=200 rpc.method=GetItem aws.dynamodb.table_names=pets
   GET http.response.status_code=200
 END

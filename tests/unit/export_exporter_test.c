@@ -220,7 +220,6 @@ static void set_up(const char *const *script, const char *variable)
 
 	if (!variable)
 		variables[1] = variables[2];
-
 	listen_on_loopback();
 	sink.script = script;
 	if (script) {
@@ -524,6 +523,71 @@ CHILD_TEST(exporter_longest_of_the_flushes_side_by_side_holds)
 	atr_exporter_flush(30000);
 	pthread_join(thread, NULL);
 	EXPECT(count(ATR_COUNT_SPANS_SENT) == 5 && all_accounted());
+}
+
+#define LONG_DELAY "OTEL_BSP_SCHEDULE_DELAY=3600000"
+
+CHILD_TEST(exporter_urged_sends_before_the_delay_is_over)
+{
+	set_up(SCRIPT(OK), LONG_DELAY);
+	EXPECT(atr_exporter_urge(0));
+	for (uint64_t i = 1; i <= 200; i++) {
+		offer(1);
+		EXPECT(atr_exporter_urge(20000));
+		EXPECT(count(ATR_COUNT_SPANS_SENT) == i);
+	}
+	EXPECT(sink.connections == 1 && lost() == 0);
+}
+
+CHILD_TEST(exporter_urged_gives_nothing_up_at_the_limit)
+{
+	set_up(SCRIPT(SLOW OK), LONG_DELAY);
+	offer(2);
+	EXPECT(!atr_exporter_urge(50));
+	offer(1);
+	EXPECT(!atr_exporter_urge(1));
+	EXPECT(comes_to(ATR_COUNT_SPANS_SENT, 3));
+	EXPECT(all_accounted() && lost() == 0);
+}
+
+CHILD_TEST(exporter_urged_does_not_wait_while_a_backend_is_given_time)
+{
+	uint64_t began;
+
+	set_up(SCRIPT("HTTP/1.1 503 X\r\nRetry-After: 2\r\nContent-Length: 0\r\n\r\n", OK),
+	       LONG_DELAY);
+	offer(1);
+	began = now_ms();
+	EXPECT(!atr_exporter_urge(20000));
+	EXPECT(now_ms() - began < 1500);
+	EXPECT(!atr_exporter_urge(20000));
+	EXPECT(now_ms() - began < 1500);
+	EXPECT(comes_to(ATR_COUNT_SPANS_SENT, 1) && lost() == 0);
+}
+
+static _Atomic int nr_alarms;
+
+static void on_alarm(void)
+{
+	nr_alarms++;
+	offer(1);
+}
+
+CHILD_TEST(exporter_alarm_rings_once_and_what_it_tells_is_sent)
+{
+	set_up(SCRIPT(OK), LONG_DELAY);
+	offer(1);
+	EXPECT(atr_exporter_urge(20000)); /* now it sleeps without a limit */
+	atr_exporter_alarm(now_ms() + 3600000, on_alarm);
+	atr_exporter_alarm(now_ms() + 100, on_alarm);
+	EXPECT(comes_to(ATR_COUNT_SPANS_SENT, 2));
+	offer(1); /* now it sleeps until the batch is due */
+	atr_exporter_alarm(now_ms() + 50, on_alarm);
+	EXPECT(comes_to(ATR_COUNT_SPANS_SENT, 4));
+	atr_exporter_alarm(now_ms() + 50, on_alarm);
+	atr_exporter_alarm(0, NULL);
+	pause_ms(200);
+	EXPECT(nr_alarms == 2);
 }
 
 CHILD_TEST(exporter_counts_each_lost_span_once_when_it_goes_on_after_a_flush)

@@ -152,6 +152,22 @@ TEST(server_answers_late_and_the_next_request_waits_for_that)
 	close_desk(&d);
 }
 
+TEST(server_ends_a_connection_with_a_late_answer_at_once)
+{
+	struct desk d;
+	char answer[256];
+	ssize_t n;
+
+	open_desk(&d, 100);
+	d.waits = true;
+	say(&d, HEAD "Connection: close\r\n\r\n", sizeof(HEAD "Connection: close\r\n\r\n") - 1);
+	CHECK(d.nr_asked == 1);
+	atr_peer_answer(d.waiting, &(struct atr_answer){ .status = "200 OK", .fields = "" });
+	n = recv(d.client, answer, sizeof(answer), MSG_DONTWAIT);
+	CHECK(n > 0 && recv(d.client, answer, sizeof(answer), MSG_DONTWAIT) == 0);
+	close_desk(&d);
+}
+
 TEST(server_tells_of_those_who_hang_up_before_their_answer)
 {
 	struct desk d;

@@ -2,23 +2,36 @@
 # SPDX-License-Identifier: Apache-2.0
 """lambda_spans.py FILE ATTRIBUTE...: what a function sent, as lines: depth by indentation, sorted by time.
 
-The service's own segments (made up by the command) are left out, but a span whose parent
-is one of them is shown with a '*'."""
+The service's own segments (made up by the command) are left out. A span is marked whose parent
+is one of them, with a '*' where that is this very invocation's, else with a '!'; and with a '^'
+where the parent is somebody else's."""
 import json
 import sys
 
 spans = {}
-own = set()
+own = {}
 for line in open(sys.argv[1]):
     for resource in json.loads(line)["resourceSpans"]:
         for scope in resource["scopeSpans"]:
             for span in scope["spans"]:
-                attributes = {a["key"]: list(a["value"].values())[0] for a in span.get("attributes", [])}
+                span["attributes"] = {a["key"]: list(a["value"].values())[0] for a in span.get("attributes", [])}
                 if scope.get("scope", {}).get("name") == "AWS::Lambda":
-                    own.add(span["spanId"])
+                    own[span["spanId"]] = span
                     continue
-                span["attributes"] = attributes
+                if span["spanId"] in spans:
+                    print("twice:", span["name"])
                 spans[span["spanId"]] = span
+
+
+def mark_of(span):
+    if not span.get("parentSpanId"):
+        return ""
+    segment = own.get(span["parentSpanId"])
+    if not segment:
+        return "^"
+    of = span["attributes"].get("faas.invocation_id")
+    is_its_own = span["traceId"] == segment["traceId"] and of in (None, segment["attributes"]["faas.invocation_id"])
+    return "*" if is_its_own else "!"
 
 
 def show(span, depth, mark=""):
@@ -33,4 +46,4 @@ def show(span, depth, mark=""):
 
 for span in sorted(spans.values(), key=lambda s: int(s["startTimeUnixNano"])):
     if span.get("parentSpanId") not in spans:
-        show(span, 0, "*" if span.get("parentSpanId") else "")
+        show(span, 0, mark_of(span))
