@@ -203,3 +203,15 @@ const struct atr_item *atr_span_find(const struct atr_span *span, uint16_t id)
 			return item;
 	return NULL;
 }
+
+void atr_span_rename(struct atr_span *span, struct atr_str name)
+{
+	struct atr_item *old = (struct atr_item *)atr_span_find(span, ATR_NAME);
+
+	if (!name.len || name.len > 128 ||
+	    span->len + sizeof(struct atr_item) + padded(name.len) > ATR_SPAN_MAX)
+		return;
+	if (old)
+		old->part = ATR_OF_NOTHING;
+	atr_span_late_str(span, ATR_NAME, name);
+}

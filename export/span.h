@@ -14,7 +14,7 @@
  * Items with part ATR_OF_SPAN are the span's own. An ATR_TYPE_EVENT item opens
  * an event (bytes: u64 unix nanoseconds, then its name); the items with part
  * ATR_OF_EVENT that follow it are that event's attributes. Likewise an
- * ATR_TYPE_LINK item, and ATR_OF_LINK.
+ * ATR_TYPE_LINK item, and ATR_OF_LINK. What was taken back is ATR_OF_NOTHING.
  *
  * A record is built in place by one thread, copied once into the ring, and read
  * by the exporter thread. Nothing here allocates, locks or calls the kernel.
@@ -41,7 +41,7 @@ enum atr_type {
 	ATR_TYPE_LINK,	/* trace id, span id, flags byte */
 };
 
-enum atr_part { ATR_OF_SPAN = 0, ATR_OF_EVENT = 1, ATR_OF_LINK = 2 };
+enum atr_part { ATR_OF_SPAN = 0, ATR_OF_EVENT = 1, ATR_OF_LINK = 2, ATR_OF_NOTHING = 3 };
 
 struct atr_span {
 	uint32_t len; /* bytes of the record, header included, a multiple of 8 */
@@ -87,6 +87,9 @@ void atr_span_put_double(struct atr_span *span, uint16_t id, double value);
 void atr_span_put_bool(struct atr_span *span, uint16_t id, bool value);
 void atr_span_late_str(struct atr_span *span, uint16_t id, struct atr_str text);
 void atr_span_late_int(struct atr_span *span, uint16_t id, int64_t value);
+
+/* A better name than the one that it was given. Counts as late; without room the old one stays. */
+void atr_span_rename(struct atr_span *span, struct atr_str name);
 
 /* An event, then its attributes. Counts as late. */
 void atr_span_event(struct atr_span *span, uint64_t time_ns, struct atr_str name);

@@ -119,11 +119,41 @@ static bool is_root(const struct atr_span *span)
 	return !memcmp(span->parent_id, none, sizeof(none));
 }
 
-/* Letters, digits, spaces and some signs; of other scripts every letter. */
-static bool is_name_byte(char c)
+/* Letters of other scripts than Latin's first: those of the schema that come in long runs. */
+static bool is_letter(uint32_t c)
 {
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	       (c & 0x80) || (c && strchr(" _.:/%&#=+\\-@", c));
+	static const uint16_t runs[][2] = {
+		{ 0xc0, 0xd6 },	    { 0xd8, 0xf6 },	{ 0xf8, 0x2c1 },    { 0x3a3, 0x3f5 },
+		{ 0x3f7, 0x481 },   { 0x48a, 0x52f },	{ 0x531, 0x556 },   { 0x561, 0x587 },
+		{ 0x5d0, 0x5ea },   { 0x620, 0x64a },	{ 0x671, 0x6d3 },   { 0x904, 0x939 },
+		{ 0xe01, 0xe30 },   { 0x10d0, 0x10fa }, { 0x1e00, 0x1f15 }, { 0x3041, 0x3096 },
+		{ 0x30a1, 0x30fa }, { 0x3400, 0x4db5 }, { 0x4e00, 0x9fd5 }, { 0xa000, 0xa48c },
+		{ 0xac00, 0xd7a3 },
+	};
+
+	for (size_t i = 0; i < sizeof(runs) / sizeof(runs[0]); i++)
+		if (c >= runs[i][0] && c <= runs[i][1])
+			return true;
+	return false;
+}
+
+/* The bytes of the character at `at`, which is well-formed; and whether a name may have it. */
+static size_t name_character(const char *at, bool *is_good)
+{
+	uint8_t c = (uint8_t)*at;
+
+	if (c < 0x80) {
+		*is_good = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+			   (c >= 'A' && c <= 'Z') || strchr(" _.:/%&#=+-@", c);
+		return 1;
+	}
+	if (c < 0xe0) {
+		*is_good = is_letter((c & 0x1fu) << 6 | (at[1] & 0x3fu));
+		return 2;
+	}
+	*is_good =
+		c < 0xf0 && is_letter((c & 0x0fu) << 12 | (at[1] & 0x3fu) << 6 | (at[2] & 0x3fu));
+	return c < 0xf0 ? 3 : 4;
 }
 
 static void put_name(cJSON *to, const struct atr_span *span, const struct atr_batch *batch,
@@ -132,7 +162,8 @@ static void put_name(cJSON *to, const struct atr_span *span, const struct atr_ba
 	struct atr_str name = get(span, ATR_NAME);
 	const char *text;
 	char *out;
-	size_t n = 0;
+	size_t n = 0, len;
+	bool is_good;
 
 	if (is_segment && span->kind == ATR_KIND_SERVER)
 		name = resource(batch, ATR_STR("service.name"));
@@ -144,9 +175,13 @@ static void put_name(cJSON *to, const struct atr_span *span, const struct atr_ba
 	out = atr_arena_malloc(strlen(text) + 5);
 	if (!out)
 		return;
-	for (; *text; text++)
-		if (is_name_byte(*text))
-			out[n++] = *text;
+	for (; *text; text += len) {
+		len = name_character(text, &is_good);
+		if (!is_good)
+			continue;
+		memcpy(out + n, text, len);
+		n += len;
+	}
 	out[n] = 0;
 	cJSON_AddStringToObject(to, "name", n ? out : "span");
 }
@@ -199,6 +234,19 @@ static void put_url(cJSON *request, const struct atr_span *span)
 	put_text(request, "url", (struct atr_str){ room, len });
 }
 
+/* An address that is not the connection's own was told by a header. */
+static void put_client(cJSON *request, const struct atr_span *span)
+{
+	struct atr_str client = get(span, ATR_CLIENT_ADDRESS);
+	struct atr_str peer = get(span, ATR_NETWORK_PEER_ADDRESS);
+
+	if (!client.len || span->kind != ATR_KIND_SERVER)
+		return;
+	put_text(request, "client_ip", client);
+	if (!atr_str_equal(client, peer))
+		cJSON_AddBoolToObject(request, "x_forwarded_for", true);
+}
+
 static void put_http(cJSON *to, const struct atr_span *span)
 {
 	struct atr_str method = get(span, ATR_HTTP_REQUEST_METHOD);
@@ -213,7 +261,7 @@ static void put_http(cJSON *to, const struct atr_span *span)
 	put_text(request, "method", method);
 	put_url(request, span);
 	put_text(request, "user_agent", get(span, ATR_USER_AGENT_ORIGINAL));
-	put_text(request, "client_ip", get(span, ATR_CLIENT_ADDRESS));
+	put_client(request, span);
 	if (!has_status)
 		return;
 	response = cJSON_AddObjectToObject(http, "response");
@@ -262,18 +310,29 @@ static struct atr_str event_text(const struct atr_span *span, uint16_t id)
 	return (struct atr_str){ 0 };
 }
 
+/* What went wrong, where more is known of it than the status says. */
+static bool find_cause(const struct atr_span *span, struct atr_str *type, struct atr_str *message)
+{
+	int64_t status = 0;
+
+	*type = event_text(span, ATR_EXCEPTION_TYPE);
+	*message = event_text(span, ATR_EXCEPTION_MESSAGE);
+	if (type->len)
+		return true;
+	*message = get(span, ATR_STATUS_MESSAGE);
+	*type = get(span, ATR_AWS_ERROR_CODE);
+	if (!type->len && !(get_int(span, ATR_HTTP_RESPONSE_STATUS_CODE, &status) && status >= 400))
+		*type = get(span, ATR_ERROR_TYPE);
+	return type->len != 0;
+}
+
 static void put_cause(cJSON *to, const struct atr_span *span)
 {
-	struct atr_str type = event_text(span, ATR_EXCEPTION_TYPE);
-	struct atr_str message = event_text(span, ATR_EXCEPTION_MESSAGE);
+	struct atr_str type, message;
 	uint8_t id[ATR_SPAN_ID_LEN];
 	cJSON *exception;
 
-	if (span->status != ATR_STATUS_ERROR)
-		return;
-	if (!type.len)
-		type = get(span, ATR_ERROR_TYPE);
-	if (!type.len)
+	if (span->status != ATR_STATUS_ERROR || !find_cause(span, &type, &message))
 		return;
 	exception = cJSON_CreateObject();
 	memcpy(id, span->span_id, sizeof(id));
@@ -281,7 +340,7 @@ static void put_cause(cJSON *to, const struct atr_span *span)
 	put_span_id(exception, "id", id);
 	put_text(exception, "type", type);
 	put_text(exception, "message", message.len ? message : type);
-	if (span->kind == ATR_KIND_CLIENT)
+	if (get(span, ATR_AWS_ERROR_CODE).len)
 		cJSON_AddBoolToObject(exception, "remote", true);
 	put_stack(exception, event_text(span, ATR_EXCEPTION_STACKTRACE));
 	cJSON_AddItemToArray(
@@ -289,8 +348,7 @@ static void put_cause(cJSON *to, const struct atr_span *span)
 		exception);
 }
 
-static void put_aws(cJSON *to, const struct atr_span *span, const struct atr_batch *batch,
-		    bool is_segment)
+static void put_aws(cJSON *to, const struct atr_span *span, bool is_segment)
 {
 	static const struct {
 		uint16_t id;
@@ -305,6 +363,7 @@ static void put_aws(cJSON *to, const struct atr_span *span, const struct atr_bat
 		{ ATR_AWS_S3_BUCKET, "bucket_name" },
 		{ ATR_AWS_S3_KEY, "key" },
 		{ ATR_AWS_SNS_TOPIC_ARN, "topic_arn" },
+		{ ATR_AWS_KINESIS_STREAM_NAME, "stream_name" },
 		{ ATR_FAAS_INVOKED_NAME, "function_name" },
 	};
 	cJSON *aws = cJSON_CreateObject(), *sdk;
@@ -321,7 +380,6 @@ static void put_aws(cJSON *to, const struct atr_span *span, const struct atr_bat
 		cJSON_AddStringToObject(sdk, "sdk_version", ATR_VERSION);
 		cJSON_AddBoolToObject(sdk, "auto_instrumentation", true);
 	}
-	(void)batch;
 	if (aws->child)
 		cJSON_AddItemToObject(to, "aws", aws);
 }
@@ -385,6 +443,8 @@ static void put_attributes(cJSON *to, const struct atr_span *span, const struct 
 	struct atr_str asked = atr_env_get("AUTOTRACE_XRAY_ANNOTATIONS");
 	struct atr_str service = resource(batch, ATR_STR("service.name"));
 	cJSON *annotations = cJSON_CreateObject(), *values = cJSON_CreateObject();
+	size_t most = batch->limits->attribute_value_length_limit;
+	uint32_t nr = 0;
 	const struct atr_item *item = NULL;
 	int64_t cold;
 
@@ -396,13 +456,14 @@ static void put_attributes(cJSON *to, const struct atr_span *span, const struct 
 		struct atr_str name;
 
 		if (item->part != ATR_OF_SPAN || item->id <= ATR_EVENT ||
-		    item->type == ATR_TYPE_EVENT || item->type == ATR_TYPE_LINK)
+		    nr++ >= batch->limits->attribute_count_limit)
 			continue;
 		name = atr_attr_name(item->id);
 		if (is_listed(asked, name))
-			put_value(annotations, annotation_key(name), item, TEXT_MAX_LEN);
+			put_value(annotations, annotation_key(name), item,
+				  most < TEXT_MAX_LEN ? most : TEXT_MAX_LEN);
 		else if (!has_a_place(item->id))
-			put_value(values, clean(name, SIZE_MAX), item, SIZE_MAX);
+			put_value(values, clean(name, SIZE_MAX), item, most);
 	}
 	if (annotations->child)
 		cJSON_AddItemToObject(to, "annotations", annotations);
@@ -412,13 +473,26 @@ static void put_attributes(cJSON *to, const struct atr_span *span, const struct 
 
 #define LINKS_MAX 20
 
-static void put_links(cJSON *to, const struct atr_span *span)
+/* What follows the link and is of it. */
+static void put_link_attributes(cJSON *link, const struct atr_span *span,
+				const struct atr_item *item)
 {
+	cJSON *attributes = NULL;
+
+	while ((item = atr_span_next(span, item)) && item->part == ATR_OF_LINK) {
+		if (!attributes)
+			attributes = cJSON_AddObjectToObject(link, "attributes");
+		put_value(attributes, clean(atr_attr_name(item->id), SIZE_MAX), item, TEXT_MAX_LEN);
+	}
+}
+
+static void put_links(cJSON *to, const struct atr_span *span, const struct atr_batch *batch)
+{
+	uint32_t limit = batch->limits->link_count_limit, nr = 0;
 	const struct atr_item *item = NULL;
 	cJSON *links = NULL, *link;
-	int nr = 0;
 
-	while ((item = atr_span_next(span, item)) && nr < LINKS_MAX) {
+	while ((item = atr_span_next(span, item)) && nr < LINKS_MAX && nr < limit) {
 		const uint8_t *ids = (const uint8_t *)atr_item_bytes(item);
 
 		if (item->type != ATR_TYPE_LINK)
@@ -428,9 +502,19 @@ static void put_links(cJSON *to, const struct atr_span *span)
 		link = cJSON_CreateObject();
 		put_trace_id(link, ids);
 		put_span_id(link, "id", ids + ATR_TRACE_ID_LEN);
+		put_link_attributes(link, span, item);
 		cJSON_AddItemToArray(links, link);
 		nr++;
 	}
+}
+
+/* The segment's own: what version of the service it is. */
+static void put_service(cJSON *to, const struct atr_batch *batch)
+{
+	struct atr_str version = resource(batch, ATR_STR("service.version"));
+
+	if (version.len)
+		put_text(cJSON_AddObjectToObject(to, "service"), "version", version);
 }
 
 static cJSON *document(const struct atr_span *span, const struct atr_batch *batch)
@@ -454,9 +538,11 @@ static cJSON *document(const struct atr_span *span, const struct atr_batch *batc
 	put_http(to, span);
 	put_failure(to, span);
 	put_cause(to, span);
-	put_aws(to, span, batch, is_segment);
+	put_aws(to, span, is_segment);
+	if (is_segment)
+		put_service(to, batch);
 	put_attributes(to, span, batch);
-	put_links(to, span);
+	put_links(to, span, batch);
 	return to;
 }
 
@@ -513,7 +599,11 @@ static bool put_base64(struct atr_buf *out, const char *bytes, size_t len)
 	return true;
 }
 
-/* "T1S" says that it is sampled, which all are that come here. */
+/*
+ * "T1S" says that it is sampled, which all are that come here. Of so few spans that the
+ * largest, each three times as long when it is no UTF-8, are one datagram still.
+ */
+#define OTLP_SPANS_MAX 5
 static bool encode_otlp(const struct atr_batch *batch, struct atr_buf *out)
 {
 	static const char head[] = "{\"format\":\"json\",\"version\":1}\nT1S";
@@ -527,5 +617,5 @@ static bool encode_otlp(const struct atr_batch *batch, struct atr_buf *out)
 }
 
 const struct atr_encoder atr_encoder_otlp_xray = {
-	"otlp/xray", "application/x-protobuf", 10, encode_otlp, response,
+	"otlp/xray", "application/x-protobuf", OTLP_SPANS_MAX, encode_otlp, response,
 };

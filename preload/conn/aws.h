@@ -31,22 +31,24 @@ static inline void atr_aws_field(struct atr_aws_fields *out, const struct atr_pa
 /* What is read of its body and of the answer's; in a block. */
 struct atr_aws_call {
 	uint8_t service; /* number of it */
-	bool is_form, is_answer, is_open, has_method;
+	bool is_form;	 /* the request's body is of the query protocol */
+	bool is_xml;	 /* the answer's is */
+	bool is_answer, is_error;
 	struct atr_json json;
-	uint32_t len; /* of the value that goes by */
-	char value[512];
+	uint32_t len; /* of the value that goes by, or of the form or the XML so far */
+	char value[2048];
 };
 
 /*
  * Names the span for the call and says what its head tells. False: it is none.
  * `call` (NULL: no room) is begun where the body is of interest, and is to be fed.
  */
-bool atr_aws_request(struct atr_span *span, const struct atr_aws_fields *fields,
-		     const struct atr_http1_head *head, struct atr_aws_call *call);
+bool atr_aws_request(struct atr_span *span, const struct atr_aws_fields *fields, const char *bytes,
+		     size_t len, const struct atr_http1_head *head, struct atr_aws_call *call);
 void atr_aws_payload(struct atr_span *span, struct atr_aws_call *call, bool is_answer,
 		     struct atr_str payload);
-/* The answer's head: request ids, the error's name. */
-void atr_aws_answer(struct atr_span *span, const char *bytes, size_t len,
+/* The answer's head: request ids, the error's name. `call` may be NULL. */
+void atr_aws_answer(struct atr_span *span, struct atr_aws_call *call, const char *bytes, size_t len,
 		    const struct atr_http1_head *head);
 
 #endif

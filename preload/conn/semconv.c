@@ -433,7 +433,9 @@ void atr_semconv_request(struct atr_span *span, enum atr_kind kind,
 {
 	bool known = is_known(head->method);
 
-	atr_span_put_str(span, ATR_NAME, known ? head->method : ATR_STR("HTTP"));
+	/* what knows more of it than its method has named it already */
+	if (!atr_span_find(span, ATR_NAME))
+		atr_span_put_str(span, ATR_NAME, known ? head->method : ATR_STR("HTTP"));
 	atr_span_put_str(span, ATR_HTTP_REQUEST_METHOD, known ? head->method : ATR_STR("_OTHER"));
 	if (!known)
 		atr_span_put_str(span, ATR_HTTP_REQUEST_METHOD_ORIGINAL, head->method);

@@ -238,12 +238,14 @@ static atr_ref passed_on(struct atr_conn *conn, const struct atr_pair *fields, s
 }
 
 /* A call to an AWS service: its bodies are looked at as they go by, of one at a time. */
-static void describe_aws(struct atr_conn *conn, struct atr_span *span,
-			 const struct atr_http1_head *head, const struct atr_aws_fields *aws)
+static void describe_aws(struct atr_conn *conn, struct atr_span *span, const char *bytes,
+			 size_t len, const struct atr_http1_head *head,
+			 const struct atr_aws_fields *aws)
 {
 	atr_ref block = conn->nr_exchanges || conn->api ? 0 : atr_block_take();
 
-	if (!atr_aws_request(span, aws, head, (struct atr_aws_call *)atr_block_bytes(block))) {
+	if (!atr_aws_request(span, aws, bytes, len, head,
+			     (struct atr_aws_call *)atr_block_bytes(block))) {
 		atr_block_give(block);
 		return;
 	}
@@ -253,9 +255,9 @@ static void describe_aws(struct atr_conn *conn, struct atr_span *span,
 	conn->api_block = block;
 }
 
-static void open_client_span(struct atr_thread *self, struct atr_conn *conn,
-			     const struct atr_http1_head *head, const struct atr_aws_fields *aws,
-			     atr_ref work)
+static void open_client_span(struct atr_thread *self, struct atr_conn *conn, const char *bytes,
+			     size_t len, const struct atr_http1_head *head,
+			     const struct atr_aws_fields *aws, atr_ref work)
 {
 	uint64_t now = conn->out.head_ns ? conn->out.head_ns : atr_clock_ns();
 	uint64_t start = request_start(conn, now);
@@ -272,7 +274,7 @@ static void open_client_span(struct atr_thread *self, struct atr_conn *conn,
 	if (!span)
 		return;
 	if (aws->authorization.len)
-		describe_aws(conn, span, head, aws);
+		describe_aws(conn, span, bytes, len, head, aws);
 	atr_semconv_request(span, ATR_KIND_CLIENT, head, &conn->peer.any, conn->peer_len);
 	if (opened_for(conn, now))
 		put_times(conn, span);
@@ -317,7 +319,7 @@ void atr_request_prepare(struct atr_thread *self, struct atr_conn *conn, const c
 		conn->is_prepared = true;
 		conn->prepared_work = work;
 		atr_work_calls(self, work, conn->is_fresh && atr_live_get(conn->opened_in));
-		open_client_span(self, conn, head, &aws, work);
+		open_client_span(self, conn, bytes, len, head, &aws, work);
 	}
 	plan->inject = !is_traced && conn->prepared != 0;
 	plan->replace = plan->replace && conn->prepared != 0;
@@ -417,7 +419,8 @@ static bool response_head(struct atr_thread *self, struct atr_conn *conn, struct
 	if (span)
 		atr_semconv_response(span, head->status);
 	if (span && conn->api == ATR_API_AWS)
-		atr_aws_answer(span, bytes, len, head);
+		atr_aws_answer(span, (struct atr_aws_call *)atr_block_bytes(conn->api_block), bytes,
+			       len, head);
 	if (conn->side == ATR_SIDE_SERVER)
 		atr_work_answering(self, e->span);
 	atr_http1_body_begin(&s->body, head);

@@ -152,3 +152,27 @@ TEST(span_damaged_records_are_refused_or_safe_to_read)
 	CHECK(!atr_span_is_whole(span, span->len - 8));
 	CHECK(!atr_span_is_whole(span, 8));
 }
+
+TEST(span_has_the_better_name_and_no_other)
+{
+	static _Alignas(8) char room[ATR_SPAN_MAX];
+	struct atr_span *span = atr_span_begin(room);
+	const struct atr_item *item = NULL;
+	char text[200];
+	int nr = 0;
+
+	memset(text, 'x', sizeof(text));
+	atr_span_rename(span, ATR_STR("first"));
+	atr_span_rename(span, ATR_STR("the second"));
+	atr_span_rename(span, (struct atr_str){ 0 });
+	atr_span_rename(span, (struct atr_str){ text, sizeof(text) });
+	while ((item = atr_span_next(span, item)))
+		nr += item->part == ATR_OF_SPAN;
+	CHECK(nr == 1);
+	item = atr_span_find(span, ATR_NAME);
+	CHECK(item && item->len == 10 && !memcmp(atr_item_bytes(item), "the second", 10));
+	while (!span->dropped_attributes)
+		atr_span_late_int(span, ATR_SERVER_PORT, 1);
+	atr_span_rename(span, ATR_STR("no room"));
+	CHECK(atr_span_find(span, ATR_NAME) == item && atr_span_is_whole(span, sizeof(room)));
+}
