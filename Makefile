@@ -170,7 +170,7 @@ $(NGHTTP2)/fetched: $(if $(filter deps demo check bench soak transparency,$(MAKE
 $(UNIT): $(call objects,$(UNIT_SRC) $(filter-out tools/autotrace.c,$(TOOL_SRC))) $(CJSON_ARENA) $(ROOMS)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka -lpthread -lm
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka -lnghttp2 -lpthread -lm
 
 .PHONY: unit
 unit: $(UNIT)

@@ -93,10 +93,12 @@ static bool wants(struct atr_str name)
 	return atr_propagators_want(&atr_formats, name);
 }
 
-/* The head, and then its text. */
+/* The head, and then its text. A block begins anywhere. */
 static struct atr_http2_head *head_of(const struct atr_h2_way *way)
 {
-	return (struct atr_http2_head *)atr_block_bytes(way->head);
+	uintptr_t at = (uintptr_t)atr_block_bytes(way->head);
+
+	return (struct atr_http2_head *)((at + 15) & ~(uintptr_t)15);
 }
 
 bool atr_h2_block_begin(struct atr_h2_way *way)
@@ -108,7 +110,7 @@ bool atr_h2_block_begin(struct atr_h2_way *way)
 	head = head_of(way);
 	if (head)
 		atr_http2_head_begin(head, wants, (char *)(head + 1),
-				     ATR_BLOCK_LEN - sizeof(*head));
+				     ATR_BLOCK_LEN - 15 - sizeof(*head));
 	return true;
 }
 
