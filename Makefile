@@ -19,6 +19,7 @@ SAN ?=
 BUILD ?= build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
 DEPS := build/deps
 CJSON := $(DEPS)/cjson
+NGHTTP2 := $(DEPS)/nghttp2
 PREFIX ?= /usr/local
 DESTDIR ?=
 FUZZ_SECONDS ?= 60
@@ -31,7 +32,7 @@ say = $(if $(V),,@printf '  %-8s %s\n' '$(1)' '$(2)')
 
 # No fortify and no stack protector: their checks are symbols that musl has not. TLS is
 # initial-exec because a general-dynamic access may allocate, and we are inside other people's calls.
-CPPFLAGS := -I. -isystem $(CJSON) -D_GNU_SOURCE -U_FORTIFY_SOURCE
+CPPFLAGS := -I. -isystem $(CJSON) -isystem $(NGHTTP2)/lib/includes -D_GNU_SOURCE -U_FORTIFY_SOURCE
 CFLAGS ?= -O2 -g
 ALL_CFLAGS := -std=gnu11 $(CFLAGS) -Wall -Wextra $(if $(WERROR),-Werror) \
 	-fvisibility=hidden -fPIC -fno-stack-protector -fno-plt -ftls-model=initial-exec \
@@ -68,13 +69,16 @@ ROOMS := $(BUILD)/rooms.a
 # cJSON twice: the command's uses the heap, the library's allocates from export/encode/arena.h.
 CJSON_HEAP := $(BUILD)/obj/cjson/heap.o
 CJSON_ARENA := $(BUILD)/obj/cjson/arena.o
+# Of nghttp2 what reads HPACK: it allocates from what preload/proto/hpack.c gives it.
+NGHTTP2_OBJ := $(patsubst %,$(BUILD)/obj/nghttp2/%.o,nghttp2_hd nghttp2_hd_huffman \
+	nghttp2_hd_huffman_data nghttp2_rcbuf nghttp2_buf nghttp2_helper nghttp2_mem)
 
 # ---- what is built -----------------------------------------------------------------------------
 
 .PHONY: all
 all: $(SO) $(TOOL) $(MAN) ## the library, the command, the manual (default)
 
-$(SO): $(call objects,$(SO_SRC)) $(CJSON_ARENA) $(BUILD)/autotrace.map
+$(SO): $(call objects,$(SO_SRC)) $(CJSON_ARENA) $(NGHTTP2_OBJ) $(BUILD)/autotrace.map
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $(SO_LDFLAGS) -Wl,--version-script=$(BUILD)/autotrace.map -o $@ \
 		$(filter %.o,$^)
@@ -83,7 +87,7 @@ $(TOOL): $(call objects,$(TOOL_SRC)) $(CJSON_HEAP) $(ROOMS)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lm
 
-$(ROOMS): $(call objects,$(ROOM_SRC))
+$(ROOMS): $(call objects,$(ROOM_SRC)) $(NGHTTP2_OBJ)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
@@ -94,7 +98,7 @@ $(BUILD)/autotrace.map: preload/hook/hooks.def | $(CJSON)/cJSON.c
 	$(Q){ echo '{ global:'; $(CC) -E -P -x c -D'ATR_HOOK(name,need)=name;' $<; \
 		echo 'local: *; };'; } > $@
 
-$(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(CJSON)/cJSON.c
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(CJSON)/cJSON.c $(NGHTTP2)/fetched
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
@@ -104,6 +108,12 @@ $(CJSON_HEAP) $(CJSON_ARENA): $(CJSON)/cJSON.c $(BUILD)/flags
 	$(call say,CC,$< ($(notdir $(basename $@))))
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -U_FORTIFY_SOURCE -DCJSON_HIDE_SYMBOLS $(CJSON_FLAGS) $(ALL_CFLAGS) -w -c -o $@ $<
+
+$(NGHTTP2_OBJ): $(BUILD)/obj/nghttp2/%.o: $(NGHTTP2)/fetched $(BUILD)/flags
+	$(call say,CC,$(NGHTTP2)/lib/$*.c)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -U_FORTIFY_SOURCE -DNDEBUG -DHAVE_ARPA_INET_H -I$(NGHTTP2)/lib/includes $(ALL_CFLAGS) -w -c \
+		-o $@ $(NGHTTP2)/lib/$*.c
 
 $(BUILD)/man/%: tools/man/%.scd | $(CJSON)/cJSON.c
 	$(call say,MAN,$@)
@@ -124,7 +134,7 @@ FORCE:
 # ---- dependencies ------------------------------------------------------------------------------
 
 .PHONY: deps packages
-deps: packages $(CJSON)/cJSON.c ## installs by apt and npm what the build, the demo and the tests need
+deps: packages $(CJSON)/cJSON.c $(NGHTTP2)/fetched ## installs by apt and npm what the build, the demo and the tests need
 packages:
 	$(Q).ci/deps $(DEPS)
 
@@ -132,13 +142,20 @@ packages:
 $(CJSON)/cJSON.c: $(if $(filter deps demo check bench soak transparency,$(MAKECMDGOALS)),| packages)
 	$(call say,FETCH,$(CJSON))
 	$(Q).ci/debian-source cjson $(CJSON)
+# Its own build would write the header with its version.
+$(NGHTTP2)/fetched: $(if $(filter deps demo check bench soak transparency,$(MAKECMDGOALS)),| packages)
+	$(call say,FETCH,$(NGHTTP2))
+	$(Q).ci/debian-source nghttp2 $(NGHTTP2)
+	$(Q)echo '#define NGHTTP2_VERSION "of Debian"' > $(NGHTTP2)/lib/includes/nghttp2/nghttp2ver.h
+	$(Q)echo '#define NGHTTP2_VERSION_NUM 0x013400' >> $(NGHTTP2)/lib/includes/nghttp2/nghttp2ver.h
+	$(Q)touch $@
 
 # ---- tests -------------------------------------------------------------------------------------
 
 $(UNIT): $(call objects,$(UNIT_SRC) $(filter-out tools/autotrace.c,$(TOOL_SRC))) $(CJSON_ARENA) $(ROOMS)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka -lpthread -lm
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka -lnghttp2 -lpthread -lm
 
 .PHONY: unit
 unit: $(UNIT)

@@ -2,6 +2,7 @@
 #include "preload/conn/state.h"
 
 #include "export/diag.h"
+#include "preload/conn/http2.h"
 #include "preload/conn/lambda.h"
 #include "preload/conn/probes.h"
 #include "preload/live/carrier.h"
@@ -70,6 +71,7 @@ static void take_apart(struct atr_thread *self, struct atr_conn *conn)
 	atr_exchanges_end(self, conn);
 	atr_stream_drop_held(&conn->in);
 	atr_stream_drop_held(&conn->out);
+	atr_h2_release(conn, false);
 	atr_sending_release(conn);
 	/* `held` stays: nobody who comes late may hold it before it is opened anew */
 	atomic_store_explicit(&conn->held, HELD | CLOSED, memory_order_relaxed);
@@ -88,6 +90,7 @@ static void give_up(struct atr_thread *self, struct atr_conn *conn)
 	atr_exchanges_end(self, conn);
 	atr_stream_drop_held(&conn->in);
 	atr_stream_drop_held(&conn->out);
+	atr_h2_release(conn, conn->owes_http2);
 }
 
 static bool try_hold(struct atr_conn *conn, int yields)
@@ -134,7 +137,8 @@ static void abandon(struct atr_thread *self)
 {
 	struct atr_conn *conn = self->holds;
 
-	conn->in.held = conn->out.held = 0;
+	conn->in.held = conn->out.held = conn->http2 = 0;
+	conn->owes_http2 = false;
 	give_up(self, conn);
 	let_go(self, conn);
 }
@@ -428,6 +432,8 @@ static bool feed_iov(struct atr_thread *self, struct atr_conn *conn, bool outwar
 		     const struct iovec *iov, int nr, size_t from, size_t n)
 {
 	settle_side(conn, outward);
+	if (conn->http2)
+		atr_h2_turn(conn);
 	for (int i = 0; i < nr && n; i++) {
 		size_t skip = from < iov[i].iov_len ? from : iov[i].iov_len;
 		size_t here = iov[i].iov_len - skip < n ? iov[i].iov_len - skip : n;
@@ -535,8 +541,10 @@ bool atr_conn_plan(uint64_t word, int fd, const struct iovec *iov, int nr, size_
 		return false;
 	settle_side(conn, true);
 	is_ours = !is_over(conn);
-	if (is_ours)
-		is_ours = atr_sending_plan(self, conn, iov, nr, from, flags, piece);
+	if (is_ours && !atr_sending_plan(self, conn, iov, nr, from, flags, piece)) {
+		not_ours(self, conn);
+		is_ours = false;
+	}
 	asks_next = conn->api && conn->api != ATR_API_AWS && atr_lambda_asks_next(conn);
 	leave_or_forget(self, conn, word, fd);
 	if (asks_next)
@@ -660,7 +668,7 @@ bool atr_conn_awaits_work(uint64_t word)
 	if (atr_fd_kind(word) == ATR_FD_LISTENER)
 		return true;
 	conn = conn_of(word);
-	return conn && conn->side == ATR_SIDE_SERVER && conn->nr_exchanges == 0;
+	return conn && conn->side == ATR_SIDE_SERVER && !conn->nr_exchanges && !conn->nr_streams;
 }
 
 void atr_conn_added(int set, int fd)
@@ -844,6 +852,8 @@ void atr_conn_forked(void)
 			conn->exchange[k].span = conn->exchange[k].work = 0;
 		conn->prepared = conn->prepared_work = conn->opened_in = 0;
 		conn->counts_as_call = false;
+		if (!atr_h2_forked(conn))
+			conn->given_up = true;
 		if (conn->in.held || conn->out.held || conn->rest_block || conn->is_prepared)
 			conn->given_up = true; /* their blocks are given back */
 		if (conn->rest_block)

@@ -56,6 +56,7 @@ void atr_conn_received_blind(uint64_t word, int fd, ssize_t n);
 #define ATR_PIECES_IOV 16
 #define ATR_PIECES_TEXT 256
 #define ATR_PIECES_WHOLE 1024
+#define ATR_PIECES_PUTS 16
 struct atr_pieces {
 	struct iovec iov[ATR_PIECES_IOV + 2];
 	int nr_iov;
@@ -68,6 +69,12 @@ struct atr_pieces {
 	bool is_plain;	 /* nothing of ours, nothing kept back, and all of the program's bytes */
 	size_t head_end; /* where a head ends in it; 0: it does not */
 	struct atr_http1_head head;
+	/* HTTP/2: before so many of the program's bytes from `from` on come `len` of ours */
+	bool is_http2;
+	uint8_t nr_puts;
+	struct {
+		uint32_t at, len;
+	} put[ATR_PIECES_PUTS];
 	const char *ours;
 	atr_ref block;
 	char text[ATR_PIECES_TEXT];

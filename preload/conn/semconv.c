@@ -3,6 +3,7 @@
 
 #include "export/attr.h"
 #include "export/env.h"
+#include "preload/conn/rpc.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -339,12 +340,14 @@ static struct atr_str first_of(struct atr_str list)
 }
 
 /* What the first of the proxies was asked by; anything but http and https is not believed. */
-static struct atr_str scheme_of(const struct atr_http1_head *head)
+static struct atr_str scheme_of(const struct atr_http1_head *head, struct atr_str own)
 {
 	struct atr_str scheme = forwarded_part(head->forwarded, ATR_STR("proto"));
 
 	if (!scheme.len)
 		scheme = first_of(head->x_forwarded_proto);
+	if (!scheme.len)
+		scheme = own;
 	return scheme.len && atr_str_equal_nocase(scheme, ATR_STR("https")) ? ATR_STR("https") :
 									      ATR_STR("http");
 }
@@ -375,11 +378,12 @@ static void put_client_address(struct atr_span *span, const struct atr_http1_hea
 }
 
 static void put_server_request(struct atr_span *span, const struct atr_http1_head *head,
-			       const struct sockaddr *peer, socklen_t peer_len)
+			       struct atr_str own_scheme, const struct sockaddr *peer,
+			       socklen_t peer_len)
 {
 	struct target t = split_target(head);
 	struct atr_str host = forwarded_part(head->forwarded, ATR_STR("host"));
-	struct atr_str scheme = scheme_of(head);
+	struct atr_str scheme = scheme_of(head, own_scheme);
 	struct text query = { .len = 0 };
 	bool had;
 
@@ -400,11 +404,12 @@ static void put_server_request(struct atr_span *span, const struct atr_http1_hea
 }
 
 static void put_client_request(struct atr_span *span, const struct atr_http1_head *head,
-			       const struct sockaddr *peer, socklen_t peer_len)
+			       struct atr_str scheme, const struct sockaddr *peer,
+			       socklen_t peer_len)
 {
 	struct target t = split_target(head);
 	struct text url = { .len = 0 };
-	bool had_userinfo = false;
+	bool had_userinfo = false, is_secure = atr_str_equal_nocase(scheme, ATR_STR("https"));
 	struct atr_str authority = t.authority.len ? t.authority : head->host;
 	char room[INET6_ADDRSTRLEN];
 	int64_t port;
@@ -412,7 +417,7 @@ static void put_client_request(struct atr_span *span, const struct atr_http1_hea
 	authority = without_userinfo(authority, &had_userinfo);
 	if (!authority.len)
 		authority = address_text(peer, peer_len, room, &port);
-	add(&url, ATR_STR("http://"));
+	add(&url, is_secure ? ATR_STR("https://") : ATR_STR("http://"));
 	if (had_userinfo)
 		add(&url, ATR_STR(REDACTED ":" REDACTED "@"));
 	add(&url, authority);
@@ -423,13 +428,13 @@ static void put_client_request(struct atr_span *span, const struct atr_http1_hea
 		add(&url, ATR_STR("?"));
 		add_query(&url, t.query);
 	}
-	put_server_name(span, authority, 80);
+	put_server_name(span, authority, is_secure ? 443 : 80);
 	atr_span_put_str(span, ATR_URL_FULL, (struct atr_str){ url.at, url.len });
 }
 
-void atr_semconv_request(struct atr_span *span, enum atr_kind kind,
-			 const struct atr_http1_head *head, const struct sockaddr *peer,
-			 socklen_t peer_len)
+static void put_request(struct atr_span *span, enum atr_kind kind,
+			const struct atr_http1_head *head, struct atr_str scheme,
+			struct atr_str version, const struct sockaddr *peer, socklen_t peer_len)
 {
 	bool known = is_known(head->method);
 
@@ -440,12 +445,51 @@ void atr_semconv_request(struct atr_span *span, enum atr_kind kind,
 	if (!known)
 		atr_span_put_str(span, ATR_HTTP_REQUEST_METHOD_ORIGINAL, head->method);
 	if (kind == ATR_KIND_SERVER)
-		put_server_request(span, head, peer, peer_len);
+		put_server_request(span, head, scheme, peer, peer_len);
 	else
-		put_client_request(span, head, peer, peer_len);
+		put_client_request(span, head, scheme, peer, peer_len);
 	atr_semconv_peer(span, peer, peer_len);
-	atr_span_put_str(span, ATR_NETWORK_PROTOCOL_VERSION,
-			 head->minor ? ATR_STR("1.1") : ATR_STR("1.0"));
+	atr_span_put_str(span, ATR_NETWORK_PROTOCOL_VERSION, version);
+}
+
+void atr_semconv_request(struct atr_span *span, enum atr_kind kind,
+			 const struct atr_http1_head *head, const struct sockaddr *peer,
+			 socklen_t peer_len)
+{
+	put_request(span, kind, head, ATR_STR("http"),
+		    head->minor ? ATR_STR("1.1") : ATR_STR("1.0"), peer, peer_len);
+}
+
+/* gRPC's own: the method is the path, and the server what the request names. */
+static void put_rpc(struct atr_span *span, enum atr_kind kind, const struct atr_http2_head *head,
+		    const struct sockaddr *peer, socklen_t peer_len)
+{
+	struct atr_str method = head->http.target;
+	int64_t port;
+	struct atr_str host = split_host(head->http.host, &port);
+
+	if (method.len && method.at[0] == '/')
+		method = (struct atr_str){ method.at + 1, method.len - 1 };
+	atr_span_put_str(span, ATR_NAME, method);
+	atr_span_put_str(span, ATR_RPC_SYSTEM_NAME, ATR_STR("grpc"));
+	atr_span_put_str(span, ATR_RPC_METHOD, method);
+	if (host.len)
+		atr_span_put_str(span, ATR_SERVER_ADDRESS, host);
+	if (host.len && port)
+		atr_span_put_int(span, ATR_SERVER_PORT, port);
+	if (kind == ATR_KIND_SERVER)
+		put_client_address(span, &head->http, peer, peer_len);
+	atr_semconv_peer(span, peer, peer_len);
+}
+
+void atr_semconv_http2_request(struct atr_span *span, enum atr_kind kind,
+			       const struct atr_http2_head *head, const struct sockaddr *peer,
+			       socklen_t peer_len)
+{
+	if (atr_rpc_is(head->content_type))
+		put_rpc(span, kind, head, peer, peer_len);
+	else
+		put_request(span, kind, &head->http, head->scheme, ATR_STR("2"), peer, peer_len);
 }
 
 void atr_semconv_error(struct atr_span *span, struct atr_str type)

@@ -7,7 +7,7 @@
  * 1.45.0), with their URL redaction. The holder of the connection.
  */
 #include "export/span.h"
-#include "preload/proto/http1.h"
+#include "preload/proto/http2.h"
 
 #include <sys/socket.h>
 
@@ -18,6 +18,10 @@ void atr_semconv_setup(void);
 void atr_semconv_request(struct atr_span *span, enum atr_kind kind,
 			 const struct atr_http1_head *head, const struct sockaddr *peer,
 			 socklen_t peer_len);
+/* The same of a request by HTTP/2; of a call by gRPC, by the RPC conventions. */
+void atr_semconv_http2_request(struct atr_span *span, enum atr_kind kind,
+			       const struct atr_http2_head *head, const struct sockaddr *peer,
+			       socklen_t peer_len);
 /* Status code, status and error.type. */
 void atr_semconv_response(struct atr_span *span, uint16_t status_code);
 void atr_semconv_error(struct atr_span *span, struct atr_str type);

@@ -2,7 +2,8 @@
 #include "preload/conn/state.h"
 
 #include "export/diag.h"
-#include "preload/live/readable.h"
+#include "preload/conn/cursor.h"
+#include "preload/conn/http2.h"
 
 #include <limits.h>
 
@@ -22,51 +23,6 @@
  * more, and before its LF has come it is not known to be the end of the head.
  */
 
-/*
- * Bytes that lie in several pieces, from an offset on. They are shown page by
- * page, each when it is known to be there: we read before the kernel does.
- */
-struct cursor {
-	const struct iovec *iov;
-	int nr;
-	size_t skip; /* of the first piece */
-	bool unread; /* the bytes are not looked at */
-	bool ends_badly;
-};
-
-static struct cursor cursor_at(const struct iovec *iov, int nr, size_t from)
-{
-	struct cursor c = { iov, nr, from, false, false };
-
-	while (c.nr && c.skip >= c.iov->iov_len) {
-		c.skip -= c.iov->iov_len;
-		c.iov++;
-		c.nr--;
-	}
-	return c;
-}
-
-static bool next_bytes(struct cursor *c, const char **at, size_t *len)
-{
-	while (c->nr && c->skip == c->iov->iov_len) {
-		c->iov++;
-		c->nr--;
-		c->skip = 0;
-	}
-	if (!c->nr)
-		return false;
-	*at = (const char *)c->iov->iov_base + c->skip;
-	*len = c->iov->iov_len - c->skip;
-	if (!c->unread) {
-		*len = atr_len_in_page(*at, *len);
-		c->ends_badly = !atr_page_is_readable(*at);
-		if (c->ends_badly)
-			return false;
-	}
-	c->skip += *len;
-	return true;
-}
-
 /* What the call has to say; SIZE_MAX where the kernel will refuse it. */
 static size_t total_of(const struct iovec *iov, int nr, size_t from)
 {
@@ -80,12 +36,13 @@ static size_t total_of(const struct iovec *iov, int nr, size_t from)
 	return total - from;
 }
 
-static bool as_it_is(struct atr_pieces *piece, size_t from, size_t total)
+bool atr_sending_as_it_is(struct atr_pieces *piece, size_t from, size_t total)
 {
 	piece->from = from;
 	piece->end = piece->at = total;
 	piece->ours_len = piece->hidden = piece->head_end = 0;
-	piece->hold_last = false;
+	piece->hold_last = piece->is_http2 = false;
+	piece->nr_puts = 0;
 	piece->is_plain = true;
 	piece->block = 0;
 	piece->nr_iov = 0;
@@ -203,22 +160,6 @@ static size_t add_bytes(struct atr_pieces *piece, const struct iovec *iov, int n
 	return done;
 }
 
-/* Copies `len` of the program's bytes from `from` on; false where some cannot be read. */
-static bool copy_bytes(char *to, const struct iovec *iov, int nr, size_t from, size_t len)
-{
-	struct cursor c = cursor_at(iov, nr, from);
-	const char *at;
-	size_t n, done = 0;
-
-	while (done < len && next_bytes(&c, &at, &n)) {
-		if (n > len - done)
-			n = len - done;
-		memcpy(to + done, at, n);
-		done += n;
-	}
-	return done == len;
-}
-
 /* The same as lay_out, in one piece: the kernel takes three times as long over three. */
 static bool lay_out_whole(struct atr_pieces *piece, const struct iovec *iov, int nr,
 			  size_t sent_end)
@@ -243,7 +184,7 @@ static bool lay_out_whole(struct atr_pieces *piece, const struct iovec *iov, int
  * Lays out [from, at) ours [at + hidden, end). With more pieces than there is
  * room for, the layout ends early: the rest is planned by the next call.
  */
-static void lay_out(struct atr_pieces *piece, const struct iovec *iov, int nr)
+void atr_sending_lay_out(struct atr_pieces *piece, const struct iovec *iov, int nr)
 {
 	size_t sent_end = piece->end - (piece->hold_last ? 1 : 0);
 	size_t done;
@@ -389,6 +330,18 @@ static void answers(struct atr_thread *self, struct atr_conn *conn)
 		atr_work_answering(self, conn->exchange[conn->first_exchange].span);
 }
 
+/* A client's first bytes are HTTP/2's. Where they come in smaller parts, they show it when they are sent. */
+static bool begins_http2(struct atr_conn *conn, struct cursor c, size_t total)
+{
+	const char *at;
+	size_t len;
+
+	return conn->side == ATR_SIDE_CLIENT && !conn->given_up && !conn->out.known && total &&
+	       total != SIZE_MAX && !conn->out.held_len && !conn->out.scan &&
+	       next_bytes(&c, &at, &len) && atr_h2_is_it(conn, &conn->out, true, at, len) &&
+	       atr_h2_begin(conn);
+}
+
 bool atr_sending_plan(struct atr_thread *self, struct atr_conn *conn, const struct iovec *iov,
 		      int nr, size_t from, int flags, struct atr_pieces *piece)
 {
@@ -397,7 +350,9 @@ bool atr_sending_plan(struct atr_thread *self, struct atr_conn *conn, const stru
 	bool at_blank = false, is_read;
 	long end;
 
-	as_it_is(piece, from, total);
+	atr_sending_as_it_is(piece, from, total);
+	if (conn->http2 || begins_http2(conn, c, total))
+		return atr_h2_plan(self, conn, iov, nr, from, total, flags, piece);
 	if (conn->side == ATR_SIDE_SERVER)
 		answers(self, conn);
 	if (conn->side != ATR_SIDE_CLIENT || !total || total == SIZE_MAX)
@@ -423,7 +378,7 @@ bool atr_sending_plan(struct atr_thread *self, struct atr_conn *conn, const stru
 			owed_first(conn, piece);
 	}
 	if (piece->ours_len || piece->hold_last || piece->end < total)
-		lay_out(piece, iov, nr);
+		atr_sending_lay_out(piece, iov, nr);
 	return true;
 }
 
@@ -460,6 +415,8 @@ size_t atr_sending_settle(struct atr_conn *conn, struct atr_pieces *piece, size_
 	size_t after = piece->at + piece->ours_len;
 	bool all = n == piece->end - piece->hidden + piece->ours_len - (piece->hold_last ? 1 : 0);
 
+	if (piece->is_http2)
+		return atr_h2_settle(conn, piece, n);
 	if (conn && piece->hold_last && all)
 		conn->keeps_cr = true;
 	if (!piece->ours_len || n <= piece->at)

@@ -65,6 +65,9 @@ struct atr_conn {
 	uint16_t api_status, invocation;
 	bool is_handed; /* it answers what another process was asked */
 	atr_ref api_block;
+	atr_ref http2;	     /* it is HTTP/2, of which this is the rest (see http2.h) */
+	bool owes_http2;     /* of a head of HTTP/2 that we change a part is out */
+	uint16_t nr_streams; /* of HTTP/2, open */
 	bool answered_early; /* its response came before we were told that it was sent */
 	atr_ref opened_in;   /* the work it was opened in */
 	uint64_t connect_ns, connected_ns;
@@ -120,6 +123,14 @@ void atr_request_prepare(struct atr_thread *self, struct atr_conn *conn, const c
 /* A request's head was sent that the plan has read: the span it prepared begins. */
 bool atr_stream_planned(struct atr_thread *self, struct atr_conn *conn,
 			const struct atr_http1_head *head);
+/* Why an exchange ends before its response did; absent: it is not known to be an error. */
+struct atr_str atr_stream_reason(const struct atr_conn *conn);
+/* As HTTP/1's: the span of a request that goes out for `work`, and of one that was read. */
+struct atr_http2_head;
+atr_ref atr_request_open_h2(struct atr_thread *self, struct atr_conn *conn,
+			    const struct atr_http2_head *head, atr_ref work);
+atr_ref atr_request_served_h2(struct atr_thread *self, struct atr_conn *conn,
+			      const struct atr_http2_head *head, uint64_t start_ns);
 void atr_stream_ended(struct atr_thread *self, struct atr_conn *conn);
 void atr_stream_drop_held(struct atr_stream *stream);
 /* Appends to the head that is held; NULL when it is too large. Returns the whole head so far. */
@@ -148,8 +159,12 @@ static inline uint32_t atr_sending_rest(const struct atr_conn *conn)
 /* What must go out before any later byte: bytes of ours begun, or the CR kept back. */
 static inline bool atr_sending_owes(const struct atr_conn *conn)
 {
-	return atr_sending_rest(conn) || conn->keeps_cr;
+	return atr_sending_rest(conn) || conn->keeps_cr || conn->owes_http2;
 }
 void atr_sending_release(struct atr_conn *conn);
+/* Nothing of ours: all of it, as the program's own call has it. */
+bool atr_sending_as_it_is(struct atr_pieces *piece, size_t from, size_t total);
+/* Lays out piece->at, ->ours, ->hidden and ->end. */
+void atr_sending_lay_out(struct atr_pieces *piece, const struct iovec *iov, int nr);
 
 #endif

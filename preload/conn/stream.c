@@ -6,6 +6,7 @@
 #include "export/diag.h"
 #include "export/exporter.h"
 #include "preload/conn/aws.h"
+#include "preload/conn/http2.h"
 #include "preload/conn/lambda.h"
 #include "preload/conn/probes.h"
 
@@ -130,22 +131,15 @@ static void learn_peer(struct atr_conn *conn, int fd)
 		conn->peer_len = len;
 }
 
-/* A server has read a request's head: its span begins, and is what the thread does now. */
-static bool request_read(struct atr_thread *self, struct atr_conn *conn, const char *bytes,
-			 size_t len, const struct atr_http1_head *head, uint64_t start_ns)
+/* A server's span, whose parent is what the request says, else what the process was started with. */
+static atr_ref open_server(struct atr_thread *self, struct atr_conn *conn,
+			   const struct atr_pair *fields, size_t nr_fields, uint64_t start_ns)
 {
-	struct atr_pair fields[FIELDS_MAX];
-	size_t nr_fields = context_fields(bytes, len, head, fields, NULL);
-	struct atr_exchange *e =
-		push(conn, is_method(head, ATR_STR("HEAD")), is_method(head, ATR_STR("CONNECT")));
 	struct atr_context_copy started_with = { .block = 0 };
 	struct atr_context context;
 	const struct atr_context *parent = NULL;
-	atr_ref block = 0;
-	struct atr_span *span;
+	atr_ref block = 0, span;
 
-	if (!e)
-		return false;
 	if (nr_fields) {
 		block = atr_block_take();
 		if (block) {
@@ -159,16 +153,44 @@ static bool request_read(struct atr_thread *self, struct atr_conn *conn, const c
 			started_with.context.baggage = parent->baggage;
 		parent = &started_with.context;
 	}
-	e->span = atr_live_open(self, ATR_KIND_SERVER, parent, start_ns);
+	span = atr_live_open(self, ATR_KIND_SERVER, parent, start_ns);
 	atr_context_copy_release(&started_with);
 	atr_block_give(block);
 	learn_peer(conn, conn->fd);
+	return span;
+}
+
+/* A server has read a request's head: its span begins, and is what the thread does now. */
+static bool request_read(struct atr_thread *self, struct atr_conn *conn, const char *bytes,
+			 size_t len, const struct atr_http1_head *head, uint64_t start_ns)
+{
+	struct atr_pair fields[FIELDS_MAX];
+	size_t nr_fields = context_fields(bytes, len, head, fields, NULL);
+	struct atr_exchange *e =
+		push(conn, is_method(head, ATR_STR("HEAD")), is_method(head, ATR_STR("CONNECT")));
+	struct atr_span *span;
+
+	if (!e)
+		return false;
+	e->span = open_server(self, conn, fields, nr_fields, start_ns);
 	span = atr_live_span(e->span);
 	if (span)
 		atr_semconv_request(span, ATR_KIND_SERVER, head, &conn->peer.any, conn->peer_len);
 	atr_work_read(self, e->span, head->framing == ATR_HTTP1_NO_BODY,
 		      conn->nr_exchanges > 1 ? first(conn)->span : 0);
 	return true;
+}
+
+atr_ref atr_request_served_h2(struct atr_thread *self, struct atr_conn *conn,
+			      const struct atr_http2_head *head, uint64_t start_ns)
+{
+	atr_ref ref = open_server(self, conn, head->http.kept, head->http.nr_kept, start_ns);
+	struct atr_span *span = atr_live_span(ref);
+
+	if (span)
+		atr_semconv_http2_request(span, ATR_KIND_SERVER, head, &conn->peer.any,
+					  conn->peer_len);
+	return ref;
 }
 
 static void put_times(struct atr_conn *conn, struct atr_span *span)
@@ -255,21 +277,29 @@ static void describe_aws(struct atr_conn *conn, struct atr_span *span, const cha
 	conn->api_block = block;
 }
 
+static atr_ref open_client(struct atr_thread *self, struct atr_conn *conn, atr_ref work,
+			   uint64_t now)
+{
+	struct atr_context_copy parent = { .block = 0 };
+	bool has_parent = atr_work_context(work, &parent);
+	atr_ref span;
+
+	if (!has_parent)
+		atr_count(ATR_COUNT_NO_PARENT);
+	span = atr_live_open(self, ATR_KIND_CLIENT, has_parent ? &parent.context : NULL,
+			     request_start(conn, now));
+	atr_context_copy_release(&parent);
+	return span;
+}
+
 static void open_client_span(struct atr_thread *self, struct atr_conn *conn, const char *bytes,
 			     size_t len, const struct atr_http1_head *head,
 			     const struct atr_aws_fields *aws, atr_ref work)
 {
 	uint64_t now = conn->out.head_ns ? conn->out.head_ns : atr_clock_ns();
-	uint64_t start = request_start(conn, now);
-	struct atr_context_copy parent = { .block = 0 };
-	bool has_parent = atr_work_context(work, &parent);
 	struct atr_span *span;
 
-	if (!has_parent)
-		atr_count(ATR_COUNT_NO_PARENT);
-	conn->prepared =
-		atr_live_open(self, ATR_KIND_CLIENT, has_parent ? &parent.context : NULL, start);
-	atr_context_copy_release(&parent);
+	conn->prepared = open_client(self, conn, work, now);
 	span = atr_live_span(conn->prepared);
 	if (!span)
 		return;
@@ -278,6 +308,21 @@ static void open_client_span(struct atr_thread *self, struct atr_conn *conn, con
 	atr_semconv_request(span, ATR_KIND_CLIENT, head, &conn->peer.any, conn->peer_len);
 	if (opened_for(conn, now))
 		put_times(conn, span);
+}
+
+atr_ref atr_request_open_h2(struct atr_thread *self, struct atr_conn *conn,
+			    const struct atr_http2_head *head, atr_ref work)
+{
+	uint64_t now = atr_clock_ns();
+	atr_ref ref = open_client(self, conn, work, now);
+	struct atr_span *span = atr_live_span(ref);
+
+	if (!span)
+		return ref;
+	atr_semconv_http2_request(span, ATR_KIND_CLIENT, head, &conn->peer.any, conn->peer_len);
+	if (opened_for(conn, now))
+		put_times(conn, span);
+	return ref;
 }
 
 void atr_request_prepare(struct atr_thread *self, struct atr_conn *conn, const char *bytes,
@@ -390,6 +435,26 @@ static void ended(struct atr_thread *self, struct atr_conn *conn, struct atr_str
 	pop(self, conn, atr_clock_ns());
 }
 
+static bool is_upgrade_to_http2(const char *bytes, size_t len, const struct atr_http1_head *head)
+{
+	uint32_t at = head->fields_at;
+	struct atr_pair field;
+
+	while (atr_http1_next_field(bytes, len, &at, &field))
+		if (atr_str_equal_nocase(field.name, ATR_STR("upgrade")))
+			return atr_str_equal_nocase(field.value, ATR_STR("h2c"));
+	return false;
+}
+
+/* What was asked is answered by HTTP/2, and nothing else is under way. */
+static bool go_on_as_http2(struct atr_conn *conn)
+{
+	if (conn->nr_exchanges != 1 || conn->is_prepared || !atr_h2_upgrade(conn, first(conn)))
+		return false;
+	conn->nr_exchanges = 0;
+	return true;
+}
+
 /*
  * A response's head went by; `is_read`: it is in *head already. False: the
  * connection is not to be followed any further.
@@ -408,6 +473,10 @@ static bool response_head(struct atr_thread *self, struct atr_conn *conn, struct
 	if (!e ||
 	    (!is_read && !atr_http1_parse_response(bytes, len, e->to_head, e->to_connect, head)))
 		return false;
+	if (head->status == 101 && is_upgrade_to_http2(bytes, len, head)) {
+		s->body.done = true;
+		return go_on_as_http2(conn);
+	}
 	if (head->status < 200 && head->status != 101) {
 		s->body.done = true; /* interim: the real one follows */
 		return true;
@@ -574,14 +643,31 @@ static void resume_work(struct atr_thread *self, struct atr_conn *conn, bool is_
 		atr_work_resume(self, conn->side == ATR_SIDE_SERVER ? e->span : e->work);
 }
 
+/* With the first of its bytes, which were held until they showed what they are. */
+static bool begin_http2(struct atr_thread *self, struct atr_conn *conn, struct atr_stream *s,
+			bool outward)
+{
+	bool ok = atr_h2_begin(conn) &&
+		  (!s->held_len ||
+		   atr_h2_feed(self, conn, outward, atr_block_bytes(s->held), s->held_len));
+
+	atr_stream_drop_held(s);
+	return ok;
+}
+
 bool atr_stream_feed(struct atr_thread *self, struct atr_conn *conn, bool outward,
 		     const char *bytes, size_t len)
 {
 	struct atr_stream *s = outward ? &conn->out : &conn->in;
 	bool is_request = outward == (conn->side == ATR_SIDE_CLIENT);
 
+	if (!conn->http2 && atr_h2_is_it(conn, s, is_request, bytes, len) &&
+	    !begin_http2(self, conn, s, outward))
+		return false;
+	if (conn->http2)
+		return atr_h2_feed(self, conn, outward, bytes, len);
 	resume_work(self, conn, is_request);
-	while (len) {
+	while (len && !conn->http2) {
 		long used = s->in_body ? feed_body(self, conn, s, is_request, bytes, len) :
 					 feed_head(self, conn, s, is_request, bytes, len);
 
@@ -590,7 +676,7 @@ bool atr_stream_feed(struct atr_thread *self, struct atr_conn *conn, bool outwar
 		bytes += used;
 		len -= (size_t)used;
 	}
-	return true;
+	return !len || atr_h2_feed(self, conn, outward, bytes, len);
 }
 
 bool atr_stream_skip(struct atr_thread *self, struct atr_conn *conn, bool outward, uint64_t len)
@@ -598,6 +684,8 @@ bool atr_stream_skip(struct atr_thread *self, struct atr_conn *conn, bool outwar
 	struct atr_stream *s = outward ? &conn->out : &conn->in;
 	bool is_request = outward == (conn->side == ATR_SIDE_CLIENT);
 
+	if (conn->http2)
+		return atr_h2_skip(self, conn, outward, len);
 	resume_work(self, conn, is_request);
 	if (!s->in_body || !atr_http1_body_skip(&s->body, len))
 		return false;
@@ -615,7 +703,7 @@ bool atr_stream_skip(struct atr_thread *self, struct atr_conn *conn, bool outwar
 
 void atr_stream_ended(struct atr_thread *self, struct atr_conn *conn)
 {
-	if (conn->side == ATR_SIDE_CLIENT && conn->nr_exchanges)
+	if (conn->side == ATR_SIDE_CLIENT && (conn->nr_exchanges || conn->nr_streams))
 		atr_exchanges_end(self, conn);
 }
 
@@ -630,8 +718,7 @@ static bool read_timed_out(const struct atr_conn *conn)
 	       (limit.tv_sec || limit.tv_usec);
 }
 
-/* Why an exchange ends before its response did; absent: it is not known to be an error. */
-static struct atr_str reason(const struct atr_conn *conn)
+struct atr_str atr_stream_reason(const struct atr_conn *conn)
 {
 	if (conn->error)
 		return atr_semconv_errno(conn->error);
@@ -649,7 +736,7 @@ static void describe_as_it_stands(struct atr_conn *conn, const struct atr_exchan
 {
 	const struct atr_stream *response = conn->side == ATR_SIDE_SERVER ? &conn->out : &conn->in;
 	struct atr_span *span = atr_live_span(e->span);
-	struct atr_str why = reason(conn);
+	struct atr_str why = atr_stream_reason(conn);
 
 	if (span && !(e->answering && response->in_body &&
 		      response->body.framing == ATR_HTTP1_UNTIL_CLOSE && !conn->error)) {
@@ -690,8 +777,9 @@ void atr_exchanges_end(struct atr_thread *self, struct atr_conn *conn)
 		exchange_ended(self, conn, false);
 	while (conn->nr_exchanges)
 		end_first(self, conn);
+	atr_h2_end_all(self, conn);
 	if (conn->is_prepared && span && conn->error) {
-		atr_semconv_error(span, reason(conn));
+		atr_semconv_error(span, atr_stream_reason(conn));
 		atr_live_close(conn->prepared, atr_clock_ns());
 	} else {
 		atr_live_drop(conn->prepared);

@@ -188,6 +188,38 @@ void atr_work_read(struct atr_thread *self, atr_ref work, bool whole, atr_ref be
 		set_phase(work, WHOLE);
 }
 
+void atr_work_read_for_any(struct atr_thread *self, atr_ref work, bool whole)
+{
+	struct atr_live *live = atr_live_get(work);
+
+	if (self->is_loop) {
+		atr_work_read(self, work, whole, 0);
+		return;
+	}
+	if (!live)
+		return;
+	self->just_read = work;
+	atomic_store_explicit(&live->loop_slot, 0, memory_order_relaxed);
+	atomic_fetch_add_explicit(&atr_work_in_flight, ONE + (uint32_t)work, memory_order_relaxed);
+	if (whole)
+		set_phase(work, WHOLE);
+}
+
+void atr_work_torn(struct atr_thread *self)
+{
+	self->just_read = 0;
+	if (self->is_loop)
+		self->work = 0;
+}
+
+bool atr_work_is_alone(atr_ref work)
+{
+	if (work && work == atomic_load_explicit(&invocation, memory_order_relaxed))
+		return true;
+	return work &&
+	       work == only_one(atomic_load_explicit(&atr_work_in_flight, memory_order_relaxed));
+}
+
 void atr_work_whole(struct atr_thread *self, atr_ref work)
 {
 	set_phase(work, WHOLE);

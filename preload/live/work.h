@@ -47,6 +47,15 @@ void atr_work_setup_in(atr_ref span);
  */
 void atr_work_read(struct atr_thread *self, atr_ref work, bool whole, atr_ref before);
 /*
+ * The same of one of many requests on one connection: who reads it says nothing about
+ * who will act for it, but for an event loop.
+ */
+void atr_work_read_for_any(struct atr_thread *self, atr_ref work, bool whole);
+/* What a loop has just touched is for several pieces of work: which is next does not show. */
+void atr_work_torn(struct atr_thread *self);
+/* Whether there is no other piece of work that what is done for this one could be for. */
+bool atr_work_is_alone(atr_ref work);
+/*
  * One more (or, -1, one less) server connection whose requests are not seen:
  * while there are any, rule 4 and the loop's guess are not used.
  */

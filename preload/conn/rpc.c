@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "preload/conn/rpc.h"
+
+#include "export/attr.h"
+#include "preload/conn/semconv.h"
+
+#define NAME(text)                     \
+	{                              \
+		text, sizeof(text) - 1 \
+	}
+static const struct atr_str names[] = {
+	NAME("OK"),
+	NAME("CANCELLED"),
+	NAME("UNKNOWN"),
+	NAME("INVALID_ARGUMENT"),
+	NAME("DEADLINE_EXCEEDED"),
+	NAME("NOT_FOUND"),
+	NAME("ALREADY_EXISTS"),
+	NAME("PERMISSION_DENIED"),
+	NAME("RESOURCE_EXHAUSTED"),
+	NAME("FAILED_PRECONDITION"),
+	NAME("ABORTED"),
+	NAME("OUT_OF_RANGE"),
+	NAME("UNIMPLEMENTED"),
+	NAME("INTERNAL"),
+	NAME("UNAVAILABLE"),
+	NAME("DATA_LOSS"),
+	NAME("UNAUTHENTICATED"),
+};
+#undef NAME
+#define NR_CODES (sizeof(names) / sizeof(names[0]))
+
+enum {
+	DEADLINE_EXCEEDED = 4,
+	PERMISSION_DENIED = 7,
+	RESOURCE_EXHAUSTED = 8,
+	UNIMPLEMENTED = 12,
+	INTERNAL = 13,
+	DATA_LOSS = 15,
+	UNAUTHENTICATED = 16,
+};
+
+bool atr_rpc_is(struct atr_str type)
+{
+	const struct atr_str grpc = ATR_STR("application/grpc");
+
+	if (type.len < grpc.len || memcmp(type.at, grpc.at, grpc.len))
+		return false;
+	/* not application/grpc-web, which is another protocol */
+	return type.len == grpc.len || strchr("+; ", type.at[grpc.len]);
+}
+
+unsigned atr_rpc_status(struct atr_str text)
+{
+	unsigned code = 0;
+
+	if (!text.len || text.len > 2)
+		return ATR_RPC_UNKNOWN;
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.at[i] < '0' || text.at[i] > '9')
+			return ATR_RPC_UNKNOWN;
+		code = code * 10 + (unsigned)(text.at[i] - '0');
+	}
+	return code < NR_CODES ? code : ATR_RPC_UNKNOWN;
+}
+
+unsigned atr_rpc_of_http(uint16_t status)
+{
+	switch (status) {
+	case 400:
+		return INTERNAL;
+	case 401:
+		return UNAUTHENTICATED;
+	case 403:
+		return PERMISSION_DENIED;
+	case 404:
+		return UNIMPLEMENTED;
+	case 429:
+	case 502:
+	case 503:
+	case 504:
+		return ATR_RPC_UNAVAILABLE;
+	default:
+		return ATR_RPC_UNKNOWN;
+	}
+}
+
+unsigned atr_rpc_of_reset(uint32_t code)
+{
+	switch (code) {
+	case 7: /* REFUSED_STREAM */
+		return ATR_RPC_UNAVAILABLE;
+	case 8: /* CANCEL */
+		return ATR_RPC_CANCELLED;
+	case 11: /* ENHANCE_YOUR_CALM */
+		return RESOURCE_EXHAUSTED;
+	case 12: /* INADEQUATE_SECURITY */
+		return PERMISSION_DENIED;
+	default:
+		return INTERNAL;
+	}
+}
+
+/* What went wrong in the server; the other codes tell the client what it did wrong. */
+static bool is_servers(unsigned code)
+{
+	return code == ATR_RPC_UNKNOWN || code == DEADLINE_EXCEEDED || code == UNIMPLEMENTED ||
+	       code == INTERNAL || code == ATR_RPC_UNAVAILABLE || code == DATA_LOSS;
+}
+
+void atr_rpc_put_status(struct atr_span *span, unsigned code)
+{
+	if (code >= NR_CODES)
+		code = ATR_RPC_UNKNOWN;
+	atr_span_late_str(span, ATR_RPC_STATUS_CODE, names[code]);
+	if (code && (span->kind == ATR_KIND_CLIENT || is_servers(code)))
+		atr_semconv_error(span, names[code]);
+}
