@@ -20,6 +20,7 @@ enum atr_fd_kind {
 	ATR_FD_LISTENER,
 	ATR_FD_SET,	/* epoll; flag ATR_FD_SERVES: holds a listener or a server connection */
 	ATR_FD_CARRIER, /* eventfd or pipe: index of the other end + 1, 0 for an eventfd */
+	ATR_FD_CIPHER, /* a connection as well; its TLS session is followed, and its bytes are not */
 };
 #define ATR_FD_SERVES (UINT64_C(1) << 56)
 
@@ -47,6 +48,12 @@ static inline enum atr_fd_kind atr_fd_kind(uint64_t word)
 static inline bool atr_fd_is_conn(uint64_t word)
 {
 	return word >> 60 == ATR_FD_CONN;
+}
+
+/* Whether there is a connection, be its reads and writes told or not. */
+static inline bool atr_fd_holds_conn(uint64_t word)
+{
+	return word >> 60 == ATR_FD_CONN || word >> 60 == ATR_FD_CIPHER;
 }
 
 static inline uint64_t atr_fd_word(enum atr_fd_kind kind, uint32_t gen, uint32_t index)

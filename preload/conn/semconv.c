@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "preload/conn/semconv.h"
+#include "preload/conn/state.h"
 
 #include "export/attr.h"
 #include "export/env.h"
@@ -339,14 +340,15 @@ static struct atr_str first_of(struct atr_str list)
 }
 
 /* What the first of the proxies was asked by; anything but http and https is not believed. */
-static struct atr_str scheme_of(const struct atr_http1_head *head)
+static struct atr_str scheme_of(const struct atr_http1_head *head, bool is_secure)
 {
 	struct atr_str scheme = forwarded_part(head->forwarded, ATR_STR("proto"));
 
 	if (!scheme.len)
 		scheme = first_of(head->x_forwarded_proto);
-	return scheme.len && atr_str_equal_nocase(scheme, ATR_STR("https")) ? ATR_STR("https") :
-									      ATR_STR("http");
+	if (scheme.len)
+		is_secure = atr_str_equal_nocase(scheme, ATR_STR("https"));
+	return is_secure ? ATR_STR("https") : ATR_STR("http");
 }
 
 static void put_server_name(struct atr_span *span, struct atr_str authority, int64_t usual_port)
@@ -375,11 +377,11 @@ static void put_client_address(struct atr_span *span, const struct atr_http1_hea
 }
 
 static void put_server_request(struct atr_span *span, const struct atr_http1_head *head,
-			       const struct sockaddr *peer, socklen_t peer_len)
+			       bool is_secure, const struct sockaddr *peer, socklen_t peer_len)
 {
 	struct target t = split_target(head);
 	struct atr_str host = forwarded_part(head->forwarded, ATR_STR("host"));
-	struct atr_str scheme = scheme_of(head);
+	struct atr_str scheme = scheme_of(head, is_secure);
 	struct text query = { .len = 0 };
 	bool had;
 
@@ -400,7 +402,7 @@ static void put_server_request(struct atr_span *span, const struct atr_http1_hea
 }
 
 static void put_client_request(struct atr_span *span, const struct atr_http1_head *head,
-			       const struct sockaddr *peer, socklen_t peer_len)
+			       bool is_secure, const struct sockaddr *peer, socklen_t peer_len)
 {
 	struct target t = split_target(head);
 	struct text url = { .len = 0 };
@@ -412,7 +414,7 @@ static void put_client_request(struct atr_span *span, const struct atr_http1_hea
 	authority = without_userinfo(authority, &had_userinfo);
 	if (!authority.len)
 		authority = address_text(peer, peer_len, room, &port);
-	add(&url, ATR_STR("http://"));
+	add(&url, is_secure ? ATR_STR("https://") : ATR_STR("http://"));
 	if (had_userinfo)
 		add(&url, ATR_STR(REDACTED ":" REDACTED "@"));
 	add(&url, authority);
@@ -423,13 +425,13 @@ static void put_client_request(struct atr_span *span, const struct atr_http1_hea
 		add(&url, ATR_STR("?"));
 		add_query(&url, t.query);
 	}
-	put_server_name(span, authority, 80);
+	put_server_name(span, authority, is_secure ? 443 : 80);
 	atr_span_put_str(span, ATR_URL_FULL, (struct atr_str){ url.at, url.len });
 }
 
 void atr_semconv_request(struct atr_span *span, enum atr_kind kind,
-			 const struct atr_http1_head *head, const struct sockaddr *peer,
-			 socklen_t peer_len)
+			 const struct atr_http1_head *head, bool is_secure,
+			 const struct sockaddr *peer, socklen_t peer_len)
 {
 	bool known = is_known(head->method);
 
@@ -438,12 +440,27 @@ void atr_semconv_request(struct atr_span *span, enum atr_kind kind,
 	if (!known)
 		atr_span_put_str(span, ATR_HTTP_REQUEST_METHOD_ORIGINAL, head->method);
 	if (kind == ATR_KIND_SERVER)
-		put_server_request(span, head, peer, peer_len);
+		put_server_request(span, head, is_secure, peer, peer_len);
 	else
-		put_client_request(span, head, peer, peer_len);
+		put_client_request(span, head, is_secure, peer, peer_len);
 	atr_semconv_peer(span, peer, peer_len);
 	atr_span_put_str(span, ATR_NETWORK_PROTOCOL_VERSION,
 			 head->minor ? ATR_STR("1.1") : ATR_STR("1.0"));
+}
+
+void atr_semconv_handshake(struct atr_span *span, const struct atr_handshake *handshake)
+{
+	struct atr_str protocol = { handshake->protocol, handshake->protocol_len };
+
+	if (handshake->version) {
+		atr_span_put_str(span, ATR_TLS_PROTOCOL_NAME, ATR_STR("tls"));
+		atr_span_put_str(span, ATR_TLS_PROTOCOL_VERSION, atr_str(handshake->version));
+	}
+	if (handshake->cipher)
+		atr_span_put_str(span, ATR_TLS_CIPHER, atr_str(handshake->cipher));
+	if (protocol.len)
+		atr_span_put_str(span, ATR_TLS_NEXT_PROTOCOL, protocol);
+	atr_span_put_bool(span, ATR_TLS_RESUMED, handshake->is_resumed);
 }
 
 void atr_semconv_error(struct atr_span *span, struct atr_str type)
@@ -500,6 +517,8 @@ struct atr_str atr_semconv_errno(int error)
 		return ATR_STR("protocol_type");
 	case EINVAL:
 		return ATR_STR("invalid_argument");
+	case EPROTO:
+		return ATR_STR("protocol_error");
 	default:
 		return ATR_STR("_OTHER");
 	}

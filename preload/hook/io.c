@@ -19,12 +19,17 @@
 #define OUT 0
 #define IN 1
 
-/* The descriptor's word; 0 too where a library below us makes the call again that it was handed. */
+/*
+ * The descriptor's word; 0 too where a library below us makes the call again that it was
+ * handed, and where what goes by is seen on its plain side.
+ */
 static inline uint64_t seen(int fd, int way)
 {
 	uint64_t word = atr_fd(fd);
 
-	return __builtin_expect(word != 0, 0) && atr_is_below(fd, way) ? 0 : word;
+	if (__builtin_expect(word == 0, 1))
+		return 0;
+	return atr_fd_kind(word) == ATR_FD_CIPHER || atr_is_below(fd, way) ? 0 : word;
 }
 
 /* The call itself, of which nothing is told that libraries below us do for it. */

@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <stdbool.h>
 
 void *atr_real[ATR_NR_REAL];
 
@@ -10,6 +11,19 @@ static const char *const names[ATR_NR_REAL] = {
 #define ATR_HOOK(name, need) #name,
 #include "preload/hook/hooks.def"
 #undef ATR_HOOK
+};
+
+/* Whether it is looked for when it is called (late.h), and not at start. */
+static const bool is_late[ATR_NR_REAL] = {
+#define MUST false
+#define MAY false
+#define LATE true
+#define ATR_HOOK(name, need) need,
+#include "preload/hook/hooks.def"
+#undef ATR_HOOK
+#undef MUST
+#undef MAY
+#undef LATE
 };
 
 static long is_missing(void)
@@ -28,7 +42,7 @@ __attribute__((constructor(101))) static void find_all(void)
 	int saved = errno;
 
 	for (int i = 0; i < ATR_NR_REAL; i++) {
-		void *found = atr_real[i] ? NULL : dlsym(RTLD_NEXT, names[i]);
+		void *found = is_late[i] || atr_real[i] ? NULL : dlsym(RTLD_NEXT, names[i]);
 
 		if (found)
 			__atomic_store_n(&atr_real[i], found, __ATOMIC_RELEASE);
