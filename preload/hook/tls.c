@@ -2,6 +2,7 @@
 #include "preload/conn/tls.h"
 #include "preload/hook/late.h"
 #include "preload/hook/real.h"
+#include "preload/hook/within.h"
 #include "preload/live/thread.h"
 
 #include <errno.h>
@@ -96,21 +97,6 @@ static void follow(struct call *c, enum atr_tls_side side)
 	if (c->tls && !atr_tls_is_established(c->tls))
 		atr_tls_shakes_hands(c->tls);
 }
-
-/* The call itself: what the library does in it by names of ours is its own business. */
-#define WITHIN(c, call)                                                         \
-	({                                                                      \
-		const void *outer_ = atr_self.in_session;                       \
-		uintptr_t outer_at_ = atr_self.in_session_at;                   \
-		__typeof__(call) result_;                                       \
-                                                                                \
-		atr_self.in_session = (c)->ssl;                                 \
-		atr_self.in_session_at = (uintptr_t)__builtin_frame_address(0); \
-		result_ = call;                                                 \
-		atr_self.in_session = outer_;                                   \
-		atr_self.in_session_at = outer_at_;                             \
-		result_;                                                        \
-	})
 
 static int reason_of(const struct call *c)
 {
@@ -257,19 +243,19 @@ static inline void after(const struct call *c, int result)
 
 /* ---- the handshake ---- */
 
-#define SHAKE_HANDS(name, side)                                             \
-	do {                                                                \
-		struct call c;                                              \
-		int result;                                                 \
-                                                                            \
-		if (FAILS(c, name))                                         \
-			return -1;                                          \
-		follow(&c, side);                                           \
-		if (!c.tls)                                                 \
-			return CALL(c.f, name, int, (void *), (ssl));       \
-		result = WITHIN(&c, CALL(c.f, name, int, (void *), (ssl))); \
-		after(&c, result);                                          \
-		return result;                                              \
+#define SHAKE_HANDS(name, side)                                              \
+	do {                                                                 \
+		struct call c;                                               \
+		int result;                                                  \
+                                                                             \
+		if (FAILS(c, name))                                          \
+			return -1;                                           \
+		follow(&c, side);                                            \
+		if (!c.tls)                                                  \
+			return CALL(c.f, name, int, (void *), (ssl));        \
+		result = WITHIN(ssl, CALL(c.f, name, int, (void *), (ssl))); \
+		after(&c, result);                                           \
+		return result;                                               \
 	} while (0)
 
 HOOK int SSL_connect(void *ssl)
@@ -330,7 +316,7 @@ HOOK int SSL_read(void *ssl, void *bytes, int len)
 	follow(&c, ATR_TLS_EITHER);
 	if (!c.tls)
 		return CALL(c.f, SSL_read, int, (void *, void *, int), (ssl, bytes, len));
-	n = WITHIN(&c, CALL(c.f, SSL_read, int, (void *, void *, int), (ssl, bytes, len)));
+	n = WITHIN(ssl, CALL(c.f, SSL_read, int, (void *, void *, int), (ssl, bytes, len)));
 	received(&c, bytes, (size_t)n, n);
 	return n;
 }
@@ -346,8 +332,8 @@ HOOK int SSL_read_ex(void *ssl, void *bytes, size_t len, size_t *n)
 	if (!c.tls)
 		return CALL(c.f, SSL_read_ex, int, (void *, void *, size_t, size_t *),
 			    (ssl, bytes, len, n));
-	result = WITHIN(&c, CALL(c.f, SSL_read_ex, int, (void *, void *, size_t, size_t *),
-				 (ssl, bytes, len, n)));
+	result = WITHIN(ssl, CALL(c.f, SSL_read_ex, int, (void *, void *, size_t, size_t *),
+				  (ssl, bytes, len, n)));
 	received(&c, bytes, result > 0 ? *n : 0, result);
 	return result;
 }
@@ -363,7 +349,7 @@ HOOK int SSL_peek(void *ssl, void *bytes, int len)
 	follow(&c, ATR_TLS_EITHER);
 	if (!c.tls)
 		return CALL(c.f, SSL_peek, int, (void *, void *, int), (ssl, bytes, len));
-	n = WITHIN(&c, CALL(c.f, SSL_peek, int, (void *, void *, int), (ssl, bytes, len)));
+	n = WITHIN(ssl, CALL(c.f, SSL_peek, int, (void *, void *, int), (ssl, bytes, len)));
 	after(&c, n);
 	return n;
 }
@@ -379,8 +365,8 @@ HOOK int SSL_peek_ex(void *ssl, void *bytes, size_t len, size_t *n)
 	if (!c.tls)
 		return CALL(c.f, SSL_peek_ex, int, (void *, void *, size_t, size_t *),
 			    (ssl, bytes, len, n));
-	result = WITHIN(&c, CALL(c.f, SSL_peek_ex, int, (void *, void *, size_t, size_t *),
-				 (ssl, bytes, len, n)));
+	result = WITHIN(ssl, CALL(c.f, SSL_peek_ex, int, (void *, void *, size_t, size_t *),
+				  (ssl, bytes, len, n)));
 	after(&c, result);
 	return result;
 }
@@ -397,8 +383,9 @@ static ssize_t write_int(struct atr_tls_writer *writer, const void *bytes, size_
 {
 	struct writing *w = (struct writing *)writer;
 
-	w->result = WITHIN(w->call, CALL(w->call->f, SSL_write, int, (void *, const void *, int),
-					 (w->call->ssl, bytes, (int)len)));
+	w->result =
+		WITHIN(w->call->ssl, CALL(w->call->f, SSL_write, int, (void *, const void *, int),
+					  (w->call->ssl, bytes, (int)len)));
 	return w->result;
 }
 
@@ -407,9 +394,9 @@ static ssize_t write_size(struct atr_tls_writer *writer, const void *bytes, size
 	struct writing *w = (struct writing *)writer;
 	size_t n = 0;
 
-	w->result = WITHIN(w->call, CALL(w->call->f, SSL_write_ex, int,
-					 (void *, const void *, size_t, size_t *),
-					 (w->call->ssl, bytes, len, &n)));
+	w->result = WITHIN(w->call->ssl, CALL(w->call->f, SSL_write_ex, int,
+					      (void *, const void *, size_t, size_t *),
+					      (w->call->ssl, bytes, len, &n)));
 	return w->result > 0 ? (ssize_t)n : w->result;
 }
 
