@@ -2,6 +2,7 @@
 #include "preload/conn/state.h"
 
 #include "export/diag.h"
+#include "preload/conn/cipher.h"
 #include "preload/conn/http2.h"
 #include "preload/conn/lambda.h"
 #include "preload/conn/probes.h"
@@ -45,7 +46,7 @@ static struct atr_conn *conn_of(uint64_t word)
 	struct atr_conn *conn;
 	uint32_t index = (uint32_t)word - 1;
 
-	if (!atr_fd_leads_to_conn(word) || index >= conns.cap)
+	if (!atr_fd_holds_conn(word) || index >= conns.cap)
 		return NULL;
 	conn = atr_pool_at(&conns, index);
 	if ((atomic_load_explicit(&conn->pooled.gen, memory_order_acquire) & 0xffffff) !=
@@ -232,10 +233,66 @@ static struct atr_conn *open_conn(enum atr_side side, const struct sockaddr *pee
 	return conn;
 }
 
+struct atr_conn *atr_conn_enter(uint64_t word, struct atr_thread **self)
+{
+	return enter_conn(word, self);
+}
+
+void atr_conn_leave(struct atr_thread *self, struct atr_conn *conn)
+{
+	leave_conn(self, conn);
+}
+
+uint64_t atr_conn_word(const struct atr_conn *conn)
+{
+	atr_ref ref = ref_of(conn);
+
+	return atr_fd_word(ATR_FD_CONN, (uint32_t)(ref >> 32), (uint32_t)ref);
+}
+
+uint64_t atr_conn_open_plain(enum atr_side side)
+{
+	struct atr_conn *conn = open_conn(side, NULL, 0);
+
+	if (!conn)
+		return 0;
+	conn->fd = -1;
+	conn->is_secure = true;
+	return atr_conn_word(conn);
+}
+
+void atr_conn_close_plain(uint64_t word)
+{
+	struct atr_thread *self = atr_enter();
+
+	if (self)
+		release_word(self, word);
+	atr_leave(self);
+}
+
+/* Copies of the descriptor stay as they were: their calls are counted, which is harmless. */
+void atr_conn_is_tied(struct atr_conn *cipher)
+{
+	uint64_t word = atr_conn_word(cipher);
+	uint64_t tied = atr_fd_word(ATR_FD_CIPHER, (uint32_t)(word >> 32), (uint32_t)word);
+
+	if ((unsigned)cipher->fd < ATR_FD_MAX)
+		atomic_compare_exchange_strong(&atr_fds[cipher->fd], &word, tied);
+}
+
+/* What a wait or a question about a descriptor is about: the plain side, where that is known. */
+static struct atr_conn *spoken_of(uint64_t word)
+{
+	struct atr_conn *conn = conn_of(word);
+	struct atr_conn *plain = conn && conn->plain ? conn_of(conn->plain) : NULL;
+
+	return plain ? plain : conn;
+}
+
 static void publish(struct atr_thread *self, int fd, struct atr_conn *conn)
 {
 	atr_ref ref = ref_of(conn);
-	uint64_t word = atr_fd_word(ATR_FD_CONN, (uint32_t)(ref >> 32), (uint32_t)ref);
+	uint64_t word = atr_conn_word(conn);
 	uint64_t before;
 
 	if ((unsigned)fd >= ATR_FD_MAX) {
@@ -290,7 +347,7 @@ void atr_conn_connected(int fd, const struct sockaddr *address, socklen_t len, u
 	struct atr_thread *self;
 	struct atr_conn *conn;
 
-	if (atr_fd_is_conn(word) && !is_another_attempt(word, error)) {
+	if (atr_fd_holds_conn(word) && !is_another_attempt(word, error)) {
 		/* asked again how it goes: EALREADY, EISCONN, 0, or the error it ended with */
 		if (error != EALREADY && error != EINTR && error != EINPROGRESS)
 			atr_conn_connect_ended(fd, error == EISCONN ? 0 : error);
@@ -428,6 +485,14 @@ static void settle_side(struct atr_conn *conn, bool outward)
 		conn->side = outward ? ATR_SIDE_CLIENT : ATR_SIDE_SERVER;
 }
 
+static bool feed(struct atr_thread *self, struct atr_conn *conn, bool outward, const char *bytes,
+		 size_t len)
+{
+	if (conn->is_cipher || atr_cipher_begins(conn, outward, bytes, len))
+		return atr_cipher_feed(self, conn, outward, bytes, len);
+	return !conn->in_tunnel && atr_stream_feed(self, conn, outward, bytes, len);
+}
+
 static bool feed_iov(struct atr_thread *self, struct atr_conn *conn, bool outward,
 		     const struct iovec *iov, int nr, size_t from, size_t n)
 {
@@ -440,8 +505,7 @@ static bool feed_iov(struct atr_thread *self, struct atr_conn *conn, bool outwar
 
 		from -= skip;
 		n -= here;
-		if (here && !atr_stream_feed(self, conn, outward,
-					     (const char *)iov[i].iov_base + skip, here))
+		if (here && !feed(self, conn, outward, (const char *)iov[i].iov_base + skip, here))
 			return false;
 	}
 	return true;
@@ -460,6 +524,7 @@ static bool note_error(struct atr_conn *conn, int error)
 	case ENETUNREACH:
 	case ENETRESET:
 	case EHOSTUNREACH:
+	case EPROTO: /* inside TLS */
 		conn->error = error;
 		return true;
 	default:
@@ -509,7 +574,9 @@ static void went_by_unseen(uint64_t word, int fd, bool outward, ssize_t n)
 
 	if (!conn)
 		return;
-	if (!conn->given_up && !atr_stream_skip(self, conn, outward, (uint64_t)n))
+	if (conn->is_cipher)
+		atr_cipher_skip(self, conn, outward, (uint64_t)n);
+	else if (!conn->given_up && !atr_stream_skip(self, conn, outward, (uint64_t)n))
 		not_ours(self, conn);
 	leave_or_forget(self, conn, word, fd);
 	errno = saved;
@@ -603,6 +670,18 @@ void atr_conn_let_go(int fd)
 	errno = saved;
 }
 
+/* Nothing comes to a session any more whose descriptor is closed. */
+static void end_plain(uint64_t word)
+{
+	struct atr_thread *self;
+	struct atr_conn *conn = enter_conn(word, &self);
+
+	if (!conn)
+		return;
+	atr_exchanges_end(self, conn);
+	leave_conn(self, conn);
+}
+
 void atr_conn_closing(int fd)
 {
 	int saved = errno;
@@ -623,11 +702,16 @@ void atr_conn_closing(int fd)
 		if (atr_fd_kind(other) == ATR_FD_CARRIER && (uint32_t)other == (uint32_t)fd + 1)
 			atr_fd_set((int)(uint32_t)word - 1, 0);
 	}
-	if (atr_fd_leads_to_conn(word)) {
+	if (atr_fd_holds_conn(word)) {
+		struct atr_conn *conn = conn_of(word);
+		uint64_t plain = conn ? conn->plain : 0;
+
 		self = atr_enter();
 		if (self)
 			release_word(self, word);
 		atr_leave(self);
+		if (plain && !conn_of(word))
+			end_plain(plain);
 	}
 	errno = saved;
 }
@@ -655,7 +739,7 @@ void atr_conn_duplicated(int from, int to)
 
 void atr_conn_wait_timed_out(int fd)
 {
-	struct atr_conn *conn = conn_of(atr_fd(fd));
+	struct atr_conn *conn = spoken_of(atr_fd(fd));
 
 	if (conn)
 		conn->wait_timed_out = true;
@@ -667,7 +751,7 @@ bool atr_conn_awaits_work(uint64_t word)
 
 	if (atr_fd_kind(word) == ATR_FD_LISTENER)
 		return true;
-	conn = conn_of(word);
+	conn = spoken_of(word);
 	return conn && conn->side == ATR_SIDE_SERVER && !conn->nr_exchanges && !conn->nr_streams;
 }
 

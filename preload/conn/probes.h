@@ -9,6 +9,7 @@
 #define ATR_PROBE_DNS 2u     /* a span for each name lookup */
 #define ATR_PROBE_CONNECT 4u /* a span for each connect */
 #define ATR_PROBE_PROCESS 8u /* a span for the process itself */
+#define ATR_PROBE_TLS 16u    /* a span for each TLS handshake */
 
 extern unsigned atr_probes;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "preload/conn/semconv.h"
+#include "preload/conn/state.h"
 
 #include "export/attr.h"
 #include "export/env.h"
@@ -453,10 +454,10 @@ static void put_request(struct atr_span *span, enum atr_kind kind,
 }
 
 void atr_semconv_request(struct atr_span *span, enum atr_kind kind,
-			 const struct atr_http1_head *head, const struct sockaddr *peer,
-			 socklen_t peer_len)
+			 const struct atr_http1_head *head, bool is_secure,
+			 const struct sockaddr *peer, socklen_t peer_len)
 {
-	put_request(span, kind, head, ATR_STR("http"),
+	put_request(span, kind, head, is_secure ? ATR_STR("https") : ATR_STR("http"),
 		    head->minor ? ATR_STR("1.1") : ATR_STR("1.0"), peer, peer_len);
 }
 
@@ -490,6 +491,21 @@ void atr_semconv_http2_request(struct atr_span *span, enum atr_kind kind,
 		put_rpc(span, kind, head, peer, peer_len);
 	else
 		put_request(span, kind, &head->http, head->scheme, ATR_STR("2"), peer, peer_len);
+}
+
+void atr_semconv_handshake(struct atr_span *span, const struct atr_handshake *handshake)
+{
+	struct atr_str protocol = { handshake->protocol, handshake->protocol_len };
+
+	if (handshake->version) {
+		atr_span_put_str(span, ATR_TLS_PROTOCOL_NAME, ATR_STR("tls"));
+		atr_span_put_str(span, ATR_TLS_PROTOCOL_VERSION, atr_str(handshake->version));
+	}
+	if (handshake->cipher)
+		atr_span_put_str(span, ATR_TLS_CIPHER, atr_str(handshake->cipher));
+	if (protocol.len)
+		atr_span_put_str(span, ATR_TLS_NEXT_PROTOCOL, protocol);
+	atr_span_put_bool(span, ATR_TLS_RESUMED, handshake->is_resumed);
 }
 
 void atr_semconv_error(struct atr_span *span, struct atr_str type)
@@ -546,6 +562,8 @@ struct atr_str atr_semconv_errno(int error)
 		return ATR_STR("protocol_type");
 	case EINVAL:
 		return ATR_STR("invalid_argument");
+	case EPROTO:
+		return ATR_STR("protocol_error");
 	default:
 		return ATR_STR("_OTHER");
 	}

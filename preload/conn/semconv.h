@@ -14,10 +14,10 @@
 /* The constructor: OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS. */
 void atr_semconv_setup(void);
 
-/* Name and attributes of a request's span. peer may be NULL. */
+/* Name and attributes of a request's span; is_secure: it was inside TLS. peer may be NULL. */
 void atr_semconv_request(struct atr_span *span, enum atr_kind kind,
-			 const struct atr_http1_head *head, const struct sockaddr *peer,
-			 socklen_t peer_len);
+			 const struct atr_http1_head *head, bool is_secure,
+			 const struct sockaddr *peer, socklen_t peer_len);
 /* The same of a request by HTTP/2; of a call by gRPC, by the RPC conventions. */
 void atr_semconv_http2_request(struct atr_span *span, enum atr_kind kind,
 			       const struct atr_http2_head *head, const struct sockaddr *peer,
@@ -25,6 +25,10 @@ void atr_semconv_http2_request(struct atr_span *span, enum atr_kind kind,
 /* Status code, status and error.type. */
 void atr_semconv_response(struct atr_span *span, uint16_t status_code);
 void atr_semconv_error(struct atr_span *span, struct atr_str type);
+
+/* tls.* of a handshake. */
+struct atr_handshake;
+void atr_semconv_handshake(struct atr_span *span, const struct atr_handshake *handshake);
 
 /* network.peer.address and .port. */
 void atr_semconv_peer(struct atr_span *span, const struct sockaddr *peer, socklen_t len);

@@ -355,7 +355,8 @@ bool atr_sending_plan(struct atr_thread *self, struct atr_conn *conn, const stru
 		return atr_h2_plan(self, conn, iov, nr, from, total, flags, piece);
 	if (conn->side == ATR_SIDE_SERVER)
 		answers(self, conn);
-	if (conn->side != ATR_SIDE_CLIENT || !total || total == SIZE_MAX)
+	if (conn->side != ATR_SIDE_CLIENT || conn->is_cipher || conn->in_tunnel || !total ||
+	    total == SIZE_MAX)
 		return true;
 	if (conn->given_up || conn->nr_exchanges == ATR_EXCHANGES_MAX) {
 		/* not followed (any further): what is owed, and nothing else */

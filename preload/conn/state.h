@@ -8,9 +8,12 @@
  *	conn.c     the table: who holds one, open, close, dup, fork
  *	stream.c   bytes that went by -> messages -> spans
  *	sending.c  bytes about to be sent -> pieces with our header
+ *	tls.c      connections that are the plain side of a TLS session
+ *	cipher.c   connections that TLS goes by
  */
 #include "preload/conn/conn.h"
 #include "preload/conn/names.h"
+#include "preload/conn/tls.h"
 #include "preload/live/work.h"
 #include "propagator/propagator.h"
 
@@ -29,6 +32,15 @@ struct atr_stream {
 	atr_ref held;
 	uint64_t head_ns; /* when its first byte went by */
 	struct atr_http1_body body;
+};
+
+/* A TLS handshake, when it was and what came of it. */
+struct atr_handshake {
+	uint64_t start_ns, end_ns;
+	const char *version, *cipher; /* for good, or NULL */
+	bool is_resumed, is_told;
+	uint8_t protocol_len;
+	char protocol[13];
 };
 
 /* A request and its response. */
@@ -72,6 +84,12 @@ struct atr_conn {
 	atr_ref opened_in;   /* the work it was opened in */
 	uint64_t connect_ns, connected_ns;
 	struct atr_lookup lookup; /* the name it was opened for */
+	bool is_secure;		  /* the plain side of a TLS session */
+	bool is_cipher;		  /* TLS goes by: see cipher.c */
+	bool in_tunnel;		  /* a proxy passes on what goes by now */
+	struct atr_handshake handshake;
+	_Atomic uint64_t plain;	      /* is_cipher: the word of its session's plain side, or 0 */
+	uint64_t bytes_in, bytes_out; /* is_cipher */
 	/* [rest_at, rest_len) of what the kernel took a part of: ours, and goes before all else */
 	uint32_t rest_at, rest_len;
 	atr_ref rest_block; /* where it is when it is not in rest_text */
@@ -99,6 +117,16 @@ static inline uint32_t atr_wanted_fields(void)
 {
 	return atr_formats.lengths | UINT32_C(1) << 12 | UINT32_C(1) << 13;
 }
+
+/* conn.c. As its own functions do: holds it and is inside until _leave; NULL: neither. */
+struct atr_conn *atr_conn_enter(uint64_t word, struct atr_thread **self);
+void atr_conn_leave(struct atr_thread *self, struct atr_conn *conn);
+uint64_t atr_conn_word(const struct atr_conn *conn);
+/* A connection without a descriptor; its word, or 0. Inside. _close: ends it as it stands. */
+uint64_t atr_conn_open_plain(enum atr_side side);
+void atr_conn_close_plain(uint64_t word);
+/* Held: what goes by on its descriptor is not told any more. */
+void atr_conn_is_tied(struct atr_conn *cipher);
 
 /* stream.c; the connection is held. */
 bool atr_stream_feed(struct atr_thread *self, struct atr_conn *conn, bool outward,
@@ -140,6 +168,8 @@ void atr_exchanges_end(struct atr_thread *self, struct atr_conn *conn);
 void atr_exchanges_end_spans(struct atr_thread *self, struct atr_conn *conn);
 /* Copies of what those done for `work` have to tell so far go out; they go on. */
 void atr_exchanges_tell(const struct atr_conn *conn, atr_ref work);
+/* What is known of a handshake, to the span of what it was made for; once. */
+void atr_handshake_tell(struct atr_conn *conn, struct atr_span *span);
 /* Its connect ended; error is 0 or an errno. */
 void atr_connect_ended(struct atr_thread *self, struct atr_conn *conn, int error);
 

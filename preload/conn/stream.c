@@ -6,6 +6,7 @@
 #include "export/diag.h"
 #include "export/exporter.h"
 #include "preload/conn/aws.h"
+#include "preload/conn/cipher.h"
 #include "preload/conn/http2.h"
 #include "preload/conn/lambda.h"
 #include "preload/conn/probes.h"
@@ -175,7 +176,9 @@ static bool request_read(struct atr_thread *self, struct atr_conn *conn, const c
 	e->span = open_server(self, conn, fields, nr_fields, start_ns);
 	span = atr_live_span(e->span);
 	if (span)
-		atr_semconv_request(span, ATR_KIND_SERVER, head, &conn->peer.any, conn->peer_len);
+		atr_semconv_request(span, ATR_KIND_SERVER, head, conn->is_secure, &conn->peer.any,
+				    conn->peer_len);
+	atr_handshake_tell(conn, span);
 	atr_work_read(self, e->span, head->framing == ATR_HTTP1_NO_BODY,
 		      conn->nr_exchanges > 1 ? first(conn)->span : 0);
 	return true;
@@ -211,11 +214,27 @@ static void put_times(struct atr_conn *conn, struct atr_span *span)
 			    (double)(conn->connected_ns - conn->connect_ns) / 1e9);
 }
 
+void atr_handshake_tell(struct atr_conn *conn, struct atr_span *span)
+{
+	struct atr_handshake *shake = &conn->handshake;
+
+	if (!span || !shake->end_ns || shake->is_told)
+		return;
+	shake->is_told = true;
+	atr_semconv_handshake(span, shake);
+	atr_span_event(span, atr_clock_unix(shake->start_ns), ATR_STR("tls.handshake.start"));
+	atr_span_event(span, atr_clock_unix(shake->end_ns), ATR_STR("tls.handshake.end"));
+	atr_span_put_double(span, ATR_TLS_HANDSHAKE_DURATION,
+			    (double)(shake->end_ns - shake->start_ns) / 1e9);
+}
+
 /* Whether the connection, and the lookup before it, were made for the request that goes out now. */
 static bool opened_for(const struct atr_conn *conn, uint64_t now)
 {
+	uint64_t ready_ns = conn->handshake.end_ns ? conn->handshake.end_ns : conn->connected_ns;
+
 	return conn->is_fresh && conn->connect_ns && conn->connected_ns &&
-	       now - conn->connected_ns < PROMPT_NS;
+	       now - ready_ns < PROMPT_NS;
 }
 
 static uint64_t request_start(const struct atr_conn *conn, uint64_t now)
@@ -305,9 +324,11 @@ static void open_client_span(struct atr_thread *self, struct atr_conn *conn, con
 		return;
 	if (aws->authorization.len)
 		describe_aws(conn, span, bytes, len, head, aws);
-	atr_semconv_request(span, ATR_KIND_CLIENT, head, &conn->peer.any, conn->peer_len);
+	atr_semconv_request(span, ATR_KIND_CLIENT, head, conn->is_secure, &conn->peer.any,
+			    conn->peer_len);
 	if (opened_for(conn, now))
 		put_times(conn, span);
+	atr_handshake_tell(conn, span);
 }
 
 atr_ref atr_request_open_h2(struct atr_thread *self, struct atr_conn *conn,
@@ -494,8 +515,12 @@ static bool response_head(struct atr_thread *self, struct atr_conn *conn, struct
 		atr_work_answering(self, e->span);
 	atr_http1_body_begin(&s->body, head);
 	if (head->framing == ATR_HTTP1_TUNNEL) {
+		/* what a proxy passes on now may be TLS, and is nothing else to us */
+		conn->in_tunnel = conn->side == ATR_SIDE_CLIENT && e->to_connect;
 		pop(self, conn, atr_clock_ns());
-		return false;
+		conn->in.known = conn->out.known = false;
+		s->body.done = conn->in_tunnel;
+		return conn->in_tunnel;
 	}
 	if (s->body.done)
 		ended(self, conn, s);
@@ -773,6 +798,8 @@ void atr_exchanges_end(struct atr_thread *self, struct atr_conn *conn)
 {
 	struct atr_span *span = atr_live_span(conn->prepared);
 
+	if (conn->is_cipher)
+		atr_cipher_ended(self, conn);
 	if (conn->api)
 		exchange_ended(self, conn, false);
 	while (conn->nr_exchanges)

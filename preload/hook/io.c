@@ -21,13 +21,13 @@
 
 /*
  * The descriptor's word; 0 too where a library below us makes the call again that it was
- * handed, and where nothing is to be seen.
+ * handed, where nothing is to be seen, and where what goes by is seen on its plain side.
  */
 static inline uint64_t seen(int fd, int way)
 {
 	uint64_t word = atr_fd(fd);
 
-	if (__builtin_expect(!word, 1) || atr_fd_kind(word) == ATR_FD_UNSEEN)
+	if (__builtin_expect(!word, 1) || atr_fd_kind(word) >= ATR_FD_UNSEEN)
 		return 0;
 	return atr_is_below(fd, way) ? 0 : word;
 }

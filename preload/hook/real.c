@@ -17,8 +17,8 @@ ATR_WEAK(dlerror);
 #define DYNAMIC ElfW(Dyn)
 
 /* Aligned, so that it lies in one page. */
-_Alignas(1024) void *atr_real[ATR_NR_REAL];
-_Static_assert(sizeof(atr_real) <= 1024, "aligned to its own size or more");
+_Alignas(2048) void *atr_real[ATR_NR_REAL];
+_Static_assert(sizeof(atr_real) <= 2048, "aligned to its own size or more");
 
 /* One behind the other: as pointers each would have to be relocated at start. */
 static const char names[] =
@@ -40,6 +40,19 @@ static const char *name_of(int index)
 		name = next_name(name);
 	return name;
 }
+
+/* Whether it is looked for when it is called (late.h), and not at start. */
+static const bool is_late[ATR_NR_REAL] = {
+#define MUST false
+#define MAY false
+#define LATE true
+#define ATR_HOOK(name, need) need,
+#include "preload/hook/hooks.def"
+#undef ATR_HOOK
+#undef MUST
+#undef MAY
+#undef LATE
+};
 
 static long is_missing(void)
 {
@@ -192,7 +205,7 @@ static void search_tables(int from, int to)
 	search.from = from;
 	search.to = to;
 	search.is_behind_us = false;
-	memset(search.is_found, 0, sizeof(search.is_found));
+	memcpy(search.is_found, is_late, sizeof(search.is_found));
 	for (int i = from; i < to; i++, name = next_name(name))
 		search.hash[i] = hash_of(name);
 	dl_iterate_phdr(look_in, &search);
@@ -220,7 +233,7 @@ __attribute__((constructor(101))) static void find_all(void)
 
 	search_tables(0, ATR_NR_REAL);
 	for (int i = 0; dlsym && i < ATR_NR_REAL; i++, name = next_name(name))
-		if (!atr_real[i])
+		if (!atr_real[i] && !is_late[i])
 			ask_loader(i, name);
 	if (dlerror)
 		dlerror(); /* the program's next question is not to be answered with this */

@@ -45,7 +45,7 @@ static void after_poll(const struct pollfd *fds, nfds_t nr, int got)
 	if (got != 0 || nr > 4 || !atr_fds)
 		return;
 	for (nfds_t i = 0; i < nr; i++)
-		if (fds[i].fd >= 0 && atr_fd_is_conn(atr_fd(fds[i].fd)))
+		if (fds[i].fd >= 0 && atr_fd_holds_conn(atr_fd(fds[i].fd)))
 			atr_conn_wait_timed_out(fds[i].fd);
 }
 
@@ -113,7 +113,7 @@ static void before_select(int nr, const fd_set *readable, struct watched *conns)
 
 		watched += FD_ISSET(fd, readable) != 0;
 		for_work = for_work || (word && atr_conn_awaits_work(word));
-		if (atr_fd_is_conn(word) && conns->nr < 4)
+		if (atr_fd_holds_conn(word) && conns->nr < 4)
 			conns->fd[conns->nr++] = fd;
 	}
 	if (for_work)

@@ -30,9 +30,11 @@ struct atr_thread {
 	atr_ref just_read;	      /* the request it read, and has touched nothing since */
 	atr_ref outer[ATR_OUTER_MAX]; /* what it did before that, and will again */
 	void *holds;		      /* the connection that it holds: conn.c */
-	uintptr_t below_at; /* a call is under way on the real function, from this frame */
-	uint32_t below;	    /* on which descriptor, and which way */
-	uint32_t seeding;   /* of the ids: see live.c */
+	uintptr_t below_at;	/* a call is under way on the real function, from this frame */
+	uint32_t below;		/* on which descriptor, and which way */
+	const void *in_session; /* of TLS: a call of its library's, from this frame */
+	uintptr_t in_session_at;
+	uint32_t seeding; /* of the ids: see live.c */
 	struct atr_ids ids;
 };
 
@@ -96,6 +98,16 @@ static inline void atr_goes_below(int fd, unsigned way)
 static inline void atr_comes_back(void)
 {
 	atr_self.below_at = 0;
+}
+
+/*
+ * The same for a TLS session: what its library does by names that are ours, in a call
+ * that was handed to it, is not told.
+ */
+static inline bool atr_is_within(const void *session)
+{
+	return atr_self.in_session == session &&
+	       (uintptr_t)__builtin_frame_address(0) < atr_self.in_session_at;
 }
 
 /*

@@ -6,6 +6,8 @@
 #   need curl                         skips the test where a program is missing
 #   origin [option...]                the server that is asked: $url, $port (see origin.py);
 #                                     another time: instead of the one before. no_origin: none
+#   certificate                       what the origin, or a server, shows with --tls: $dir/tls/cert.pem,
+#                                     key.pem; of localhost, signed by itself
 #   sends CLAIM command... <<TREE     a client: output, exit code, captures at the origin, spans
 #   serves CLAIM command... <<TREE    a server: the same; the test's function `requests` asks it.
 #                                     PORT in the command is the port it is to listen on
@@ -245,6 +247,16 @@ origin() {
 	wait_for 10 test -e "$dir/origin/port" || skip "the origin does not start"
 	port=$(cat "$dir/origin/port")
 	url=http://127.0.0.1:$port
+	[[ " $* " != *" --tls "* ]] || url=https://localhost:$port
+}
+
+certificate() {
+	need openssl
+	mkdir -p "$dir/tls"
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 \
+		-keyout "$dir/tls/key.pem" -out "$dir/tls/cert.pem" -subj /CN=localhost \
+		-addext subjectAltName=DNS:localhost,IP:127.0.0.1 2>/dev/null || skip "no certificate"
+	cat "$dir/tls/cert.pem" "$dir/tls/key.pem" >"$dir/tls/both.pem"
 }
 
 all_captured() {

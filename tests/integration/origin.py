@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""origin.py DIR [--sink] [--sluggish] [--apart] [--unix] [--root FOLDER]
+"""origin.py DIR [--sink] [--sluggish] [--apart] [--unix] [--tls FOLDER] [--root FOLDER]
 
 An HTTP/1.1 server that keeps every byte it was sent.
 Listens on a free port of 127.0.0.1 and writes it to DIR/port, or with --unix on
@@ -17,10 +17,12 @@ A CONNECT is granted, and what comes through the tunnel answered here as well.
 
 Any other path is a file below FOLDER, or 404. With --sink nothing is understood:
 all is read until the client is done sending, and one fixed answer is given. With
---sluggish little is read at a time, out of a small buffer.
+--sluggish little is read at a time, out of a small buffer. With --tls all of that is inside
+TLS, as FOLDER/cert.pem and key.pem; the captures are of the plain bytes.
 """
 import os
 import socket
+import ssl
 import struct
 import sys
 import threading
@@ -168,6 +170,8 @@ class Connection:
 
     def run(self):
         try:
+            if tls:
+                self.sock = tls.wrap_socket(self.sock, server_side=True)
             if sink:
                 while self.more():
                     pass
@@ -186,6 +190,11 @@ sink = "--sink" in sys.argv
 apart = "--apart" in sys.argv
 sluggish = "--sluggish" in sys.argv
 root = os.path.abspath(sys.argv[sys.argv.index("--root") + 1]) if "--root" in sys.argv else None
+tls = None
+if "--tls" in sys.argv:
+    folder = sys.argv[sys.argv.index("--tls") + 1]
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(folder + "/cert.pem", folder + "/key.pem")
 captured = directory + "/captured"
 os.makedirs(captured, exist_ok=True)
 if "--unix" in sys.argv:

@@ -26,7 +26,7 @@ static struct atr_span *span_of(enum atr_kind kind, const char *lines)
 
 	CHECK(atr_http1_parse_request(head, (size_t)len, &parsed));
 	span->kind = (uint8_t)kind;
-	atr_semconv_request(span, kind, &parsed, (const struct sockaddr *)&peer, sizeof(peer));
+	atr_semconv_request(span, kind, &parsed, false, (const struct sockaddr *)&peer, sizeof(peer));
 	return span;
 }
 

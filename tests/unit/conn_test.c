@@ -618,7 +618,7 @@ TEST(conn_of_another_protocol_is_forgotten)
 	/* a server's is remembered: what it asks for is not seen */
 	conn_accept(SERVER);
 	before = atr_fd(SERVER);
-	CONN_READ(SERVER, "\x16\x03\x01");
+	CONN_READ(SERVER, "\x01\x02\x03");
 	CHECK(atr_fd_kind(atr_fd(SERVER)) == ATR_FD_UNSEEN && atr_conn_awaits_work(atr_fd(SERVER)));
 	CONN_WRITE(SERVER, RESPONSE);
 	CHECK(conn_is_untouched(SERVER, RESPONSE));

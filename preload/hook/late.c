@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "preload/hook/late.h"
+#include "preload/hook/real.h"
+
+#include <errno.h>
+
+static void *load_again(const char *path)
+{
+	return REAL(dlopen)(path, RTLD_LAZY | RTLD_NOLOAD);
+}
+
+/* What a name leads to, unless that is ourselves. */
+static void *next_of(void *handle, const char *name)
+{
+	void *found = dlsym(handle, name);
+	Dl_info own, other;
+
+	if (found && dladdr((void *)atr_late_find, &own) && dladdr(found, &other) &&
+	    own.dli_fbase == other.dli_fbase)
+		return NULL;
+	return found;
+}
+
+/* In the scope of the library that calls. */
+static void *by_caller(const void *caller, const char *name)
+{
+	void *handle, *found = NULL;
+	Dl_info info;
+
+	if (!dladdr(caller, &info) || !info.dli_fname || !info.dli_fname[0])
+		return NULL;
+	handle = load_again(info.dli_fname);
+	if (!handle)
+		return NULL;
+	found = next_of(handle, name);
+	dlclose(handle);
+	return found;
+}
+
+static void *by_soname(const struct atr_late *late, const char *name)
+{
+	void *found = NULL;
+
+	for (const char *const *soname = late->sonames; *soname && !found; soname++) {
+		void *handle = load_again(*soname);
+
+		if (!handle)
+			continue;
+		found = next_of(handle, name);
+		dlclose(handle);
+	}
+	return found;
+}
+
+/* The library that the function is in; two threads may find one at once, and then it is there twice. */
+static struct atr_late_library *library_of(struct atr_late *late, void *function)
+{
+	struct atr_late_library *library;
+	Dl_info info;
+	void *handle;
+	uint32_t nr;
+
+	if (!dladdr(function, &info) || !info.dli_fname)
+		return NULL;
+	handle = load_again(info.dli_fname);
+	if (!handle)
+		return NULL;
+	for (int i = 0; i < ATR_LATE_LIBRARIES; i++)
+		if (atomic_load_explicit(&late->libraries[i].handle, memory_order_acquire) ==
+		    handle)
+			return &late->libraries[i];
+	nr = atomic_fetch_add_explicit(&late->nr, 1, memory_order_relaxed);
+	if (nr >= ATR_LATE_LIBRARIES) {
+		atomic_store_explicit(&late->nr, ATR_LATE_LIBRARIES, memory_order_relaxed);
+		return NULL;
+	}
+	library = &late->libraries[nr];
+	for (int i = 0; late->names[i]; i++)
+		library->function[i] = next_of(handle, late->names[i]);
+	atomic_store_explicit(&library->handle, handle, memory_order_release);
+	return library;
+}
+
+static struct atr_late_library *look_for(struct atr_late *late, const void *caller)
+{
+	void *found = by_caller(caller, late->names[0]);
+
+	if (!found)
+		found = next_of(RTLD_NEXT, late->names[0]);
+	if (!found)
+		found = by_soname(late, late->names[0]);
+	return found ? library_of(late, found) : NULL;
+}
+
+void *const *atr_late_find(struct atr_late *late, const void *caller)
+{
+	uint64_t key = (uint64_t)(uintptr_t)caller << 8;
+	_Atomic uint64_t *slot = &late->callers[key * UINT64_C(0x9e3779b97f4a7c15) >> 58];
+	uint64_t known = atomic_load_explicit(slot, memory_order_acquire);
+	struct atr_late_library *library;
+	int saved = errno;
+
+	if (known && (known & ~UINT64_C(0xff)) == key)
+		return late->libraries[(known & 0xff) - 1].function;
+	library = look_for(late, caller);
+	errno = saved;
+	if (!library)
+		return NULL;
+	atomic_store_explicit(slot, key | (uint64_t)(library - late->libraries + 1),
+			      memory_order_release);
+	return library->function;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ATR_PRELOAD_HOOK_LATE_H
+#define ATR_PRELOAD_HOOK_LATE_H
+
+/*
+ * late: the functions of a library that may be loaded at any time, in a scope of
+ * its own, and in more than one version. Found when one of them is first called, by
+ * who calls: what its own library is bound to is what it would have reached.
+ */
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ATR_LATE_LIBRARIES 4
+#define ATR_LATE_NAMES 40
+#define ATR_LATE_CALLERS 64
+
+struct atr_late {
+	const char *const *sonames; /* the last is NULL */
+	const char *const
+		*names; /* of the functions; the last is NULL, the first is in every version */
+	_Atomic uint32_t nr;
+	struct atr_late_library {
+		void *_Atomic handle; /* kept: it stays loaded as long as we may call it */
+		void *function[ATR_LATE_NAMES];
+	} libraries[ATR_LATE_LIBRARIES];
+	/* callers of late: the address in the upper bits, the library + 1 in the lower 8 */
+	_Atomic uint64_t callers[ATR_LATE_CALLERS];
+};
+
+/*
+ * The functions, in the order of their names, that who calls from this address
+ * would have reached; NULL in it: there is none. Returns NULL when there is no such
+ * library at all. Any thread; errno is kept.
+ */
+void *const *atr_late_find(struct atr_late *late, const void *caller);
+
+#endif
