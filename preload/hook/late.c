@@ -2,7 +2,16 @@
 #include "preload/hook/late.h"
 #include "preload/hook/real.h"
 
+#include "export/weak.h"
+
 #include <errno.h>
+
+ATR_WEAK(dlsym);
+ATR_WEAK(dlclose);
+ATR_WEAK(dladdr);
+ATR_WEAK(dlerror);
+
+#define TRIES 4 /* places for a caller */
 
 static void *load_again(const char *path)
 {
@@ -83,30 +92,60 @@ static struct atr_late_library *library_of(struct atr_late *late, void *function
 
 static struct atr_late_library *look_for(struct atr_late *late, const void *caller)
 {
-	void *found = by_caller(caller, late->names[0]);
+	struct atr_late_library *library = NULL;
+	void *found;
 
+	if (!dlsym || !dlclose || !dladdr || !dlerror)
+		return NULL;
+	found = by_caller(caller, late->names[0]);
 	if (!found)
 		found = next_of(RTLD_NEXT, late->names[0]);
 	if (!found)
 		found = by_soname(late, late->names[0]);
-	return found ? library_of(late, found) : NULL;
+	if (found)
+		library = library_of(late, found);
+	dlerror(); /* the program's next question is not to be answered with this */
+	return library;
+}
+
+/* What is known of the caller: its library + 1; and where that may be noted, if it is not. */
+static uint64_t known_of(struct atr_late *late, uint64_t key, _Atomic uint64_t **room)
+{
+	uint64_t at = key * UINT64_C(0x9e3779b97f4a7c15) >> 58;
+
+	*room = NULL;
+	for (int i = 0; i < TRIES; i++) {
+		_Atomic uint64_t *slot = &late->callers[(at + (uint64_t)i) % ATR_LATE_CALLERS];
+		uint64_t known = atomic_load_explicit(slot, memory_order_acquire);
+
+		if (known && (known & ~UINT64_C(0xff)) == key)
+			return known & 0xff;
+		if (!known && !*room)
+			*room = slot;
+	}
+	return 0;
 }
 
 void *const *atr_late_find(struct atr_late *late, const void *caller)
 {
 	uint64_t key = (uint64_t)(uintptr_t)caller << 8;
-	_Atomic uint64_t *slot = &late->callers[key * UINT64_C(0x9e3779b97f4a7c15) >> 58];
-	uint64_t known = atomic_load_explicit(slot, memory_order_acquire);
+	_Atomic uint64_t *room;
+	uint64_t known = known_of(late, key, &room);
 	struct atr_late_library *library;
 	int saved = errno;
 
-	if (known && (known & ~UINT64_C(0xff)) == key)
-		return late->libraries[(known & 0xff) - 1].function;
+	if (known)
+		return late->libraries[known - 1].function;
+	/* more callers than can be noted: a lookup each time would be dear, and there is one mostly */
+	if (!room && atomic_load_explicit(&late->nr, memory_order_acquire) == 1 &&
+	    atomic_load_explicit(&late->libraries[0].handle, memory_order_acquire))
+		return late->libraries[0].function;
 	library = look_for(late, caller);
 	errno = saved;
 	if (!library)
 		return NULL;
-	atomic_store_explicit(slot, key | (uint64_t)(library - late->libraries + 1),
-			      memory_order_release);
+	if (room)
+		atomic_store_explicit(room, key | (uint64_t)(library - late->libraries + 1),
+				      memory_order_release);
 	return library->function;
 }
