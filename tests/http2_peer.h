@@ -190,7 +190,11 @@ static inline int32_t http2_request(struct http2_peer *p, const char *method, co
 		char *colon = strstr(line, ": ");
 
 		*colon = 0;
-		nv[nr++] = HTTP2_NV(line, colon + 2);
+		nv[nr] = HTTP2_NV(line, colon + 2);
+		/* as proxies write what they pass on */
+		if (!strcmp(line, "traceparent"))
+			nv[nr].flags = NGHTTP2_NV_FLAG_NO_INDEX;
+		nr++;
 	}
 	p->body_left = body;
 	id = nghttp2_submit_request(p->session, NULL, nv, nr, body ? &provider : NULL, NULL);

@@ -69,12 +69,15 @@ struct atr_pieces {
 	bool is_plain;	 /* nothing of ours, nothing kept back, and all of the program's bytes */
 	size_t head_end; /* where a head ends in it; 0: it does not */
 	struct atr_http1_head head;
-	/* HTTP/2: before so many of the program's bytes from `from` on come `len` of ours */
+	/*
+	 * HTTP/2: before byte `at` of the program's, counted from `from`, come `len` of ours,
+	 * in the place of its `hidden` ones before that.
+	 */
 	bool is_http2;
 	uint8_t nr_puts;
 	struct {
-		uint32_t at, len;
-	} put[ATR_PIECES_PUTS];
+		uint32_t at, len, hidden;
+	} put[2 * ATR_PIECES_PUTS];
 	const char *ours;
 	atr_ref block;
 	char text[ATR_PIECES_TEXT];

@@ -107,11 +107,28 @@ bool atr_h2_block_begin(struct atr_h2_way *way)
 
 	way->head = atr_block_take();
 	way->head_ns = atr_clock_ns();
+	way->literal = (struct atr_str){ 0 };
 	head = head_of(way);
 	if (head)
 		atr_http2_head_begin(head, wants, (char *)(head + 1),
 				     ATR_BLOCK_LEN - 15 - sizeof(*head));
 	return true;
+}
+
+#define MARKED 0xf0 /* the bits of a field's first byte that say how it is written */
+#define NEVER_INDEXED 0x10
+
+/* A field that is written out, and in no table: it can be left out of the block. */
+static void note_literal(struct atr_h2_way *way, const struct atr_pair *field, const char *at,
+			 long len)
+{
+	unsigned char first = len > 1 ? (unsigned char)at[0] & MARKED : MARKED;
+
+	if ((first && first != NEVER_INDEXED) ||
+	    !atr_str_equal(field->name, ATR_STR("traceparent")))
+		return;
+	/* of two, neither is the one */
+	way->literal = (struct atr_str){ at, way->literal.at ? 0 : (size_t)len };
 }
 
 static bool read_fields(struct atr_h2_way *way, struct atr_str part, bool ends)
@@ -124,6 +141,8 @@ static bool read_fields(struct atr_h2_way *way, struct atr_str part, bool ends)
 
 		if (used < 0)
 			return false;
+		if (field.name.len == 11)
+			note_literal(way, &field, part.at, used);
 		part.at += used;
 		part.len -= (size_t)used;
 		if (head && field.name.at)
@@ -175,11 +194,11 @@ static void request_sent(struct atr_thread *self, struct atr_conn *conn, struct 
 			 const struct atr_http2_head *head, uint32_t id)
 {
 	struct atr_h2_stream *s = atr_h2_stream(h, id);
-	unsigned except;
+	struct atr_h2_fields fields = { 0 };
 
 	/* nobody looked at it before it was sent: it is told of, and carries nothing */
 	if (!s && head && id > h->last_request) {
-		s = atr_h2_prepare(self, conn, h, id, head, &except);
+		s = atr_h2_prepare(self, conn, h, id, head, &fields);
 		if (s)
 			atr_count(ATR_COUNT_HEADS_TOO_LARGE);
 	}

@@ -41,6 +41,8 @@ struct atr_h2_way {
 	uint64_t at; /* bytes that went by */
 	uint64_t head_ns;
 	bool is_ahead; /* the header block under way has been read ahead */
+	/* of that: the one traceparent, as it is written there, where it can be taken out */
+	struct atr_str literal;
 };
 
 /*
@@ -52,6 +54,8 @@ struct atr_h2_edit {
 	uint64_t head_at, at; /* in the program's bytes of the connection */
 	uint32_t text_at, text_len, text_sent;
 	bool byte_sent; /* the byte before it is out, and not counted */
+	uint64_t cut_at,
+		cut_end; /* bytes of the block that are left out; none where they are equal */
 	char was[ATR_HTTP2_FRAME_HEAD], head[ATR_HTTP2_FRAME_HEAD];
 };
 
@@ -118,10 +122,18 @@ struct atr_h2_stream *atr_h2_stream(struct atr_h2 *h2, uint32_t id);
 /* What happened to it belongs to this work: of a client that it is done for, of a server itself. */
 void atr_h2_touch(struct atr_thread *self, struct atr_conn *conn, struct atr_h2 *h2,
 		  const struct atr_h2_stream *s);
-/* A client's request: its span is opened. NULL: it is left alone. *except: as atr_propagators_inject. */
+/*
+ * A client's request: its span is opened. NULL: it is left alone. As a plan: whether
+ * its traceparent is to be replaced (where it can be), and what is not to be added.
+ */
+struct atr_h2_fields {
+	bool can_replace, replace;
+	unsigned except; /* ATR_EXCEPT_* */
+};
 struct atr_h2_stream *atr_h2_prepare(struct atr_thread *self, struct atr_conn *conn,
 				     struct atr_h2 *h2, uint32_t id,
-				     const struct atr_http2_head *head, unsigned *except);
+				     const struct atr_http2_head *head,
+				     struct atr_h2_fields *fields);
 /* It is sent. */
 void atr_h2_begins(struct atr_conn *conn, struct atr_h2_stream *s);
 /* A server has read one. */

@@ -31,13 +31,13 @@
 #define TEXTS_LEN (ATR_BLOCK_LEN - ATR_INJECT_MAX)
 #define TEXTS_ENOUGH 8192
 
-/* A header block in what is offered. Offsets are from there, and negative for what was sent. */
+/* A header block in what is offered; [cut_at, cut_end) of it is its traceparent. Offsets are from there, and negative for what was sent. */
 struct run {
 	struct atr_http2_reader reader; /* behind the head of its first frame */
 	size_t body_at;
 	int64_t head_at, last_head_at; /* of its first and last frame */
 	struct atr_http2_frame last;
-	size_t text_at, end;
+	size_t text_at, end, cut_at, cut_end;
 };
 
 /* A walk over frames that are offered. */
@@ -157,30 +157,44 @@ static unsigned count_requests(const struct atr_h2 *h, struct walk w, size_t tot
 }
 
 /* Reads the block. False: malformed. Its head is in way->head, unless there was no room. */
-static bool read_block(struct atr_h2_way *way, const struct run *run, const struct iovec *iov,
-		       int nr, size_t from, struct atr_http2_head **head)
+static bool read_block(struct atr_h2_way *way, struct run *run, const struct iovec *iov, int nr,
+		       size_t from, struct atr_http2_head **head)
 {
 	struct walk w = { .reader = run->reader,
-			  .cursor = cursor_at(iov, nr, from + run->body_at) };
+			  .cursor = cursor_at(iov, nr, from + run->body_at),
+			  .at = run->body_at };
 	struct atr_http2_event event;
 	long used;
 
 	if (!atr_h2_block_begin(way))
 		return false;
+	run->cut_at = run->cut_end = 0;
 	for (;;) {
 		used = atr_http2_next(&w.reader, w.bytes.at, w.bytes.len, &event);
 		if (used < 0)
 			return false;
-		if (event.what == ATR_HTTP2_BLOCK && !atr_h2_block_read(way, event.part))
-			return false;
+		w.at += (size_t)used;
+		if (event.what == ATR_HTTP2_BLOCK) {
+			size_t had = way->literal.len;
+
+			if (!atr_h2_block_read(way, event.part))
+				return false;
+			if (way->literal.len && !had)
+				run->cut_at = w.at - event.part.len +
+					      (size_t)(way->literal.at - event.part.at);
+		}
 		if (event.what == ATR_HTTP2_BLOCK_ENDS)
-			return atr_h2_block_whole(way, head);
+			break;
 		w.bytes.at += used;
 		w.bytes.len -= (size_t)used;
 		if (event.what == ATR_HTTP2_MORE &&
 		    !next_bytes(&w.cursor, &w.bytes.at, &w.bytes.len))
 			return false;
 	}
+	/* in another frame than the last there would be two to change */
+	if (way->literal.len && run->head_at == run->last_head_at)
+		run->cut_end = run->cut_at + way->literal.len;
+	return atr_h2_block_whole(way, head);
 }
 
 /* ---- our fields ---- */
@@ -231,15 +245,34 @@ static size_t write_text(struct atr_h2 *h, const struct atr_h2_stream *s, unsign
 			    TEXTS_LEN - h->texts_len - room);
 }
 
+/* A traceparent alone, for one that is left out. */
+static size_t write_parent(struct atr_h2 *h, const struct atr_h2_stream *s, size_t room)
+{
+	struct atr_pair field = { .name = ATR_STR("traceparent") };
+	struct atr_context_copy copy;
+	char value[ATR_TRACEPARENT_LEN];
+	char *block;
+
+	if (!h->texts)
+		h->texts = atr_block_take();
+	block = atr_block_bytes(h->texts);
+	if (!block || h->texts_len + room >= TEXTS_LEN || !atr_live_context(s->span, &copy))
+		return 0;
+	atr_traceparent_write(&copy.context, value);
+	atr_context_copy_release(&copy);
+	field.value = (struct atr_str){ value, sizeof(value) };
+	return atr_hpack_write(field, block + h->texts_len + room, TEXTS_LEN - h->texts_len - room);
+}
+
 /* The frame with ours in it, or, where that would be too long, with a frame of ours behind it. */
-static void add_edit(struct atr_h2 *h, const struct run *run, size_t text_len)
+static void add_edit(struct atr_h2 *h, const struct run *run, size_t text_len, bool replaces)
 {
 	struct atr_h2_edit *e = &h->edit[h->nr_edits];
 	struct atr_http2_frame frame = run->last;
 	char *text = atr_block_bytes(h->texts) + h->texts_len;
 	bool fits = frame.len + text_len <= h->max_frame;
 
-	if ((!fits && text_len > h->max_frame) || run->last_head_at < 0)
+	if ((!fits && (replaces || text_len > h->max_frame)) || run->last_head_at < 0)
 		return;
 	*e = (struct atr_h2_edit){ .head_at = h->sent + (uint64_t)run->last_head_at,
 				   .at = h->sent + (fits ? run->text_at : run->end),
@@ -259,40 +292,53 @@ static void add_edit(struct atr_h2 *h, const struct run *run, size_t text_len)
 		e->text_len += ATR_HTTP2_FRAME_HEAD;
 		frame.flags &= (uint8_t)~ATR_HTTP2_END_HEADERS;
 	}
+	if (replaces) {
+		e->cut_at = h->sent + run->cut_at;
+		e->cut_end = h->sent + run->cut_end;
+		frame.len -= (uint32_t)(run->cut_end - run->cut_at);
+	}
 	atr_http2_frame_write(frame, e->head);
 	h->texts_len += e->text_len;
 	h->nr_edits++;
 }
 
 static void inject(struct atr_h2 *h, const struct run *run, const struct atr_h2_stream *s,
-		   const struct atr_http2_head *head, unsigned except)
+		   const struct atr_http2_head *head, const struct atr_h2_fields *fields)
 {
-	size_t len = s->span ? write_text(h, s, except, ATR_HTTP2_FRAME_HEAD) : 0;
+	const size_t room = ATR_HTTP2_FRAME_HEAD; /* of a CONTINUATION, perhaps */
 	uint8_t before = h->nr_edits;
+	size_t len = 0;
 
+	if (s->span && fields->replace)
+		len = write_parent(h, s, room);
+	else if (s->span)
+		len = write_text(h, s, fields->except, room);
 	/* by name and value ours are shorter than this; there are few of them */
 	if (len && head->list_len + len + 32 * ATR_HTTP1_KEPT_MAX <= h->max_list)
-		add_edit(h, run, len);
+		add_edit(h, run, len, fields->replace);
 	if (h->nr_edits == before)
 		atr_count(ATR_COUNT_HEADS_TOO_LARGE);
+	else if (fields->replace)
+		atr_count(ATR_COUNT_HEADS_FORWARDED);
 }
 
 static bool block_ahead(struct atr_thread *self, struct atr_conn *conn, struct atr_h2 *h,
-			const struct run *run, const struct atr_http2_event *event,
+			struct run *run, const struct atr_http2_event *event,
 			const struct iovec *iov, int nr, size_t from)
 {
 	struct atr_http2_head *head = NULL;
 	struct atr_h2_stream *s = NULL;
-	unsigned except;
+	struct atr_h2_fields fields = { 0 };
 
 	if (!read_block(&h->out, run, iov, nr, from, &head))
 		return false;
 	h->ahead_to = h->sent + run->end;
+	fields.can_replace = run->cut_end != 0;
 	if (head && !event->is_promise && event->stream > h->last_request &&
 	    atr_http2_head_is_request(head))
-		s = atr_h2_prepare(self, conn, h, event->stream, head, &except);
+		s = atr_h2_prepare(self, conn, h, event->stream, head, &fields);
 	if (s && !head->is_cut)
-		inject(h, run, s, head, except);
+		inject(h, run, s, head, &fields);
 	atr_h2_block_drop(&h->out);
 	return true;
 }
@@ -335,7 +381,7 @@ static bool has_begun(const struct atr_h2 *h, const struct atr_h2_edit *e)
 static bool copy_changed(const struct atr_h2 *h, const struct atr_h2_edit *e, char *out,
 			 const struct iovec *iov, int nr, size_t from, size_t p, size_t to)
 {
-	if (!copy_bytes(out, iov, nr, from + p, to - p))
+	if (to > p && !copy_bytes(out, iov, nr, from + p, to - p))
 		return false;
 	for (size_t i = 0; i < ATR_HTTP2_FRAME_HEAD; i++) {
 		uint64_t at = e->head_at + i;
@@ -349,6 +395,19 @@ static bool copy_changed(const struct atr_h2 *h, const struct atr_h2_edit *e, ch
 	return true;
 }
 
+/* An offset in what is sent now, of a place that may have gone already. */
+static size_t offset_of(const struct atr_h2 *h, uint64_t at)
+{
+	return at > h->sent ? (size_t)(at - h->sent) : 0;
+}
+
+static void put(struct atr_pieces *piece, size_t at, size_t len, size_t hidden)
+{
+	piece->put[piece->nr_puts].at = (uint32_t)at;
+	piece->put[piece->nr_puts].len = (uint32_t)len;
+	piece->put[piece->nr_puts++].hidden = (uint32_t)hidden;
+}
+
 /* How many bytes [0, limit) become with the edits in them. */
 static size_t len_of(const struct atr_h2 *h, size_t limit)
 {
@@ -360,6 +419,49 @@ static size_t len_of(const struct atr_h2 *h, size_t limit)
 	return len;
 }
 
+/* What is being laid out: bytes of the program's up to p are in out[0, len). */
+struct sheet {
+	char *out;
+	size_t len, cap, p;
+};
+
+/* The program's bytes up to `to`, or up to where there is no more room. */
+static bool fill_up_to(const struct atr_h2 *h, const struct atr_h2_edit *e, struct sheet *s,
+		       const struct iovec *iov, int nr, size_t from, size_t to)
+{
+	size_t n = to > s->p ? to - s->p : 0;
+
+	if (n > s->cap - s->len)
+		n = s->cap - s->len;
+	if (!copy_changed(h, e, s->out + s->len, iov, nr, from, s->p, s->p + n))
+		return false;
+	s->len += n;
+	s->p += n;
+	return true;
+}
+
+/* Up to where the text of this edit goes, without what is left out. */
+static bool fill_block(const struct atr_h2 *h, const struct atr_h2_edit *e, struct sheet *s,
+		       struct atr_pieces *piece, const struct iovec *iov, int nr, size_t limit)
+{
+	size_t at = offset_of(h, e->at), cut_at = offset_of(h, e->cut_at),
+	       cut_end = offset_of(h, e->cut_end);
+
+	if (at > limit)
+		at = limit;
+	if (cut_end > s->p) {
+		if (!fill_up_to(h, e, s, iov, nr, piece->from, cut_at < at ? cut_at : at))
+			return false;
+		if (s->p < cut_at)
+			return true;
+		if (cut_end > limit)
+			cut_end = limit;
+		put(piece, cut_end, 0, cut_end - s->p);
+		s->p = cut_end;
+	}
+	return fill_up_to(h, e, s, iov, nr, piece->from, at);
+}
+
 /*
  * Lays out [0, limit) into `out`. False: the bytes are not those that were read ahead.
  * What does not fit whole is left for the next piece; of the first edit goes what fits.
@@ -368,40 +470,36 @@ static bool fill(const struct atr_h2 *h, struct atr_pieces *piece, const struct 
 		 size_t limit, char *out, size_t cap)
 {
 	const char *texts = atr_block_bytes(h->texts);
-	size_t p = h->edit[0].byte_sent ? 1 : 0, len = 0;
+	struct sheet s = { .out = out, .cap = cap, .p = h->edit[0].byte_sent ? 1 : 0 };
+	uint8_t i;
 
-	for (uint8_t i = 0; i < h->nr_edits && h->edit[i].head_at < h->sent + limit; i++) {
+	for (i = 0; i < h->nr_edits && h->edit[i].head_at < h->sent + limit; i++) {
 		const struct atr_h2_edit *e = &h->edit[i];
-		size_t text_len = e->text_len - e->text_sent, at = (size_t)(e->at - h->sent), n;
+		size_t text_len = e->text_len - e->text_sent, at = offset_of(h, e->at), n;
 
-		if (i && at - p + text_len > cap - len)
+		if (i && at - s.p + text_len > cap - s.len)
 			break;
-		n = at < limit ? at - p : limit - p;
-		n = n < cap - len ? n : cap - len;
-		if (!copy_changed(h, e, out + len, iov, nr, piece->from, p, p + n))
+		if (!fill_block(h, e, &s, piece, iov, nr, limit))
 			return false;
-		len += n;
-		p += n;
-		if (p < at)
+		if (s.p < at)
 			break;
 		/* where not all of it fits, it cannot be taken for all by what the kernel takes */
-		n = text_len < cap - len ? text_len : cap - len;
-		memcpy(out + len, texts + e->text_at + e->text_sent, n);
-		len += n;
-		piece->put[piece->nr_puts].at = (uint32_t)at;
-		piece->put[piece->nr_puts++].len = (uint32_t)text_len;
+		n = text_len < cap - s.len ? text_len : cap - s.len;
+		memcpy(out + s.len, texts + e->text_at + e->text_sent, n);
+		s.len += n;
+		put(piece, at, text_len, e->byte_sent);
 		if (n < text_len)
 			break;
 	}
 	/* what follows goes with it where it fits */
-	if (limit - p <= cap - len &&
-	    !(piece->nr_puts < h->nr_edits && h->edit[piece->nr_puts].head_at < h->sent + limit) &&
-	    copy_bytes(out + len, iov, nr, piece->from + p, limit - p)) {
-		len += limit - p;
-		p = limit;
+	if ((i == h->nr_edits || h->edit[i].head_at >= h->sent + limit) &&
+	    limit - s.p <= cap - s.len &&
+	    copy_bytes(out + s.len, iov, nr, piece->from + s.p, limit - s.p)) {
+		s.len += limit - s.p;
+		s.p = limit;
 	}
-	piece->end = piece->at = p;
-	piece->iov[0] = (struct iovec){ out, len };
+	piece->end = piece->at = s.p;
+	piece->iov[0] = (struct iovec){ out, s.len };
 	piece->nr_iov = 1;
 	piece->is_plain = false;
 	return true;
@@ -413,7 +511,6 @@ static bool lay_out(const struct atr_h2 *h, struct atr_pieces *piece, const stru
 	const struct atr_h2_edit *e = &h->edit[0];
 	char *block;
 
-	piece->hidden = h->nr_edits && e->byte_sent;
 	if (!h->nr_edits || (!has_begun(h, e) && e->head_at >= h->sent + limit) ||
 	    (!has_begun(h, e) && e->head_at > h->sent + FAR)) {
 		/* none of the bytes that are changed; or these go before them */
@@ -500,12 +597,13 @@ bool atr_h2_plan(struct atr_thread *self, struct atr_conn *conn, const struct io
  */
 static size_t count_sent(const struct atr_pieces *piece, size_t n, unsigned *whole, int64_t *part)
 {
-	size_t p = 0, skip = piece->hidden;
+	size_t p = 0;
 
 	*part = -1;
-	for (*whole = 0; *whole < piece->nr_puts; ++*whole) {
-		size_t at = piece->put[*whole].at, len = piece->put[*whole].len;
-		size_t before = at - p - skip;
+	*whole = 0;
+	for (uint8_t i = 0; i < piece->nr_puts; i++) {
+		size_t at = piece->put[i].at, len = piece->put[i].len;
+		size_t before = at - piece->put[i].hidden - p;
 
 		if (n < before)
 			return p + n;
@@ -516,7 +614,7 @@ static size_t count_sent(const struct atr_pieces *piece, size_t n, unsigned *who
 		}
 		n -= len;
 		p = at;
-		skip = 0;
+		*whole += len != 0;
 	}
 	return p + n;
 }

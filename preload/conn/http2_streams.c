@@ -80,30 +80,64 @@ static atr_ref work_of_request(struct atr_thread *self, const struct atr_conn *c
 	return is_clear || atr_work_is_alone(work) ? work : 0;
 }
 
-struct atr_h2_stream *atr_h2_prepare(struct atr_thread *self, struct atr_conn *conn,
-				     struct atr_h2 *h, uint32_t id,
-				     const struct atr_http2_head *head, unsigned *except)
+/* The request of some work that is passed on, with the header it came with (see passed_on() of HTTP/1). */
+static atr_ref passed_on(const struct atr_http2_head *head, atr_ref likely)
 {
-	struct atr_h2_stream *s;
+	struct atr_context context;
+	const struct atr_pair *parent = NULL;
+	atr_ref block = atr_block_take(), work = 0;
 
-	h->last_request = id;
-	h->is_many = h->is_many || h->nr_streams;
-	*except = 0;
+	for (uint32_t i = 0; i < head->http.nr_kept; i++)
+		if (atr_str_equal(head->http.kept[i].name, ATR_STR("traceparent")))
+			parent = &head->http.kept[i];
+	if (block && parent && parent->value.len == ATR_TRACEPARENT_LEN &&
+	    atr_propagators_extract(&atr_formats, head->http.kept, head->http.nr_kept,
+				    atr_block_bytes(block), &context))
+		work = atr_work_came_with(&context, likely);
+	atr_block_give(block);
+	return work;
+}
+
+static bool is_traced(const struct atr_http2_head *head, unsigned *except)
+{
+	bool is_one = false;
+
 	for (uint32_t i = 0; i < head->http.nr_kept; i++) {
 		struct atr_str name = head->http.kept[i].name;
 
-		if (atr_propagators_is_trace(&atr_formats, name)) {
+		is_one = is_one || atr_propagators_is_trace(&atr_formats, name);
+		*except |= atr_propagators_except(&atr_formats, name);
+	}
+	return is_one;
+}
+
+struct atr_h2_stream *atr_h2_prepare(struct atr_thread *self, struct atr_conn *conn,
+				     struct atr_h2 *h, uint32_t id,
+				     const struct atr_http2_head *head,
+				     struct atr_h2_fields *fields)
+{
+	struct atr_h2_stream *s;
+	atr_ref work;
+
+	h->last_request = id;
+	h->is_many = h->is_many || h->nr_streams;
+	work = work_of_request(self, conn, h);
+	fields->except = 0;
+	fields->replace = false;
+	if (is_traced(head, &fields->except)) {
+		work = fields->can_replace ? passed_on(head, work) : 0;
+		if (!work) {
 			atr_count(ATR_COUNT_HEADS_LEFT);
 			return NULL;
 		}
-		*except |= atr_propagators_except(&atr_formats, name);
+		fields->replace = true;
 	}
 	s = add(conn, h, id);
 	if (!s)
 		return NULL;
 	s->is_prepared = true;
 	s->is_rpc = atr_rpc_is(head->content_type);
-	s->work = work_of_request(self, conn, h);
+	s->work = work;
 	atr_work_calls(self, s->work, conn->is_fresh && atr_live_get(conn->opened_in));
 	s->span = atr_request_open_h2(self, conn, head, s->work);
 	return s;

@@ -546,3 +546,47 @@ TEST(http2_a_head_that_has_begun_is_ended_whatever_happens)
 	http2_peer_end(client);
 	conn_end();
 }
+
+#define PARENT "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+#define WITH_PARENT "a: b\ntraceparent: " PARENT "\ncontent-type: text/plain\n"
+
+/* A proxy passes its request's header on: what goes out names the proxy's span. */
+TEST(http2_a_context_that_is_passed_on_is_continued_wherever_the_kernel_stops)
+{
+	struct http2_peer *client = http2_peer(false);
+	const char *got;
+	char *want;
+	unsigned nr;
+
+	CONN_BEGIN();
+	http2_request(client, "POST", "/a", WITH_PARENT, 3);
+	client->pads = true;
+	http2_request(client, "GET", "/b", "", 0);
+	want = strdup(heard(client->bytes, client->len, &nr));
+	CHECK(nr == 1);
+	for (size_t most = 0; most < client->len + 150; most++) {
+		uint8_t parent[ATR_SPAN_ID_LEN];
+		const struct atr_span *span;
+
+		conn_accept(SERVER);
+		CONN_READ(SERVER, "GET /in HTTP/1.1\r\nHost: h\r\ntraceparent: " PARENT "\r\n\r\n");
+		conn_connect(FD);
+		send_in((struct way){ .most = most, .in_turns = most & 1 }, client->bytes,
+			client->len);
+		got = heard(conn_wire(FD)->arrived, conn_wire(FD)->len, &nr);
+		CHECK(live_is(got, want) && nr == 2);
+		CHECK(!memmem(conn_wire(FD)->arrived, conn_wire(FD)->len, PARENT, 55));
+		conn_close(FD);
+		span = live_next();
+		CHECK(span && live_is(live_text(span, ATR_HTTP_REQUEST_METHOD), "POST"));
+		memcpy(parent, span->parent_id, sizeof(parent));
+		drop_spans();
+		conn_close(SERVER);
+		span = live_next();
+		CHECK(span && !memcmp(span->span_id, parent, sizeof(parent)));
+		conn_wire(FD)->most = conn_wire(FD)->in_turns = 0;
+	}
+	free(want);
+	http2_peer_end(client);
+	conn_end();
+}
