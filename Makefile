@@ -95,7 +95,8 @@ $(ROOMS): $(call objects,$(ROOM_SRC))
 $(BUILD)/autotrace.map: preload/hook/hooks.def | $(CJSON)/cJSON.c
 	$(call say,GEN,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q){ echo '{ global:'; $(CC) -E -P -x c -D'ATR_HOOK(name,need)=name;' $<; \
+	$(Q){ echo '{ global:'; \
+		$(CC) -E -P -x c -D'ATR_HOOK(name,need)=name;' -D'ATR_HOOK_OF(of,name)=name;' $<; \
 		echo 'local: *; };'; } > $@
 
 # Stands for libdl while we link. glibc moved these functions into libc.so.6 under version

@@ -4,6 +4,7 @@
 #include "export/diag.h"
 #include "preload/conn/lambda.h"
 #include "preload/conn/probes.h"
+#include "preload/conn/transfer.h"
 #include "preload/live/carrier.h"
 #include "preload/live/readable.h"
 
@@ -757,6 +758,7 @@ static void end_all(bool for_good)
 			give_up(self, conn);
 		let_go(self, conn);
 	}
+	atr_transfers_end();
 	if (atr_lambda_is_on)
 		atr_lambda_process_ends(self);
 	atr_leave(self);
@@ -796,7 +798,8 @@ void atr_conn_forked(void)
 			conn->rest_at = conn->rest_len;
 		conn->in.held = conn->out.held = conn->rest_block = conn->api_block = 0;
 		conn->api = 0;
-		conn->is_prepared = false;
+		conn->is_prepared = conn->is_own = false;
 	}
+	atr_transfers_forked();
 	atr_carriers_forked();
 }

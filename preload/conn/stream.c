@@ -7,6 +7,7 @@
 #include "preload/conn/aws.h"
 #include "preload/conn/lambda.h"
 #include "preload/conn/probes.h"
+#include "preload/conn/transfer.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -83,7 +84,9 @@ static void pop(struct atr_thread *self, struct atr_conn *conn, uint64_t end_ns)
 		atr_work_ends_call(e->work);
 		atr_work_resume(self, e->work);
 	}
-	atr_live_close(e->span, end_ns);
+	if (!e->is_own ||
+	    !atr_transfer_answered(self, e->span, true, (struct atr_str){ 0 }, end_ns))
+		atr_live_close(e->span, end_ns);
 	conn->first_exchange = (uint8_t)((conn->first_exchange + 1) % ATR_EXCHANGES_MAX);
 	conn->nr_exchanges--;
 	/* pipelined: what was read before is now being answered */
@@ -252,6 +255,21 @@ static void describe_aws(struct atr_conn *conn, struct atr_span *span,
 	conn->api_block = block;
 }
 
+/* Name and attributes of the prepared span. */
+static void describe_client(struct atr_conn *conn, const struct atr_http1_head *head,
+			    const struct atr_aws_fields *aws, uint64_t now)
+{
+	struct atr_span *span = atr_live_span(conn->prepared);
+
+	if (!span)
+		return;
+	if (aws->authorization.len)
+		describe_aws(conn, span, head, aws);
+	atr_semconv_request(span, ATR_KIND_CLIENT, head, &conn->peer.any, conn->peer_len);
+	if (opened_for(conn, now))
+		put_times(conn, span);
+}
+
 static void open_client_span(struct atr_thread *self, struct atr_conn *conn,
 			     const struct atr_http1_head *head, const struct atr_aws_fields *aws,
 			     atr_ref work)
@@ -260,21 +278,25 @@ static void open_client_span(struct atr_thread *self, struct atr_conn *conn,
 	uint64_t start = request_start(conn, now);
 	struct atr_context_copy parent = { .block = 0 };
 	bool has_parent = atr_work_context(work, &parent);
-	struct atr_span *span;
 
 	if (!has_parent)
 		atr_count(ATR_COUNT_NO_PARENT);
 	conn->prepared =
 		atr_live_open(self, ATR_KIND_CLIENT, has_parent ? &parent.context : NULL, start);
 	atr_context_copy_release(&parent);
-	span = atr_live_span(conn->prepared);
-	if (!span)
-		return;
-	if (aws->authorization.len)
-		describe_aws(conn, span, head, aws);
-	atr_semconv_request(span, ATR_KIND_CLIENT, head, &conn->peer.any, conn->peer_len);
-	if (opened_for(conn, now))
-		put_times(conn, span);
+	describe_client(conn, head, aws, now);
+}
+
+/* A transfer's span is this request's: its work and its header are there already. */
+static void take_own_span(struct atr_conn *conn, const struct atr_http1_head *head,
+			  const struct atr_aws_fields *aws, const struct atr_own *own)
+{
+	conn->is_prepared = conn->is_own = true;
+	conn->prepared = own->span;
+	conn->prepared_work = own->work;
+	if (!own->is_described)
+		describe_client(conn, head, aws, atr_clock_ns());
+	atr_count(ATR_COUNT_HEADS_INJECTED);
 }
 
 void atr_request_prepare(struct atr_thread *self, struct atr_conn *conn, const char *bytes,
@@ -285,6 +307,7 @@ void atr_request_prepare(struct atr_thread *self, struct atr_conn *conn, const c
 	struct atr_pair fields[FIELDS_MAX];
 	size_t nr_fields = context_fields(bytes, len, head, fields, &aws);
 	bool is_traced = false;
+	struct atr_own own;
 	atr_ref work, from;
 
 	memset(plan, 0, sizeof(*plan));
@@ -300,6 +323,10 @@ void atr_request_prepare(struct atr_thread *self, struct atr_conn *conn, const c
 			is_traced = true;
 		plan->except |= atr_propagators_except(&atr_formats, fields[i].name);
 	}
+	if (is_traced && !conn->is_prepared && atr_transfer_claims(fields, nr_fields, &own))
+		take_own_span(conn, head, &aws, &own);
+	if (conn->is_own)
+		return;
 	work = conn->is_prepared ? conn->prepared_work :
 				   atr_work_current(self, conn->is_fresh ? conn->opened_in : 0);
 	if (is_traced) {
@@ -331,6 +358,8 @@ static bool begin_exchange(struct atr_conn *conn)
 		return false;
 	e->span = conn->prepared;
 	e->work = conn->prepared_work;
+	e->is_own = conn->is_own;
+	conn->is_own = false;
 	atr_work_begins_call(e->work);
 	if (conn->counts_as_call)
 		atr_work_ends_call(conn->opened_in);
@@ -644,9 +673,13 @@ static void end_first(struct atr_thread *self, struct atr_conn *conn)
 	const struct atr_stream *response = conn->side == ATR_SIDE_SERVER ? &conn->out : &conn->in;
 	struct atr_span *span = atr_live_span(first(conn)->span);
 	struct atr_str why = reason(conn);
+	bool is_whole = first(conn)->answering && response->in_body &&
+			response->body.framing == ATR_HTTP1_UNTIL_CLOSE && !conn->error;
 
-	if (span && !(first(conn)->answering && response->in_body &&
-		      response->body.framing == ATR_HTTP1_UNTIL_CLOSE && !conn->error)) {
+	if (first(conn)->is_own &&
+	    atr_transfer_answered(self, first(conn)->span, is_whole, why, atr_clock_ns())) {
+		first(conn)->span = 0; /* it is closed with what libcurl says of it */
+	} else if (span && !is_whole) {
 		if (why.at)
 			atr_semconv_error(span, why);
 		else
@@ -665,14 +698,16 @@ void atr_exchanges_end(struct atr_thread *self, struct atr_conn *conn)
 		exchange_ended(self, conn, false);
 	while (conn->nr_exchanges)
 		end_first(self, conn);
-	if (conn->is_prepared && span && conn->error) {
+	if (conn->is_own) {
+		atr_transfer_unsent(conn->prepared);
+	} else if (conn->is_prepared && span && conn->error) {
 		atr_semconv_error(span, reason(conn));
 		atr_live_close(conn->prepared, atr_clock_ns());
 	} else {
 		atr_live_drop(conn->prepared);
 	}
 	conn->prepared = conn->prepared_work = 0;
-	conn->is_prepared = false;
+	conn->is_prepared = conn->is_own = false;
 	if (conn->counts_as_call)
 		atr_work_ends_call(conn->opened_in);
 	conn->counts_as_call = false;
@@ -721,7 +756,8 @@ void atr_connect_ended(struct atr_thread *self, struct atr_conn *conn, int error
 	bool is_inet = conn->peer.any.sa_family != AF_UNIX;
 
 	if ((atr_probes & ATR_PROBE_CONNECT) ||
-	    (error && !has_more && is_inet && (atr_probes & ATR_PROBE_HTTP)))
+	    (error && !has_more && is_inet && (atr_probes & ATR_PROBE_HTTP) &&
+	     !atr_transfer_tells()))
 		connect_span(self, conn, error);
 	else if (error && has_more)
 		atr_names_untold(&conn->lookup);

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""origin.py DIR [--sink] [--sluggish] [--apart] [--unix] [--root FOLDER]
+"""origin.py DIR [--sink] [--sluggish] [--apart] [--unix] [--root FOLDER] [--tls PEM]
 
 An HTTP/1.1 server that keeps every byte it was sent.
 Listens on a free port of 127.0.0.1 and writes it to DIR/port, or with --unix on
@@ -11,8 +11,10 @@ its requests on this connection or that. It answers by path, and never with anyt
 
     /ok /status/N /chunked /close /empty /big /redirect /slow /reset /cut /drip
     /echo         the request's body
+    /digest       401 until there is an Authorization
     /hang-up      no answer: the connection is closed
 
+With --tls all this is said inside TLS, with the key and certificate of that file.
 A CONNECT is granted, and what comes through the tunnel answered here as well.
 
 Any other path is a file below FOLDER, or 404. With --sink nothing is understood:
@@ -21,6 +23,7 @@ all is read until the client is done sending, and one fixed answer is given. Wit
 """
 import os
 import socket
+import ssl
 import struct
 import sys
 import threading
@@ -92,6 +95,7 @@ class Connection:
         lines = self.take_to(b"\r\n\r\n").decode("latin-1").split("\r\n")
         self.method, target, version = lines[0].split(" ")
         fields = {k.lower(): v.strip() for k, v in (line.split(":", 1) for line in lines[1:] if line)}
+        self.authorized = "authorization" in fields
         body = self.body(fields)
         self.request_ended()
         if self.method == "CONNECT":
@@ -145,6 +149,12 @@ class Connection:
         except TimeoutError:
             self.answer(200, b"late\n")
 
+    def on_digest(self, path, body):
+        if self.authorized:
+            self.answer(200, b"in\n")
+        else:
+            self.answer(401, b"who?\n", 'WWW-Authenticate: Digest realm="r", nonce="n", qop="auth"\r\n')
+
     def on_hang_up(self, path, body):
         return False
 
@@ -168,6 +178,8 @@ class Connection:
 
     def run(self):
         try:
+            if tls:
+                self.sock = tls.wrap_socket(self.sock, server_side=True)
             if sink:
                 while self.more():
                     pass
@@ -186,6 +198,10 @@ sink = "--sink" in sys.argv
 apart = "--apart" in sys.argv
 sluggish = "--sluggish" in sys.argv
 root = os.path.abspath(sys.argv[sys.argv.index("--root") + 1]) if "--root" in sys.argv else None
+tls = None
+if "--tls" in sys.argv:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(sys.argv[sys.argv.index("--tls") + 1])
 captured = directory + "/captured"
 os.makedirs(captured, exist_ok=True)
 if "--unix" in sys.argv:
