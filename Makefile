@@ -95,7 +95,8 @@ $(ROOMS): $(call objects,$(ROOM_SRC)) $(NGHTTP2_OBJ)
 $(BUILD)/autotrace.map: preload/hook/hooks.def | $(CJSON)/cJSON.c
 	$(call say,GEN,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q){ echo '{ global:'; $(CC) -E -P -x c -D'ATR_HOOK(name,need)=name;' $<; \
+	$(Q){ echo '{ global:'; \
+		$(CC) -E -P -x c -D'ATR_HOOK(name,need)=name;' -D'ATR_HOOK_OF(of,name)=name;' $<; \
 		echo 'local: *; };'; } > $@
 
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(CJSON)/cJSON.c $(NGHTTP2)/fetched

@@ -215,7 +215,7 @@ static void judge_network(struct patient *p)
 		say(&p->seen, "Name lookups, on the request they are for "
 			      "(spans of their own with AUTOTRACE_PROBES=http,dns).");
 	if (calls(p, ATR_USE_CURL))
-		say(&p->seen, "What libcurl does for it over plain HTTP/1.");
+		say(&p->seen, "What libcurl does for it: HTTP of all versions, also over TLS.");
 	if (calls(p, ATR_USE_PROCESS))
 		say(&p->seen, "Programs that it starts: they inherit the trace, and are traced "
 			      "themselves if they can be (ask doctor about each).");

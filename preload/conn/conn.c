@@ -6,6 +6,7 @@
 #include "preload/conn/http2.h"
 #include "preload/conn/lambda.h"
 #include "preload/conn/probes.h"
+#include "preload/conn/transfer.h"
 #include "preload/live/carrier.h"
 #include "preload/live/readable.h"
 
@@ -886,6 +887,7 @@ static void end_all(enum end how)
 			give_up(self, conn);
 		let_go(self, conn);
 	}
+	atr_transfers_end();
 	if (atr_lambda_is_on)
 		atr_lambda_process_ends(self);
 	atr_leave(self);
@@ -944,7 +946,8 @@ void atr_conn_forked(void)
 			conn->rest_at = conn->rest_len;
 		conn->in.held = conn->out.held = conn->rest_block = conn->api_block = 0;
 		conn->api = 0;
-		conn->is_prepared = false;
+		conn->is_prepared = conn->is_own = false;
 	}
+	atr_transfers_forked();
 	atr_carriers_forked();
 }

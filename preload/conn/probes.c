@@ -4,7 +4,7 @@
 #include "export/diag.h"
 #include "export/env.h"
 
-unsigned atr_probes = ATR_PROBE_HTTP;
+unsigned atr_probes = ATR_PROBE_HTTP | ATR_PROBE_CURL;
 
 static unsigned probe_of(struct atr_str name)
 {
@@ -12,9 +12,13 @@ static unsigned probe_of(struct atr_str name)
 		const char *name;
 		unsigned bits;
 	} known[] = {
-		{ "http", ATR_PROBE_HTTP },	  { "dns", ATR_PROBE_DNS },
-		{ "connect", ATR_PROBE_CONNECT }, { "process", ATR_PROBE_PROCESS },
-		{ "tls", ATR_PROBE_TLS },	  { "all", ~0u },
+		{ "http", ATR_PROBE_HTTP },
+		{ "dns", ATR_PROBE_DNS },
+		{ "connect", ATR_PROBE_CONNECT },
+		{ "process", ATR_PROBE_PROCESS },
+		{ "tls", ATR_PROBE_TLS },
+		{ "curl", ATR_PROBE_CURL },
+		{ "all", ~0u },
 	};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)

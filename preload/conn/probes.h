@@ -10,12 +10,13 @@
 #define ATR_PROBE_CONNECT 4u /* a span for each connect */
 #define ATR_PROBE_PROCESS 8u /* a span for the process itself */
 #define ATR_PROBE_TLS 16u    /* a span for each TLS handshake */
+#define ATR_PROBE_CURL 32u   /* a span for each transfer of libcurl, see transfer.h */
 
 extern unsigned atr_probes;
 
 /*
  * The constructor. A list of names, `all`, `none`, and `-name` to leave one
- * out; a list that begins with -name starts from the default, which is `http`.
+ * out; a list that begins with -name starts from the default, which is `http,curl`.
  * Unknown names are warned about and left out.
  */
 void atr_probes_setup(void);

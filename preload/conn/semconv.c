@@ -404,12 +404,32 @@ static void put_server_request(struct atr_span *span, const struct atr_http1_hea
 		atr_span_put_str(span, ATR_USER_AGENT_ORIGINAL, head->user_agent);
 }
 
+/* url.full without its secrets. The authority is without userinfo already. */
+static void put_url(struct atr_span *span, struct atr_str scheme, bool had_userinfo,
+		    struct atr_str authority, const struct target *t)
+{
+	struct text url = { .len = 0 };
+
+	add(&url, scheme);
+	add(&url, ATR_STR("://"));
+	if (had_userinfo)
+		add(&url, ATR_STR(REDACTED ":" REDACTED "@"));
+	add(&url, authority);
+	/* the asterisk form asks about the server as a whole */
+	if (!atr_str_equal(t->path, ATR_STR("*")))
+		add(&url, t->path);
+	if (t->has_query) {
+		add(&url, ATR_STR("?"));
+		add_query(&url, t->query);
+	}
+	atr_span_put_str(span, ATR_URL_FULL, (struct atr_str){ url.at, url.len });
+}
+
 static void put_client_request(struct atr_span *span, const struct atr_http1_head *head,
 			       struct atr_str scheme, const struct sockaddr *peer,
 			       socklen_t peer_len)
 {
 	struct target t = split_target(head);
-	struct text url = { .len = 0 };
 	bool had_userinfo = false, is_secure = atr_str_equal_nocase(scheme, ATR_STR("https"));
 	struct atr_str authority = t.authority.len ? t.authority : head->host;
 	char room[INET6_ADDRSTRLEN];
@@ -418,33 +438,51 @@ static void put_client_request(struct atr_span *span, const struct atr_http1_hea
 	authority = without_userinfo(authority, &had_userinfo);
 	if (!authority.len)
 		authority = address_text(peer, peer_len, room, &port);
-	add(&url, is_secure ? ATR_STR("https://") : ATR_STR("http://"));
-	if (had_userinfo)
-		add(&url, ATR_STR(REDACTED ":" REDACTED "@"));
-	add(&url, authority);
-	/* the asterisk form asks about the server as a whole */
-	if (!atr_str_equal(t.path, ATR_STR("*")))
-		add(&url, t.path);
-	if (t.has_query) {
-		add(&url, ATR_STR("?"));
-		add_query(&url, t.query);
-	}
 	put_server_name(span, authority, is_secure ? 443 : 80);
-	atr_span_put_str(span, ATR_URL_FULL, (struct atr_str){ url.at, url.len });
+	put_url(span, is_secure ? ATR_STR("https") : ATR_STR("http"), had_userinfo, authority, &t);
+}
+
+static void put_method(struct atr_span *span, struct atr_str method)
+{
+	bool known = is_known(method);
+
+	/* what knows more of it than its method has named it already */
+	if (!atr_span_find(span, ATR_NAME))
+		atr_span_put_str(span, ATR_NAME, known ? method : ATR_STR("HTTP"));
+	atr_span_put_str(span, ATR_HTTP_REQUEST_METHOD, known ? method : ATR_STR("_OTHER"));
+	if (!known)
+		atr_span_put_str(span, ATR_HTTP_REQUEST_METHOD_ORIGINAL, method);
+}
+
+void atr_semconv_url_request(struct atr_span *span, struct atr_str method, struct atr_str url)
+{
+	const char *fragment = url.len ? memchr(url.at, '#', url.len) : NULL; /* is not sent */
+	struct atr_http1_head head = { .target = url };
+	const char *colon = url.len ? memchr(url.at, ':', url.len) : NULL;
+	struct atr_str scheme = { url.at, colon ? (size_t)(colon - url.at) : 0 };
+	bool had_userinfo = false;
+	struct atr_str authority;
+	struct target t;
+
+	if (method.len)
+		put_method(span, method);
+	else
+		atr_span_put_str(span, ATR_NAME, ATR_STR("HTTP"));
+	if (fragment)
+		head.target.len = (size_t)(fragment - url.at);
+	t = split_target(&head);
+	if (!t.authority.len)
+		return;
+	authority = without_userinfo(t.authority, &had_userinfo);
+	put_server_name(span, authority, atr_str_equal_nocase(scheme, ATR_STR("https")) ? 443 : 80);
+	put_url(span, scheme, had_userinfo, authority, &t);
 }
 
 static void put_request(struct atr_span *span, enum atr_kind kind,
 			const struct atr_http1_head *head, struct atr_str scheme,
 			struct atr_str version, const struct sockaddr *peer, socklen_t peer_len)
 {
-	bool known = is_known(head->method);
-
-	/* what knows more of it than its method has named it already */
-	if (!atr_span_find(span, ATR_NAME))
-		atr_span_put_str(span, ATR_NAME, known ? head->method : ATR_STR("HTTP"));
-	atr_span_put_str(span, ATR_HTTP_REQUEST_METHOD, known ? head->method : ATR_STR("_OTHER"));
-	if (!known)
-		atr_span_put_str(span, ATR_HTTP_REQUEST_METHOD_ORIGINAL, head->method);
+	put_method(span, head->method);
 	if (kind == ATR_KIND_SERVER)
 		put_server_request(span, head, scheme, peer, peer_len);
 	else

@@ -22,6 +22,8 @@ void atr_semconv_request(struct atr_span *span, enum atr_kind kind,
 void atr_semconv_http2_request(struct atr_span *span, enum atr_kind kind,
 			       const struct atr_http2_head *head, const struct sockaddr *peer,
 			       socklen_t peer_len);
+/* The same for a client whose absolute URL is all that is known. method may be absent. */
+void atr_semconv_url_request(struct atr_span *span, struct atr_str method, struct atr_str url);
 /* Status code, status and error.type. */
 void atr_semconv_response(struct atr_span *span, uint16_t status_code);
 void atr_semconv_error(struct atr_span *span, struct atr_str type);

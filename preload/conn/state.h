@@ -49,6 +49,7 @@ struct atr_exchange {
 	atr_ref work; /* a client's: the work it is done for */
 	bool to_head, to_connect;
 	bool answering;
+	bool is_own; /* the span is a transfer's: see transfer.h */
 	uint64_t request_size;
 };
 
@@ -72,6 +73,7 @@ struct atr_conn {
 	atr_ref prepared; /* client: the span of the head that is being sent */
 	atr_ref prepared_work;
 	bool is_prepared;
+	bool is_own;			      /* `prepared` is a transfer's */
 	bool prepared_head, prepared_connect; /* its method is HEAD, or CONNECT */
 	uint8_t api; /* whose payload is looked at: a call of Lambda's (see lambda.c), or AWS's */
 	uint16_t api_status, invocation;

@@ -10,6 +10,7 @@
 #include "preload/conn/http2.h"
 #include "preload/conn/lambda.h"
 #include "preload/conn/probes.h"
+#include "preload/conn/transfer.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -86,7 +87,9 @@ static void pop(struct atr_thread *self, struct atr_conn *conn, uint64_t end_ns)
 		atr_work_ends_call(e->work);
 		atr_work_resume(self, e->work);
 	}
-	atr_live_close(e->span, end_ns);
+	if (!e->is_own ||
+	    !atr_transfer_answered(self, e->span, true, (struct atr_str){ 0 }, end_ns))
+		atr_live_close(e->span, end_ns);
 	conn->first_exchange = (uint8_t)((conn->first_exchange + 1) % ATR_EXCHANGES_MAX);
 	conn->nr_exchanges--;
 	/* pipelined: what was read before is now being answered */
@@ -311,24 +314,38 @@ static atr_ref open_client(struct atr_thread *self, struct atr_conn *conn, atr_r
 	return span;
 }
 
-static void open_client_span(struct atr_thread *self, struct atr_conn *conn, const char *bytes,
-			     size_t len, const struct atr_http1_head *head,
-			     const struct atr_aws_fields *aws, atr_ref work)
-{
-	uint64_t now = conn->out.head_ns ? conn->out.head_ns : atr_clock_ns();
-	struct atr_span *span;
+/* A request as its head has it, for whoever says more of its span. */
+struct request {
+	const char *bytes;
+	size_t len;
+	const struct atr_http1_head *head;
+	struct atr_aws_fields aws;
+};
 
-	conn->prepared = open_client(self, conn, work, now);
-	span = atr_live_span(conn->prepared);
+/* Name and attributes of the prepared span. */
+static void describe_client(struct atr_conn *conn, const struct request *request, uint64_t now)
+{
+	struct atr_span *span = atr_live_span(conn->prepared);
+
 	if (!span)
 		return;
-	if (aws->authorization.len)
-		describe_aws(conn, span, bytes, len, head, aws);
-	atr_semconv_request(span, ATR_KIND_CLIENT, head, conn->is_secure, &conn->peer.any,
+	if (request->aws.authorization.len)
+		describe_aws(conn, span, request->bytes, request->len, request->head,
+			     &request->aws);
+	atr_semconv_request(span, ATR_KIND_CLIENT, request->head, conn->is_secure, &conn->peer.any,
 			    conn->peer_len);
 	if (opened_for(conn, now))
 		put_times(conn, span);
 	atr_handshake_tell(conn, span);
+}
+
+static void open_client_span(struct atr_thread *self, struct atr_conn *conn,
+			     const struct request *request, atr_ref work)
+{
+	uint64_t now = conn->out.head_ns ? conn->out.head_ns : atr_clock_ns();
+
+	conn->prepared = open_client(self, conn, work, now);
+	describe_client(conn, request, now);
 }
 
 atr_ref atr_request_open_h2(struct atr_thread *self, struct atr_conn *conn,
@@ -346,14 +363,27 @@ atr_ref atr_request_open_h2(struct atr_thread *self, struct atr_conn *conn,
 	return ref;
 }
 
+/* A transfer's span is this request's: its work and its header are there already. */
+static void take_own_span(struct atr_conn *conn, const struct request *request,
+			  const struct atr_own *own)
+{
+	conn->is_prepared = conn->is_own = true;
+	conn->prepared = own->span;
+	conn->prepared_work = own->work;
+	if (!own->is_described)
+		describe_client(conn, request, atr_clock_ns());
+	atr_count(ATR_COUNT_HEADS_INJECTED);
+}
+
 void atr_request_prepare(struct atr_thread *self, struct atr_conn *conn, const char *bytes,
 			 size_t len, const struct atr_http1_head *head, uint32_t sent_len,
 			 struct atr_replacing *plan)
 {
-	struct atr_aws_fields aws = { { 0 }, { 0 } };
+	struct request request = { .bytes = bytes, .len = len, .head = head };
 	struct atr_pair fields[FIELDS_MAX];
-	size_t nr_fields = context_fields(bytes, len, head, fields, &aws);
+	size_t nr_fields = context_fields(bytes, len, head, fields, &request.aws);
 	bool is_traced = false;
+	struct atr_own own;
 	atr_ref work, from;
 
 	memset(plan, 0, sizeof(*plan));
@@ -369,6 +399,10 @@ void atr_request_prepare(struct atr_thread *self, struct atr_conn *conn, const c
 			is_traced = true;
 		plan->except |= atr_propagators_except(&atr_formats, fields[i].name);
 	}
+	if (is_traced && !conn->is_prepared && atr_transfer_claims(fields, nr_fields, &own))
+		take_own_span(conn, &request, &own);
+	if (conn->is_own)
+		return;
 	work = conn->is_prepared ? conn->prepared_work :
 				   atr_work_current(self, conn->is_fresh ? conn->opened_in : 0);
 	if (is_traced) {
@@ -385,7 +419,7 @@ void atr_request_prepare(struct atr_thread *self, struct atr_conn *conn, const c
 		conn->is_prepared = true;
 		conn->prepared_work = work;
 		atr_work_calls(self, work, conn->is_fresh && atr_live_get(conn->opened_in));
-		open_client_span(self, conn, bytes, len, head, &aws, work);
+		open_client_span(self, conn, &request, work);
 	}
 	plan->inject = !is_traced && conn->prepared != 0;
 	plan->replace = plan->replace && conn->prepared != 0;
@@ -400,6 +434,8 @@ static bool begin_exchange(struct atr_conn *conn)
 		return false;
 	e->span = conn->prepared;
 	e->work = conn->prepared_work;
+	e->is_own = conn->is_own;
+	conn->is_own = false;
 	atr_work_begins_call(e->work);
 	if (conn->counts_as_call)
 		atr_work_ends_call(conn->opened_in);
@@ -756,27 +792,42 @@ struct atr_str atr_stream_reason(const struct atr_conn *conn)
 	return (struct atr_str){ 0 };
 }
 
-/* What is known of an exchange whose response has not ended. */
-static void describe_as_it_stands(struct atr_conn *conn, const struct atr_exchange *e)
+/* Its response ends with the connection, and did so in order. */
+static bool is_whole_so_far(const struct atr_conn *conn, const struct atr_exchange *e)
+{
+	const struct atr_stream *response = conn->side == ATR_SIDE_SERVER ? &conn->out : &conn->in;
+
+	return e->answering && response->in_body &&
+	       response->body.framing == ATR_HTTP1_UNTIL_CLOSE && !conn->error;
+}
+
+/* Of an exchange whose response has not ended. True: its span is another's to close. */
+static bool tell_as_it_stands(struct atr_thread *self, struct atr_conn *conn,
+			      const struct atr_exchange *e)
 {
 	const struct atr_stream *response = conn->side == ATR_SIDE_SERVER ? &conn->out : &conn->in;
 	struct atr_span *span = atr_live_span(e->span);
 	struct atr_str why = atr_stream_reason(conn);
+	bool is_whole = is_whole_so_far(conn, e);
 
-	if (span && !(e->answering && response->in_body &&
-		      response->body.framing == ATR_HTTP1_UNTIL_CLOSE && !conn->error)) {
-		if (why.at)
-			atr_semconv_error(span, why);
-		else
-			atr_span_put_bool(span, ATR_INCOMPLETE, true);
-	}
 	if (span && response->body.size && e->answering)
 		atr_span_late_int(span, ATR_HTTP_RESPONSE_BODY_SIZE, (int64_t)response->body.size);
+	if (e->is_own && atr_transfer_answered(self, e->span, is_whole, why, atr_clock_ns()))
+		return true;
+	if (span && !is_whole && why.at)
+		atr_semconv_error(span, why);
+	else if (span && !is_whole)
+		atr_span_put_bool(span, ATR_INCOMPLETE, true);
+	return false;
 }
 
 static void end_first(struct atr_thread *self, struct atr_conn *conn)
 {
-	describe_as_it_stands(conn, first(conn));
+	struct atr_exchange *e = first(conn);
+
+	if (tell_as_it_stands(self, conn, e))
+		e->span = 0;
+	e->is_own = false;
 	pop(self, conn, atr_clock_ns());
 }
 
@@ -786,11 +837,14 @@ void atr_exchanges_end_spans(struct atr_thread *self, struct atr_conn *conn)
 		struct atr_exchange *e =
 			&conn->exchange[(conn->first_exchange + i) % ATR_EXCHANGES_MAX];
 
-		describe_as_it_stands(conn, e);
+		bool is_others = tell_as_it_stands(self, conn, e);
+
 		if (conn->side == ATR_SIDE_SERVER)
 			atr_work_ended(self, e->span);
-		atr_live_close(e->span, atr_clock_ns());
+		if (!is_others)
+			atr_live_close(e->span, atr_clock_ns());
 		e->span = 0;
+		e->is_own = false;
 	}
 }
 
@@ -805,14 +859,16 @@ void atr_exchanges_end(struct atr_thread *self, struct atr_conn *conn)
 	while (conn->nr_exchanges)
 		end_first(self, conn);
 	atr_h2_end_all(self, conn);
-	if (conn->is_prepared && span && conn->error) {
+	if (conn->is_own) {
+		atr_transfer_unsent(conn->prepared);
+	} else if (conn->is_prepared && span && conn->error) {
 		atr_semconv_error(span, atr_stream_reason(conn));
 		atr_live_close(conn->prepared, atr_clock_ns());
 	} else {
 		atr_live_drop(conn->prepared);
 	}
 	conn->prepared = conn->prepared_work = 0;
-	conn->is_prepared = false;
+	conn->is_prepared = conn->is_own = false;
 	if (conn->counts_as_call)
 		atr_work_ends_call(conn->opened_in);
 	conn->counts_as_call = false;
@@ -876,7 +932,8 @@ void atr_connect_ended(struct atr_thread *self, struct atr_conn *conn, int error
 	bool is_inet = conn->peer.any.sa_family != AF_UNIX;
 
 	if ((atr_probes & ATR_PROBE_CONNECT) ||
-	    (error && !has_more && is_inet && (atr_probes & ATR_PROBE_HTTP)))
+	    (error && !has_more && is_inet && (atr_probes & ATR_PROBE_HTTP) &&
+	     !atr_transfer_tells()))
 		connect_span(self, conn, error);
 	else if (error && has_more)
 		atr_names_untold(&conn->lookup);

@@ -6,6 +6,7 @@
 #include "preload/conn/names.h"
 #include "preload/conn/probes.h"
 #include "preload/conn/semconv.h"
+#include "preload/conn/transfer.h"
 #include "preload/live/work.h"
 
 #include <arpa/inet.h>
@@ -73,7 +74,8 @@ static void tell_lookup(struct atr_thread *self, const char *name, uint64_t star
 
 	if (found)
 		atr_names_found(name, start_ns, end_ns, found);
-	if ((atr_probes & ATR_PROBE_DNS) || (error.at && (atr_probes & ATR_PROBE_HTTP)))
+	if ((atr_probes & ATR_PROBE_DNS) ||
+	    (error.at && (atr_probes & ATR_PROBE_HTTP) && !atr_transfer_tells()))
 		lookup_span(self, name, start_ns, end_ns, error);
 }
 

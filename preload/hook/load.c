@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "preload/hook/curl.h"
 #include "preload/hook/real.h"
 
 #include "export/env.h"
@@ -70,3 +71,14 @@ __asm__(".text\n"
 	"	br x16\n"
 	".size dlopen, . - dlopen\n");
 #endif
+
+/* What is known of a library's functions may not be so any more. */
+HOOK int dlclose(void *library)
+{
+	int result;
+
+	atr_curl_unloaded();
+	result = REAL(dlclose)(library);
+	atr_curl_unloaded();
+	return result;
+}

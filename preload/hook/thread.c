@@ -3,6 +3,7 @@
 
 #include "preload/hook/dns.h"
 #include "preload/hook/process.h"
+#include "preload/conn/transfer.h"
 #include "preload/live/work.h"
 
 /*
@@ -15,6 +16,7 @@ struct handing {
 	void *(*start)(void *);
 	void *arg;
 	atr_ref work;
+	bool resolves; /* for a transfer of libcurl's */
 };
 
 #define HANDINGS_MAX 1024
@@ -47,7 +49,10 @@ static void *begin(void *arg)
 	struct handing handing = *(struct handing *)atr_pool_get(&handings, ref);
 
 	atr_pool_give(&handings, ref);
-	atr_work_inherit(&atr_self, handing.work);
+	if (handing.work)
+		atr_work_inherit(&atr_self, handing.work);
+	if (handing.resolves)
+		atr_transfer_resolves();
 	return handing.start(handing.arg);
 }
 
@@ -56,16 +61,18 @@ static atr_ref hand_over(void *(*start)(void *), void *arg)
 {
 	struct atr_thread *self = atr_enter();
 	atr_ref work = self ? atr_work_hand_over(self) : 0, ref = 0;
+	bool resolves = self && atr_transfer_makes_thread((const void *)start);
 	struct handing *handing;
 
 	has_threads = true;
-	if (work && ready())
+	if ((work || resolves) && ready())
 		ref = atr_pool_take(&handings);
 	if (ref) {
 		handing = atr_pool_get(&handings, ref);
 		handing->start = start;
 		handing->arg = arg;
 		handing->work = work;
+		handing->resolves = resolves;
 	}
 	atr_leave(self);
 	return ref;
@@ -112,6 +119,7 @@ static void jumps(void)
 {
 	atr_lookup_left();
 	atr_comes_back();
+	atr_transfer_left();
 	atr_thread_jumps();
 }
 

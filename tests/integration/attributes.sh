@@ -3,6 +3,7 @@
 # Every attribute of a client's and of a server's span.
 . "$(dirname "$0")/lib.sh"
 need curl
+ours=--anywhere
 origin
 every=http.request.method,http.request.method_original,http.response.status_code,http.response.body.size
 every+=,url.full,url.path,url.query,url.scheme,server.address,server.port,client.address

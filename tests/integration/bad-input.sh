@@ -87,6 +87,7 @@ answering() {
 	wait_for 5 listens "$port"
 }
 before=answering
+export AUTOTRACE_PROBES=http # what the parser makes of it, not libcurl
 port=$(free_port)
 sends "responses nobody should send" bash "$here/clients/curl_each.sh" "http://127.0.0.1:$port" 23 <<'END'
 CLIENT GET [unknown_service:curl] ERROR http.response.status_code=200 url.full=http://127.0.0.1:PORT/6 error.type=connection_closed

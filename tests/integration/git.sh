@@ -4,6 +4,7 @@
 # The requests are made by git-remote-http, a child of a child of what is started.
 . "$(dirname "$0")/lib.sh"
 need git lighttpd
+ours=--anywhere
 git config --global user.name Nobody
 git config --global user.email nobody@example.org
 git config --global init.defaultBranch main

@@ -18,6 +18,7 @@
 #
 #   mask='s/../../'   what differs from run to run in the program's own output (a sed script)
 #   capture_mask=RE   the same in what it sends
+#   ours=FLAGS        what is otherwise of our header: see captures.py
 #   tree_mask='s///'  the same in the spans
 #   attributes=LIST   which attributes are printed in the tree
 #   ports=            shows the port numbers, which are otherwise taken out of the tree
@@ -40,6 +41,7 @@ failed=0
 running=
 mask=
 capture_mask=
+ours=
 tree_mask=
 attributes=http.response.status_code,url.full,url.path,error.type
 before=:
@@ -289,7 +291,7 @@ run_client() {
 same_captures() {
 	[ -d "$dir/origin" ] || return 0
 	/usr/bin/python3 "$here/captures.py" "$dir/plain/captured" "$dir/traced/captured" "$spans" \
-		${capture_mask:+--mask "$capture_mask"}
+		${capture_mask:+--mask "$capture_mask"} $ours
 }
 
 sends() {

@@ -11,8 +11,10 @@ its requests on this connection or that. It answers by path, and never with anyt
 
     /ok /status/N /chunked /close /empty /big /redirect /slow /reset /cut /drip
     /echo         the request's body
+    /digest       401 until there is an Authorization
     /hang-up      no answer: the connection is closed
 
+With --tls all this is said inside TLS, with the key and certificate of that file.
 A CONNECT is granted, and what comes through the tunnel answered here as well.
 
 Any other path is a file below FOLDER, or 404. With --sink nothing is understood:
@@ -94,6 +96,7 @@ class Connection:
         lines = self.take_to(b"\r\n\r\n").decode("latin-1").split("\r\n")
         self.method, target, version = lines[0].split(" ")
         fields = {k.lower(): v.strip() for k, v in (line.split(":", 1) for line in lines[1:] if line)}
+        self.authorized = "authorization" in fields
         body = self.body(fields)
         self.request_ended()
         if self.method == "CONNECT":
@@ -146,6 +149,12 @@ class Connection:
             return self.more()
         except TimeoutError:
             self.answer(200, b"late\n")
+
+    def on_digest(self, path, body):
+        if self.authorized:
+            self.answer(200, b"in\n")
+        else:
+            self.answer(401, b"who?\n", 'WWW-Authenticate: Digest realm="r", nonce="n", qop="auth"\r\n')
 
     def on_hang_up(self, path, body):
         return False

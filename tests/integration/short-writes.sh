@@ -4,6 +4,7 @@
 # included, is one where a call ends; and one whose answer comes before the call has returned.
 . "$(dirname "$0")/lib.sh"
 need curl
+export AUTOTRACE_PROBES=http # with libcurl's own list there is nothing to put in
 origin --apart
 seq 200 >"$dir/body"
 

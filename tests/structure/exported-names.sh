@@ -9,7 +9,8 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 bad=0
 
-sed -n 's/^ATR_HOOK(\([A-Za-z0-9_]*\),.*/\1/p' preload/hook/hooks.def | sort >"$dir/table"
+sed -n -e 's/^ATR_HOOK(\([A-Za-z0-9_]*\),.*/\1/p' -e 's/^ATR_HOOK_OF([a-z]*, \([A-Za-z0-9_]*\)).*/\1/p' \
+	preload/hook/hooks.def | sort >"$dir/table"
 nm -D --defined-only --format=posix "$library" | cut -d ' ' -f 1 | sort >"$dir/exported"
 [ -s "$dir/table" ] || { echo "the hook table is empty"; exit 1; }
 diff -u --label 'hooks.def' --label 'exported' "$dir/table" "$dir/exported" || bad=1
