@@ -5,6 +5,7 @@
 #include "export/diag.h"
 #include "preload/conn/cipher.h"
 #include "preload/conn/probes.h"
+#include "preload/conn/transfer.h"
 #include "preload/conn/semconv.h"
 #include "preload/conn/state.h"
 
@@ -381,7 +382,7 @@ void atr_tls_established(struct atr_tls *tls, const struct atr_tls_facts *facts)
 	errno = saved;
 }
 
-/* A client's is told also where the probe is off: no request will tell of it. */
+/* A client's is told also where the probe is off, if nothing else will tell of it. */
 void atr_tls_failed(struct atr_tls *tls, struct atr_str server_name, struct atr_str why)
 {
 	int saved = errno;
@@ -394,7 +395,8 @@ void atr_tls_failed(struct atr_tls *tls, struct atr_str server_name, struct atr_
 	conn = atr_conn_enter(tls->word, &self);
 	if (!conn)
 		return;
-	if ((atr_probes & ATR_PROBE_TLS) || conn->side == ATR_SIDE_CLIENT)
+	if ((atr_probes & ATR_PROBE_TLS) ||
+	    (conn->side == ATR_SIDE_CLIENT && !atr_transfer_tells()))
 		handshake_span(self, conn, tls, server_name, why);
 	atr_conn_leave(self, conn);
 	errno = saved;

@@ -4,10 +4,10 @@
 # and our header in each request.
 . "$(dirname "$0")/lib.sh"
 need curl openssl
-program curl_lib -l:libcurl.so.4
 ours=--anywhere
 attributes=http.request.method,http.response.status_code,http.request.resend_count,url.full,server.address,network.protocol.version,network.peer.address,error.type,autotrace.incomplete
 certificate
+program curl_lib -l:libcurl.so.4
 export AUTOTRACE_PROBES=curl
 origin --tls "$dir/tls"
 url=https://127.0.0.1:$port

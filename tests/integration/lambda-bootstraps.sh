@@ -29,12 +29,15 @@ for command in "php -n $here/programs/lambda_php.php streams" \
 	*) claim="Python's urllib" ;;
 	esac
 	command -v "${command%% *}" >/dev/null || continue
+	# libcurl writes our header among those that it is given
+	case $claim in *curl) ours=--anywhere ;; *) ours= ;; esac
 	event "$rest"
 	invokes "$claim" --invocations 2 -- $command < <(two)
 	event "$rest"
 	invokes "$claim, a connection a call, frozen in between" --no-keep-alive --freeze=50 --invocations 2 -- $command < <(two)
 done
 
+ours=
 event "$rest"
 invokes "a shell" --invocations 2 -- "$here/programs/lambda_handler_sh" <<'END'
 *init faas.coldstart=True

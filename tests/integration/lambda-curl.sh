@@ -4,6 +4,7 @@
 . "$(dirname "$0")/lambda/lib.sh"
 pkg-config --exists libcurl || skip "libcurl-dev is not installed"
 program lambda_curl -lcurl
+ours=--anywhere
 origin
 attributes="faas.coldstart http.response.status_code aws.operation aws.table_name url.path error.type autotrace.incomplete"
 run=(--env "DOWN_AWS=$url/ok" -- "$program")

@@ -27,9 +27,9 @@ beside() { # WHAT
 	origin
 	sends "$1: curl" curl -sS "$url/ok" "$url/ok" < <(times 2 "$(got curl 127.0.0.1:PORT/ok)")
 	sends "$1: curl, and what it complains of" curl -sS "$url/ok" http://127.0.0.1:1 <<END
-$(got curl 127.0.0.1:PORT/ok)
+CLIENT GET [unknown_service:curl] ERROR url.full=http://127.0.0.1:PORT/ error.type=CURLE_COULDNT_CONNECT
 
-INTERNAL socket connect 127.0.0.1:PORT [unknown_service:curl] ERROR error.type=connection_refused
+$(got curl 127.0.0.1:PORT/ok)
 END
 	sends "$1: python, a loop" /usr/bin/python3 "$here/clients/python.py" asyncio "$url" <<END
 $(got python h/ok?0)

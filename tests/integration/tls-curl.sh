@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # curl over TLS (OpenSSL, by a BIO of its own): the header is written on the plain side.
 . "$(dirname "$0")/lib.sh"
+export AUTOTRACE_PROBES=http # and not what libcurl's hooks do for it
 need curl
 mask='s/after [0-9]+ ms/after N ms/'
 certificate

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Programs that speak TLS by GnuTLS.
 . "$(dirname "$0")/lib.sh"
+export AUTOTRACE_PROBES=http # and not what libcurl's hooks do for it
 need wget
 mask='s/[0-9]{4}-[0-9-]+ [0-9:]+/TIME/; s/[0-9.]+ [KMG]B\/s/SPEED/; s/(in|=) ?[0-9.]+s/\1 Ns/; s/ +[0-9.]+[KMG]? *=?[0-9.]*s?$//'
 certificate

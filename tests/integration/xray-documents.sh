@@ -32,7 +32,7 @@ curl -s "http://127.0.0.1:$serving/ok?$long" "http://127.0.0.1:$serving/none" -H
 stop "$server"
 check "they have all come" documents_are 14
 check_documents "of curl and a server"
-check "a refused connection has a cause" grep -q '"cause": {"exceptions": \[{"id": "[0-9a-f]*", "type": "connection_refused"' "$documents"
+check "a refused connection has a cause" grep -q '"cause": {"exceptions": \[{"id": "[0-9a-f]*", "type": "CURLE_COULDNT_CONNECT"' "$documents"
 
 # a function
 fresh_daemon

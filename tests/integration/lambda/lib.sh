@@ -57,7 +57,7 @@ same_run() {
 	same "responses" "$dir"/{plain,traced}/responses || good=1
 	[ ! -d "$dir/origin" ] ||
 		/usr/bin/python3 "$here/captures.py" "$dir/plain/captured" "$dir/traced/captured" "$dir/traced/json" \
-			${capture_mask:+--mask "$capture_mask"} || good=1
+			${capture_mask:+--mask "$capture_mask"} $ours || good=1
 	return $good
 }
 
