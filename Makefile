@@ -51,6 +51,7 @@ ROOM_SRC := $(LOW_SRC) $(wildcard preload/conn/*.c preload/live/*.c preload/prot
 SO_SRC := $(ROOM_SRC) $(wildcard preload/*.c preload/hook/*.c)
 TOOL_SRC := $(wildcard tools/*.c)
 UNIT_SRC := tests/main.c $(wildcard tests/unit/*_test.c)
+HOOKED_SRC := $(wildcard tests/hooked/*.c)
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH_SRC := $(wildcard tests/bench/*.c)
 MAN_SRC := $(wildcard tools/man/*.scd)
@@ -58,6 +59,7 @@ MAN_SRC := $(wildcard tools/man/*.scd)
 SO := $(BUILD)/libautotrace.so
 TOOL := $(BUILD)/autotrace
 UNIT := $(BUILD)/tests/unit
+HOOKED := $(patsubst tests/hooked/%.c,$(BUILD)/tests/hooked_%,$(HOOKED_SRC))
 REPLAYS := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/tests/replay_%,$(FUZZ_SRC))
 FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/tests/fuzz_%,$(FUZZ_SRC))
 BENCHES := $(patsubst %.c,$(BUILD)/%,$(BENCH_SRC))
@@ -130,7 +132,7 @@ $(BUILD)/flags: FORCE
 .PHONY: FORCE
 FORCE:
 
--include $(patsubst %.o,%.d,$(call objects,$(SO_SRC) $(TOOL_SRC) $(UNIT_SRC) $(FUZZ_SRC) $(BENCH_SRC)))
+-include $(patsubst %.o,%.d,$(call objects,$(SO_SRC) $(TOOL_SRC) $(UNIT_SRC) $(HOOKED_SRC) $(FUZZ_SRC) $(BENCH_SRC)))
 
 # ---- dependencies ------------------------------------------------------------------------------
 
@@ -160,6 +162,14 @@ $(UNIT): $(call objects,$(UNIT_SRC) $(filter-out tools/autotrace.c,$(TOOL_SRC)))
 
 .PHONY: unit
 unit: $(UNIT)
+
+# Programs with the library's own objects in them: the sanitizers see into both.
+.PHONY: hooked
+hooked: $(HOOKED)
+$(HOOKED): $(BUILD)/tests/hooked_%: $(BUILD)/obj/tests/hooked/%.o $(call objects,$(SO_SRC)) $(CJSON_ARENA)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lpthread -ldl
 
 # A fuzz target that compares with another library says which: LIBS_<target>.
 LIBS_http1 := -lhttp_parser

@@ -69,6 +69,7 @@ static struct {
 	void (*_Atomic on_alarm)(void);
 	_Atomic bool in_vain;	    /* a flush's limit came, and nothing was accepted since */
 	_Atomic uint64_t discarded; /* without a ring */
+	_Atomic uint64_t displaced; /* by a thread's next span: see `filling` */
 	struct atr_options options;
 	struct atr_resource_attr resource[ATR_RESOURCE_MAX];
 	size_t nr_resource;
@@ -84,6 +85,7 @@ static struct atr_link links[ATR_EXPORTERS_MAX] = {
 /* A test's to change. */
 uint32_t atr_exporter_retry_first_ms = 1000;
 size_t atr_exporter_request_max = 64u << 20;
+uint32_t atr_exporter_writer_ms = 1000;
 
 static void futex_wait(_Atomic uint32_t *word, uint32_t value, const struct timespec *timeout)
 {
@@ -394,8 +396,16 @@ static void settle(struct fate fate, size_t n, uint64_t strings_cut)
 }
 
 /* A writer takes microseconds; one that was jumped out of never comes. */
-#define WRITER_MS 1000
+#define WRITER_FULL_MS 50 /* while the ring fills up behind it */
 #define WRITER_AT_END_MS 20
+
+static uint32_t patience_ms(void)
+{
+	if (stopping())
+		return WRITER_AT_END_MS;
+	return atr_ring_count(ex.ring) > ex.options.max_queue_size / 2 ? WRITER_FULL_MS :
+									 atr_exporter_writer_ms;
+}
 
 static void wait_for_writer(void)
 {
@@ -406,8 +416,7 @@ static void wait_for_writer(void)
 	if (!ex.stuck_since_ms || ex.stuck_at != at) {
 		ex.stuck_at = at;
 		ex.stuck_since_ms = now;
-	} else if (now - ex.stuck_since_ms >= (stopping() ? WRITER_AT_END_MS : WRITER_MS) &&
-		   take_books()) {
+	} else if (now - ex.stuck_since_ms >= patience_ms() && take_books()) {
 		if (atr_ring_bury(ex.ring))
 			atr_count(ATR_COUNT_LOST_ABANDONED);
 		ex.stuck_since_ms = 0;
@@ -627,18 +636,23 @@ static int create_detached(void *(*thread)(void *), size_t stack_len)
 	return error;
 }
 
-/*
- * With every signal blocked. Fails with the small stack where the program gave it
- * another shape: then with the usual one.
- */
-static int create_thread(void *(*thread)(void *), bool has_small_stack)
+static void block_signals(sigset_t *before)
 {
-	sigset_t all, mask;
-	int error = EINVAL;
+	sigset_t all;
 
 	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, &mask);
-	ex.mask = mask;
+	sigprocmask(SIG_SETMASK, &all, before);
+}
+
+/*
+ * With every signal blocked; before that they were as in `mask`. Fails with the small stack where the program gave it
+ * another shape: then with the usual one.
+ */
+static int create_thread(void *(*thread)(void *), bool has_small_stack, const sigset_t *mask)
+{
+	int error = EINVAL;
+
+	ex.mask = *mask;
 	atomic_fetch_add(&ex.threads, 1);
 	if (has_small_stack && pthread_attr_setstacksize)
 		error = create_detached(thread, ex.stack_len);
@@ -646,12 +660,10 @@ static int create_thread(void *(*thread)(void *), bool has_small_stack)
 		error = create_detached(thread, 0);
 	if (error)
 		atomic_fetch_sub(&ex.threads, 1);
-	sigprocmask(SIG_SETMASK, &mask, NULL);
 	return error;
 }
 
-/* One thread makes it; the others' spans wait in the ring. */
-static void start(void)
+static void start_blocked(const sigset_t *mask)
 {
 	int before = NOT_STARTED, error;
 
@@ -659,12 +671,57 @@ static void start(void)
 		return;
 	/* after `state`, as atr_exporter_yield has it the other way round */
 	atomic_store(&ex.is_early, !atomic_load(&ex.yields));
-	error = create_thread(run, atomic_load(&ex.is_early));
+	error = create_thread(run, atomic_load(&ex.is_early), mask);
 	if (!error)
 		return; /* from here on the state is the thread's to tell */
 	atomic_store(&ex.state, NO_THREAD);
 	atr_log("no thread could be started (error %d): spans are lost", error);
 	ring_bell(&ex.done);
+}
+
+/*
+ * One thread makes it; the others' spans wait in the ring. Blocked from the first
+ * step on: a handler that jumped out of it would leave it being started for good.
+ */
+static void start(void)
+{
+	sigset_t mask;
+
+	block_signals(&mask);
+	start_blocked(&mask);
+	sigprocmask(SIG_SETMASK, &mask, NULL);
+}
+
+/*
+ * What this thread is filling. A handler of the program's that interrupts it may jump
+ * and never return: the slot is then the thread's next span's, or the reader would
+ * wait for it. Between the claim and this note lie a few instructions: for those
+ * there is wait_for_writer.
+ */
+static __thread struct {
+	void *slot;
+	uint64_t turn;
+} filling;
+
+static void *claim(struct atr_ring *ring)
+{
+	void *slot = filling.slot;
+
+	filling.slot = NULL;
+	if (__builtin_expect(slot != NULL, 0) && atr_ring_turn(ring, slot) == filling.turn) {
+		atomic_fetch_add_explicit(&ex.displaced, 1, memory_order_relaxed);
+		atr_count(ATR_COUNT_LOST_ABANDONED);
+	} else {
+		slot = atr_ring_claim(ring);
+	}
+	if (slot) {
+		filling.turn = atr_ring_turn(ring, slot);
+		/* a handler's jump must find them in this order */
+		atomic_signal_fence(memory_order_seq_cst);
+		filling.slot = slot;
+		atomic_signal_fence(memory_order_seq_cst);
+	}
+	return slot;
 }
 
 void atr_exporter_offer(const struct atr_span *span)
@@ -677,11 +734,12 @@ void atr_exporter_offer(const struct atr_span *span)
 		atomic_fetch_add_explicit(&ex.discarded, 1, memory_order_relaxed);
 		return;
 	}
-	slot = atr_ring_claim(to);
+	slot = claim(to);
 	if (!slot)
 		return; /* the ring counts it */
 	memcpy(slot, span, span->len);
 	atr_ring_publish(to, slot);
+	filling.slot = NULL;
 	/* the thread looks at the ring once more after it has stored `idle` or `state` */
 	atomic_thread_fence(memory_order_seq_cst);
 	if (atomic_load_explicit(&ex.state, memory_order_relaxed) == NOT_STARTED)
@@ -766,13 +824,17 @@ void atr_exporter_alarm(uint64_t at_ms, void (*ring)(void))
 
 void atr_exporter_yield(void)
 {
+	sigset_t mask;
 	int state;
 
 	if (!ex.ring || atomic_exchange(&ex.yields, true))
 		return;
 	state = atomic_load(&ex.state);
-	if (state == STARTING || state == RUNNING)
-		create_thread(take_over, false);
+	if (state == STARTING || state == RUNNING) {
+		block_signals(&mask);
+		create_thread(take_over, false, &mask);
+		sigprocmask(SIG_SETMASK, &mask, NULL);
+	}
 	ring_bell(&ex.bell);
 }
 
@@ -780,11 +842,12 @@ void atr_exporter_yield(void)
 static void tally(struct atr_ring_sums sums)
 {
 	uint64_t discarded = atomic_load(&ex.discarded);
+	uint64_t displaced = atomic_load(&ex.displaced);
 	bool no_thread = atomic_load(&ex.state) == NO_THREAD;
 
 	if (!ex.ring)
 		atr_count_set(ATR_COUNT_SPANS_DISCARDED, discarded);
-	atr_count_set(ATR_COUNT_SPANS_ENDED, sums.claimed + sums.lost + discarded);
+	atr_count_set(ATR_COUNT_SPANS_ENDED, sums.claimed + sums.lost + discarded + displaced);
 	atr_count_set(no_thread ? ATR_COUNT_LOST_NO_THREAD : ATR_COUNT_LOST_QUEUE_FULL, sums.lost);
 	atr_count_add(no_thread ? ATR_COUNT_LOST_NO_THREAD : ATR_COUNT_LOST_AT_EXIT, sums.unread);
 }
@@ -846,6 +909,8 @@ void atr_exporter_forked(void)
 	atomic_store(&ex.backs_off, false);
 	atomic_store(&ex.alarm_ms, 0);
 	atomic_store(&ex.discarded, 0);
+	atomic_store(&ex.displaced, 0);
+	filling.slot = NULL;
 	atomic_store(&ex.yields, false);
 	atomic_store(&ex.is_apart, false);
 	atomic_store(&ex.early_tid, 0);

@@ -146,10 +146,21 @@ void *atr_ring_claim(struct atr_ring *ring)
 	}
 }
 
+static size_t index_at(const struct atr_ring *ring, const void *slot)
+{
+	size_t at = (size_t)((const char *)slot - ring->bytes);
+
+	return ring->slot_shift ? at >> ring->slot_shift : at / ring->slot_len;
+}
+
+uint64_t atr_ring_turn(const struct atr_ring *ring, const void *slot)
+{
+	return atomic_load_explicit(&ring->turns[index_at(ring, slot)], memory_order_relaxed);
+}
+
 void atr_ring_publish(struct atr_ring *ring, void *slot)
 {
-	size_t at = (size_t)((char *)slot - ring->bytes);
-	size_t index = ring->slot_shift ? at >> ring->slot_shift : at / ring->slot_len;
+	size_t index = index_at(ring, slot);
 	uint64_t turn = atomic_load_explicit(&ring->turns[index], memory_order_relaxed);
 
 	/* the reader may have given it up: what it holds is then lost, and was counted */

@@ -37,6 +37,12 @@ void atr_ring_destroy(struct atr_ring *ring);
 void *atr_ring_claim(struct atr_ring *ring);
 void atr_ring_publish(struct atr_ring *ring, void *slot);
 
+/*
+ * Any thread. What a slot's writer knows it by, from claim on: another value, and it
+ * is not that writer's any more. For one that was jumped out of before it published.
+ */
+uint64_t atr_ring_turn(const struct atr_ring *ring, const void *slot);
+
 /* The reader alone. The oldest published slot that is not yet peeked at, or NULL. */
 const void *atr_ring_peek(struct atr_ring *ring);
 /* The reader alone. Frees the oldest slot. */

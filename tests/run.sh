@@ -86,6 +86,20 @@ run_unit()
 	make_or_fail unit-asan SAN=address,undefined unit &&
 		run_tap unit-asan build/san-address-undefined/tests/unit
 	make_or_fail unit-tsan SAN=thread unit && run_tap unit-tsan build/san-thread/tests/unit
+	run_hooked asan address,undefined
+	run_hooked tsan thread
+}
+
+# What the hooks do, in one program with them.
+run_hooked() # label sanitizers
+{
+	local source name
+
+	make_or_fail "hooked-$1" SAN="$2" hooked || return
+	for source in tests/hooked/*.c; do
+		name=$(basename "$source" .c)
+		run_one "hooked-$1 $name" 300 "build/san-${2//,/-}/tests/hooked_$name"
+	done
 }
 
 run_fuzz()

@@ -32,6 +32,13 @@
 #define YIELDS 1000 /* the holder may have lost its processor: it is given one to end on */
 #define YIELDS_WHEN_OWED 1000000 /* giving up would leave half a header on the wire */
 
+/* `shown`, about right at any moment. */
+#define SERVES 1u
+#define BUSY 2u	   /* a request was read or sent, and is not answered */
+#define RECORDS 4u /* with a span of its own */
+#define OWES 8u	   /* bytes must go out before the program's */
+#define CONNECTING 16u
+
 static struct atr_pool conns;
 static _Atomic bool stopped;
 struct atr_conn_calls atr_calls;
@@ -115,11 +122,36 @@ static bool try_hold(struct atr_conn *conn, int yields)
 	return false;
 }
 
+static void show(struct atr_conn *conn)
+{
+	unsigned now = (conn->side == ATR_SIDE_SERVER ? SERVES : 0) |
+		       (conn->nr_exchanges || conn->nr_streams ? BUSY : 0) |
+		       (atr_sending_owes(conn) ? OWES : 0) | (conn->connecting ? CONNECTING : 0);
+
+	if (conn->prepared || conn->nr_streams ||
+	    (conn->nr_exchanges && conn->exchange[conn->first_exchange].span))
+		now |= RECORDS;
+	if (atomic_load_explicit(&conn->shown, memory_order_relaxed) != now)
+		atomic_store_explicit(&conn->shown, (uint8_t)now, memory_order_relaxed);
+}
+
+/* What a connection that is not held shows. */
+static unsigned shown(const struct atr_conn *conn)
+{
+	return atomic_load_explicit(&conn->shown, memory_order_relaxed);
+}
+
+static void note(_Atomic bool *what, bool is)
+{
+	atomic_store_explicit(what, is, memory_order_relaxed);
+}
+
 static void let_go(struct atr_thread *self, struct atr_conn *conn)
 {
 	uint32_t now = HELD;
 
 	self->holds = NULL;
+	show(conn);
 	if (atomic_compare_exchange_strong_explicit(&conn->held, &now, 0, memory_order_release,
 						    memory_order_relaxed))
 		return;
@@ -206,7 +238,7 @@ static void release_word(struct atr_thread *self, uint64_t word)
 		take_apart(self, conn);
 }
 
-/* Makes `fd` a connection; NULL when it cannot be tracked. It is not held: nobody knows it yet. */
+/* NULL when it cannot be tracked. Nobody knows it, or can hold it, before it is published. */
 static struct atr_conn *open_conn(enum atr_side side, const struct sockaddr *peer, socklen_t len)
 {
 	struct atr_conn *conn;
@@ -220,8 +252,10 @@ static struct atr_conn *open_conn(enum atr_side side, const struct sockaddr *pee
 		return NULL;
 	}
 	conn = atr_pool_at(&conns, (uint32_t)ref - 1);
-	memset((char *)conn + offsetof(struct atr_conn, refs), 0,
-	       offsetof(struct atr_conn, peer) - offsetof(struct atr_conn, refs));
+	memset((char *)conn + offsetof(struct atr_conn, side), 0,
+	       offsetof(struct atr_conn, peer) - offsetof(struct atr_conn, side));
+	note(&conn->wait_timed_out, false);
+	note(&conn->read_refused, false);
 	conn->side = (uint8_t)side;
 	conn->is_fresh = true;
 	atomic_store_explicit(&conn->refs, 1, memory_order_relaxed);
@@ -229,7 +263,6 @@ static struct atr_conn *open_conn(enum atr_side side, const struct sockaddr *pee
 		memcpy(&conn->peer, peer, len);
 		conn->peer_len = len;
 	}
-	atomic_store_explicit(&conn->held, 0, memory_order_release);
 	atr_count(ATR_COUNT_CONNS_TRACKED);
 	return conn;
 }
@@ -301,6 +334,8 @@ static void publish(struct atr_thread *self, int fd, struct atr_conn *conn)
 		return;
 	}
 	conn->fd = fd;
+	show(conn);
+	atomic_store_explicit(&conn->held, 0, memory_order_release);
 	before = atr_fd_set(fd, word);
 	release_word(self, before); /* a close that went by us */
 }
@@ -337,7 +372,7 @@ static bool is_another_attempt(uint64_t word, int error)
 {
 	const struct atr_conn *conn = conn_of(word);
 
-	return conn && !conn->connecting && error != EISCONN && error != EALREADY;
+	return conn && !(shown(conn) & CONNECTING) && error != EISCONN && error != EALREADY;
 }
 
 void atr_conn_connected(int fd, const struct sockaddr *address, socklen_t len, uint64_t start_ns,
@@ -544,17 +579,17 @@ void atr_conn_received(uint64_t word, int fd, const struct iovec *iov, int nr, s
 	if (n < 0 && saved == EAGAIN) {
 		conn = conn_of(word);
 		if (conn)
-			conn->read_refused = true;
+			note(&conn->read_refused, true);
 		return;
 	}
 	conn = enter_conn(word, &self);
 	if (!conn)
 		return;
-	conn->read_refused = false;
+	note(&conn->read_refused, false);
 	if (conn->given_up) {
 		/* what is left to be done is on the way out */
 	} else if (n > 0) {
-		conn->wait_timed_out = false;
+		note(&conn->wait_timed_out, false);
 		if (!feed_iov(self, conn, false, iov, nr, 0, (size_t)n))
 			not_ours(self, conn);
 	} else if (n == 0) {
@@ -604,7 +639,7 @@ bool atr_conn_plan(uint64_t word, int fd, const struct iovec *iov, int nr, size_
 	if (nr < 0 || nr > IOV_MAX || !atr_is_readable(iov, (size_t)nr * sizeof(*iov)))
 		return false; /* the kernel refuses it */
 	conn = conn_of(word);
-	conn = enter_owed(word, conn && atr_sending_owes(conn), &self);
+	conn = enter_owed(word, conn && (shown(conn) & OWES), &self);
 	if (!conn)
 		return false;
 	settle_side(conn, true);
@@ -743,7 +778,7 @@ void atr_conn_wait_timed_out(int fd)
 	struct atr_conn *conn = spoken_of(atr_fd(fd));
 
 	if (conn)
-		conn->wait_timed_out = true;
+		note(&conn->wait_timed_out, true);
 }
 
 bool atr_conn_awaits_work(uint64_t word)
@@ -753,7 +788,7 @@ bool atr_conn_awaits_work(uint64_t word)
 	if (atr_fd_kind(word) == ATR_FD_LISTENER)
 		return true;
 	conn = spoken_of(word);
-	return conn && conn->side == ATR_SIDE_SERVER && !conn->nr_exchanges && !conn->nr_streams;
+	return conn && (shown(conn) & (SERVES | BUSY)) == SERVES;
 }
 
 void atr_conn_added(int set, int fd)
@@ -761,7 +796,7 @@ void atr_conn_added(int set, int fd)
 	uint64_t word = atr_fd(fd), now;
 	const struct atr_conn *conn = conn_of(word);
 
-	if (atr_fd_kind(word) != ATR_FD_LISTENER && !(conn && conn->side == ATR_SIDE_SERVER))
+	if (atr_fd_kind(word) != ATR_FD_LISTENER && !(conn && (shown(conn) & SERVES)))
 		return;
 	now = atr_fd(set);
 	if (now == 0 || atr_fd_kind(now) == ATR_FD_SET)
@@ -860,7 +895,7 @@ void atr_conn_tell_under_way(struct atr_thread *self, atr_ref work)
 
 static bool is_under_way(const struct atr_conn *conn)
 {
-	return (atomic_load(&conn->pooled.gen) & 1) && (conn->nr_exchanges || conn->is_prepared);
+	return (atomic_load(&conn->pooled.gen) & 1) && (shown(conn) & RECORDS);
 }
 
 /* Spans are ended; of each connection what `how` says: it is left for good, as it is, or followed on. */
@@ -947,6 +982,7 @@ void atr_conn_forked(void)
 		conn->in.held = conn->out.held = conn->rest_block = conn->api_block = 0;
 		conn->api = 0;
 		conn->is_prepared = conn->is_own = false;
+		show(conn);
 	}
 	atr_transfers_forked();
 	atr_carriers_forked();

@@ -57,11 +57,14 @@ struct atr_conn {
 	struct atr_pooled pooled;
 	_Atomic uint32_t held; /* who may touch the rest: see conn.c */
 	_Atomic uint32_t refs; /* descriptors */
+	/* for who does not hold it: what it was when it was last let go, and what others note */
+	_Atomic uint8_t shown;
+	_Atomic bool wait_timed_out, read_refused; /* refused: EAGAIN */
 	uint8_t side;
 	bool connecting, is_fresh; /* fresh: no request yet since it was opened */
 	bool counts_as_call;	   /* of opened_in: under way since the connect */
 	bool given_up;
-	bool peer_closed, wait_timed_out, read_refused; /* refused: EAGAIN */
+	bool peer_closed;
 	bool keeps_cr; /* a CR of the program's was counted as sent and is not */
 	bool injected; /* our fields are out, the end of their head is not yet */
 	bool overlays; /* part of a replaced header is on its way */

@@ -32,8 +32,13 @@ program signals_jump
 sends "a jump out of a name lookup" "$program" "$port" lookup \
 	< <(times 3 "CLIENT GET [unknown_service:signals_jump] UNSET http.response.status_code=200 url.full=http://h/ok?after")
 also=
+follows() { # CLAIM
+	check "$1: what comes after the jumps is traced" test "$(tree | grep -c '200.*after')" = 3
+}
 does_the_same "jumps out of any call, thousands a second" "$program" "$port" calls
+follows "any call"
 does_the_same "the same on a signal's own stack" "$program" "$port" alt
+follows "a signal's own stack"
 
 program signals_handler
 does_the_same "requests by a handler, amid requests" "$program" "$port"

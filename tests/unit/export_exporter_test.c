@@ -17,16 +17,20 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 extern uint32_t atr_exporter_retry_first_ms;
 extern size_t atr_exporter_request_max;
+extern uint32_t atr_exporter_writer_ms;
 
 /* ThreadSanitizer, too, has to let a child of a process with threads start its own. */
 __attribute__((visibility("default"))) const char *__tsan_default_options(void);
@@ -266,7 +270,7 @@ static uint64_t lost(void)
 	return count(ATR_COUNT_LOST_QUEUE_FULL) + count(ATR_COUNT_LOST_REJECTED) +
 	       count(ATR_COUNT_LOST_UNREACHABLE) + count(ATR_COUNT_LOST_TOO_LARGE) +
 	       count(ATR_COUNT_LOST_AT_EXIT) + count(ATR_COUNT_LOST_NO_THREAD) +
-	       count(ATR_COUNT_LOST_NO_MEMORY);
+	       count(ATR_COUNT_LOST_NO_MEMORY) + count(ATR_COUNT_LOST_ABANDONED);
 }
 
 static bool all_accounted(void)
@@ -621,6 +625,62 @@ CHILD_TEST(exporter_full_queue_loses_and_counts)
 	offer(100);
 	EXPECT(count(ATR_COUNT_LOST_QUEUE_FULL) >= 100 - 32);
 	EXPECT(count(ATR_COUNT_SPANS_ENDED) == 100);
+}
+
+static sigjmp_buf out;
+
+static void jump(int unused)
+{
+	(void)unused;
+	siglongjmp(out, 1);
+}
+
+/* Is interrupted amid the copying, as by a signal, and its handler does not return. */
+static void offer_and_be_jumped_out_of(void)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char *two =
+		mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct atr_span *span = atr_span_begin(two + page - sizeof(*span));
+
+	EXPECT(mprotect(two + page, page, PROT_NONE) == 0);
+	span->len = sizeof(*span) + 512;
+	signal(SIGSEGV, jump);
+	if (sigsetjmp(out, 1) == 0) {
+		atr_exporter_offer(span);
+		EXPECT(!"it was copied");
+	}
+}
+
+CHILD_TEST(exporter_goes_on_at_once_where_a_span_was_jumped_out_of)
+{
+	set_up(SCRIPT(OK), NULL);
+	atr_exporter_writer_ms = 3600 * 1000;
+	offer_and_be_jumped_out_of();
+	offer_and_be_jumped_out_of();
+	offer(5);
+	EXPECT(settles());
+	EXPECT(count(ATR_COUNT_SPANS_SENT) == 5 && count(ATR_COUNT_LOST_ABANDONED) == 2);
+}
+
+/* A thread that ends so leaves a slot that nobody comes back to. */
+static void *be_jumped_out_of(void *unused)
+{
+	(void)unused;
+	offer_and_be_jumped_out_of();
+	return NULL;
+}
+
+CHILD_TEST(exporter_full_queue_does_not_wait_for_who_was_jumped_out_of)
+{
+	pthread_t thread;
+
+	set_up(SCRIPT(OK), "OTEL_BSP_MAX_QUEUE_SIZE=64");
+	EXPECT(pthread_create(&thread, NULL, be_jumped_out_of, NULL) == 0);
+	EXPECT(pthread_join(thread, NULL) == 0);
+	atr_exporter_writer_ms = 3600 * 1000;
+	offer(40);
+	EXPECT(settles() && count(ATR_COUNT_LOST_QUEUE_FULL) == 0);
 }
 
 CHILD_TEST(exporter_forked_child_sends_its_own_spans_only)
