@@ -652,7 +652,8 @@ bool atr_conn_awaits_work(uint64_t word)
 	if (atr_fd_kind(word) == ATR_FD_LISTENER)
 		return true;
 	conn = conn_of(word);
-	return conn && conn->side == ATR_SIDE_SERVER && conn->nr_exchanges == 0;
+	return conn &&
+	       ((conn->side == ATR_SIDE_SERVER && conn->nr_exchanges == 0) || conn->awaits_event);
 }
 
 void atr_conn_added(int set, int fd)
@@ -671,7 +672,7 @@ void atr_conn_waits(uint64_t set_word)
 {
 	struct atr_thread *self;
 
-	if (!(set_word & ATR_FD_SERVES))
+	if (!(set_word & ATR_FD_SERVES) && !atr_self.awaits_events && !atr_self.is_events_loop)
 		return;
 	self = atr_enter();
 	if (self)

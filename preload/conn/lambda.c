@@ -436,6 +436,7 @@ static void drop(struct atr_conn *conn)
 	conn->api_block = 0;
 	conn->api = API_NONE;
 	conn->invocation = 0;
+	conn->awaits_event = false;
 }
 
 bool atr_lambda_request(struct atr_conn *conn, const char *bytes, size_t len,
@@ -540,8 +541,27 @@ static void answered(struct atr_thread *self, struct atr_conn *conn)
 	atr_faas_answer(span, &g->next, conn->api == API_ERROR, i->is_http);
 }
 
+/*
+ * Several at once: a thread that asks for one more event than it can wait for, or in the
+ * middle of an invocation, runs a loop, and what it does next may be for any of them.
+ */
+static void awaits_event(struct atr_thread *self, struct atr_conn *conn)
+{
+	bool is_loop = self->is_loop || self->awaits_events || atr_live_get(self->work);
+
+	conn->awaits_event = true;
+	if (self->awaits_events < UINT16_MAX)
+		self->awaits_events++;
+	if (is_loop) {
+		self->is_events_loop = true;
+		atr_work_idle(self, true);
+	}
+}
+
 void atr_lambda_request_sent(struct atr_thread *self, struct atr_conn *conn)
 {
+	if (conn->api == API_NEXT && !is_single())
+		awaits_event(self, conn);
 	if (conn->api != API_RESPONSE && conn->api != API_ERROR)
 		return;
 	if (conn->is_handed)
@@ -598,6 +618,8 @@ void atr_lambda_exchange_ended(struct atr_thread *self, struct atr_conn *conn, b
 	struct going_by *g = going_by(conn);
 	struct atr_str error;
 
+	if (conn->awaits_event && self->awaits_events)
+		self->awaits_events--;
 	switch (conn->api) {
 	case API_NEXT:
 		if (g && is_whole && conn->api_status == 200)
