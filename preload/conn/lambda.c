@@ -369,6 +369,17 @@ static void init_span(struct atr_thread *self, const struct atr_context *parent,
 	atr_live_close(ref, end_ns);
 }
 
+/* Beside the invocation, under its parent; where it has none, in its trace all the same. */
+static void init_in_trace_of(struct atr_thread *self, atr_ref invocation,
+			     struct atr_context *parent)
+{
+	struct atr_shown shown;
+
+	if (!atr_context_is_valid(parent) && atr_live_shown(invocation, &shown))
+		memcpy(parent->trace_id, shown.trace_id, sizeof(parent->trace_id));
+	init_span(self, parent, (struct atr_str){ 0 });
+}
+
 /* The event has been read to its end: the function begins to work on it. */
 static void begin(struct atr_thread *self, struct atr_next *next)
 {
@@ -385,13 +396,13 @@ static void begin(struct atr_thread *self, struct atr_next *next)
 	i->answered_ns = 0;
 	i->is_http = atr_faas_is_http(&next->event);
 	atr_faas_parent(next, &parent);
-	init_span(self, &parent.context, (struct atr_str){ 0 });
 	i->span = atr_live_open(self, ATR_KIND_SERVER, &parent.context, next->arrived_ns);
 	span = atr_live_span(i->span);
 	if (span) {
 		atr_faas_describe(span, next, is_cold);
 		atr_faas_links(span, next, &parent);
 	}
+	init_in_trace_of(self, i->span, &parent.context);
 	atr_block_give(parent.block);
 	atomic_store_explicit(&i->state, RUNNING, memory_order_release);
 	watch_deadline(i);
