@@ -68,12 +68,14 @@ size = 6 * 1024 * 1024
 open(sys.argv[1] + "/string", "w").write(json.dumps({"a": "x" * (size - 9)}))
 open(sys.argv[1] + "/names", "w").write("{" + ",".join(f'"headers{i}":{{"traceparent":"{i}"}}' for i in range(140000)) + "}")
 open(sys.argv[1] + "/records", "w").write(json.dumps({"Records": [{"messageId": str(i), "body": "{}"} for i in range(160000)]}))
+open(sys.argv[1] + "/escapes", "w").write('{"a":"' + "\\n" * (size // 2 - 4) + '"}')
 END
 events "an empty event" "$dir/empty"
 events "random bytes" "$dir/random"
 events "brackets, 300000 deep" "$dir/deep"
 events "an event that breaks off" "$dir/cut"
 events "6 MiB in one string" "$dir/string"
+events "6 MiB of escapes" "$dir/escapes"
 events "6 MB of names" "$dir/names"
 events "6 MB of records" "$dir/records"
 
