@@ -304,7 +304,9 @@ static void begin_call(struct lambda *l)
 
 	*call = (struct call){ .is_used = true, .start_ns = now_ns() };
 	call->end_by_ns = call->start_ns + timeout_ns;
-	atr_lambda_segment_begin(&call->segment, l->options.sampled == ATR_SAMPLED_YES);
+	atr_lambda_segment_begin(&call->segment,
+				 l->options.trace_header ? &l->options.caller : NULL,
+				 l->options.sampled == ATR_SAMPLED_YES);
 	atr_runtime_new_id(call->invocation.id);
 	if (l->options.sampled != ATR_SAMPLED_NOT_TOLD)
 		call->invocation.trace_header = call->segment.header;
