@@ -407,7 +407,8 @@ static void fail_calls(struct lambda *l, const char *type)
 	for (struct call *call = l->calls; call < l->calls + CALLS_MAX; call++) {
 		if (!call->is_used)
 			continue;
-		if (!l->sandbox.is_running)
+		/* that it ends after it has told of its failure is not worth a word, early or late */
+		if (!l->sandbox.is_running && !status_of(l)->has_failed)
 			atr_lambda_report_put_exit(stderr, call->invocation.id,
 						   l->sandbox.wait_status);
 		end_call(l, call, "error", type);
