@@ -226,7 +226,8 @@ static bool stopping_since(uint64_t began_ms)
 	return atomic_load(&ex.stop_ms) > began_ms;
 }
 
-static void wait_for_retry(uint64_t began_ms, uint64_t until_ms)
+/* How long the process stood still in it. */
+static uint64_t wait_for_retry(uint64_t began_ms, uint64_t until_ms)
 {
 	uint64_t now;
 	uint32_t bell = atomic_load(&ex.bell);
@@ -240,6 +241,7 @@ static void wait_for_retry(uint64_t began_ms, uint64_t until_ms)
 		bell = atomic_load(&ex.bell);
 	}
 	atomic_store(&ex.backs_off, false);
+	return atr_stood_still_ms(until_ms);
 }
 
 /* Sends one encoded batch, with the retries that the protocol allows. */
@@ -260,6 +262,7 @@ static enum atr_outcome post(const struct atr_exporter_options *to, struct atr_l
 		outcome = atr_http_post(&ex.sending, to, link, encoder->content_type, body,
 					deadline, &ex.stop_ms, &ex.answer);
 		now = atr_now_ms();
+		end_ms += ex.answer.stood_still_ms;
 		if (outcome == ATR_SENT || outcome == ATR_REFUSED || outcome == ATR_OUT_OF_TIME ||
 		    stopping_since(began_ms))
 			return outcome;
@@ -270,7 +273,7 @@ static enum atr_outcome post(const struct atr_exporter_options *to, struct atr_l
 		if (now + wait >= end_ms)
 			return outcome;
 		atr_count(ATR_COUNT_EXPORTS_RETRIED);
-		wait_for_retry(began_ms, now + wait);
+		end_ms += wait_for_retry(began_ms, now + wait);
 		delay_ms = delay_ms * 3 / 2 < RETRY_MOST_MS ? delay_ms * 3 / 2 : RETRY_MOST_MS;
 	}
 }

@@ -304,7 +304,9 @@ static void begin_call(struct lambda *l)
 
 	*call = (struct call){ .is_used = true, .start_ns = now_ns() };
 	call->end_by_ns = call->start_ns + timeout_ns;
-	atr_lambda_segment_begin(&call->segment, l->options.sampled == ATR_SAMPLED_YES);
+	atr_lambda_segment_begin(&call->segment,
+				 l->options.trace_header ? &l->options.caller : NULL,
+				 l->options.sampled == ATR_SAMPLED_YES);
 	atr_runtime_new_id(call->invocation.id);
 	if (l->options.sampled != ATR_SAMPLED_NOT_TOLD)
 		call->invocation.trace_header = call->segment.header;
@@ -405,7 +407,8 @@ static void fail_calls(struct lambda *l, const char *type)
 	for (struct call *call = l->calls; call < l->calls + CALLS_MAX; call++) {
 		if (!call->is_used)
 			continue;
-		if (!l->sandbox.is_running)
+		/* that it ends after it has told of its failure is not worth a word, early or late */
+		if (!l->sandbox.is_running && !status_of(l)->has_failed)
 			atr_lambda_report_put_exit(stderr, call->invocation.id,
 						   l->sandbox.wait_status);
 		end_call(l, call, "error", type);

@@ -24,6 +24,8 @@ static const char usage[] =
 	"      --invocations N      how often (default: once for each event)\n"
 	"      --freeze[=MS]        stop its processes between two invocations, for MS (500)\n"
 	"      --sampled 0|1|none   what the trace header says (1); none: there is no header\n"
+	"      --trace-header TEXT  the caller's X-Amzn-Trace-Id: the invocations are in its "
+	"trace\n"
 	"      --otlp               have spans exported by OTLP instead of to the X-Ray daemon\n"
 	"      --timeout S          of an invocation, in seconds (3)\n"
 	"      --init-timeout S     of Init (10)\n"
@@ -89,6 +91,18 @@ static bool read_sampled(const char *text, enum atr_sampled *out)
 	return complain("sampled", text);
 }
 
+/* The caller decides on sampling too. */
+static bool read_trace_header(struct atr_lambda_options *o, const char *text)
+{
+	static char store[ATR_CARRY_MAX];
+
+	if (!atr_xray_extract(atr_str(text), store, &o->caller))
+		return complain("trace-header", text);
+	o->trace_header = text;
+	o->sampled = o->caller.flags & ATR_FLAG_SAMPLED ? ATR_SAMPLED_YES : ATR_SAMPLED_NO;
+	return true;
+}
+
 static bool add(const char ***list, size_t *nr, const char *text)
 {
 	const char **grown = realloc(*list, (*nr + 1) * sizeof(**list));
@@ -105,6 +119,7 @@ enum {
 	INVOCATIONS,
 	FREEZE,
 	SAMPLED,
+	TRACE_HEADER,
 	OTLP,
 	TIMEOUT,
 	INIT_TIMEOUT,
@@ -130,6 +145,7 @@ static const struct option known[] = {
 	{ "invocations", required_argument, NULL, INVOCATIONS },
 	{ "freeze", optional_argument, NULL, FREEZE },
 	{ "sampled", required_argument, NULL, SAMPLED },
+	{ "trace-header", required_argument, NULL, TRACE_HEADER },
 	{ "otlp", no_argument, NULL, OTLP },
 	{ "timeout", required_argument, NULL, TIMEOUT },
 	{ "init-timeout", required_argument, NULL, INIT_TIMEOUT },
@@ -212,6 +228,8 @@ static bool take(struct atr_lambda_options *o, int c)
 		return read_seconds("init-timeout", optarg, &o->init_timeout_s);
 	case SAMPLED:
 		return read_sampled(optarg, &o->sampled);
+	case TRACE_HEADER:
+		return read_trace_header(o, optarg);
 	case ALL_PROBES:
 		o->probes = "all";
 		return true;

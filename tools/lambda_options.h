@@ -3,6 +3,7 @@
 #define ATR_TOOLS_LAMBDA_OPTIONS_H
 
 /* lambda_options: what `autotrace lambda` was asked for. */
+#include "propagator/propagator.h"
 #include "tools/outputs.h"
 
 enum atr_sampled { ATR_SAMPLED_NO, ATR_SAMPLED_YES, ATR_SAMPLED_NOT_TOLD };
@@ -10,6 +11,8 @@ enum atr_sampled { ATR_SAMPLED_NO, ATR_SAMPLED_YES, ATR_SAMPLED_NOT_TOLD };
 struct atr_lambda_options {
 	char **program; /* and its arguments */
 	struct atr_outputs outputs;
+	const char *trace_header; /* of who invokes it; NULL: nobody that we know */
+	struct atr_context caller;
 	const char *probes, *responses, *name, *extension, *client_context, *cognito;
 	const char **events; /* files, in order; of malloc */
 	const char **env;    /* NAME=VALUE, or NAME to take it out; of malloc */

@@ -14,7 +14,8 @@ static void put_hex(char *out, const uint8_t *bytes, size_t len)
 		sprintf(out + 2 * i, "%02x", bytes[i]);
 }
 
-void atr_lambda_segment_begin(struct atr_lambda_segment *segment, bool is_sampled)
+void atr_lambda_segment_begin(struct atr_lambda_segment *segment, const struct atr_context *caller,
+			      bool is_sampled)
 {
 	uint32_t now = (uint32_t)(atr_runtime_now_ns() / 1000000000u);
 	char digits[2 * ATR_TRACE_ID_LEN + 1];
@@ -25,6 +26,10 @@ void atr_lambda_segment_begin(struct atr_lambda_segment *segment, bool is_sample
 	atr_ids_span(&ids, segment->span_id);
 	for (int i = 0; i < 4; i++)
 		segment->trace_id[i] = (uint8_t)(now >> (24 - 8 * i));
+	if (caller) {
+		memcpy(segment->trace_id, caller->trace_id, sizeof(segment->trace_id));
+		memcpy(segment->caller_id, caller->span_id, sizeof(segment->caller_id));
+	}
 	put_hex(digits, segment->trace_id, ATR_TRACE_ID_LEN);
 	put_hex(segment->parent, segment->span_id, ATR_SPAN_ID_LEN);
 	snprintf(segment->root, sizeof(segment->root), "1-%.8s-%.24s", digits, digits + 8);
@@ -102,6 +107,7 @@ void atr_lambda_segment_add(const struct atr_lambda_segment *segment, struct atr
 	uint64_t answered = t->answered ? t->answered : t->end;
 
 	memcpy(root->span_id, segment->span_id, sizeof(root->span_id));
+	memcpy(root->parent_id, segment->caller_id, sizeof(root->parent_id));
 	root->kind = KIND_SERVER;
 	root->start_ns = t->init_start ? t->init_start : t->start;
 	root->end_ns = t->end;

@@ -7,6 +7,7 @@
  * Initialization, Invocation and Overhead below it. The function's own spans hang
  * below the segment, whose id is the Parent of the trace header.
  */
+#include "propagator/context.h"
 #include "tools/runtime_api.h"
 #include "tools/trace.h"
 
@@ -15,12 +16,17 @@
 
 struct atr_lambda_segment {
 	uint8_t trace_id[ATR_TRACE_ID_LEN], span_id[ATR_SPAN_ID_LEN];
+	uint8_t caller_id[ATR_SPAN_ID_LEN];
 	char root[ATR_XRAY_TRACE_ID_LEN + 1], parent[2 * ATR_SPAN_ID_LEN + 1];
 	char header[ATR_TRACE_HEADER_MAX];
 };
 
-/* New ids, the trace's beginning with the time as X-Ray wants it. */
-void atr_lambda_segment_begin(struct atr_lambda_segment *segment, bool is_sampled);
+/*
+ * New ids, the trace's beginning with the time as X-Ray wants it; or, where the
+ * caller's header is given, in its trace and below its Parent.
+ */
+void atr_lambda_segment_begin(struct atr_lambda_segment *segment, const struct atr_context *caller,
+			      bool is_sampled);
 
 /* In nanoseconds since 1970; 0: this did not come to pass. */
 struct atr_lambda_times {

@@ -25,13 +25,22 @@ struct attempt {
 	const struct atr_io *io;
 	const struct atr_exporter_options *to;
 	struct atr_link *link;
-	uint64_t began_ms, deadline_ms;
+	uint64_t began_ms, deadline_ms, stood_still_ms;
 	_Atomic uint64_t *stop_ms;
 };
 
 uint64_t atr_now_ms(void)
 {
 	return atr_kernel_ns(CLOCK_MONOTONIC) / 1000000;
+}
+
+#define LATE_MS 500
+
+uint64_t atr_stood_still_ms(uint64_t was_to_end_ms)
+{
+	uint64_t now = atr_now_ms();
+
+	return now > was_to_end_ms + LATE_MS ? now - was_to_end_ms : 0;
 }
 
 /* When the process's end ends this: UINT64_MAX when it does not end. */
@@ -53,16 +62,22 @@ static int left_ms(const struct attempt *a)
 }
 
 /* In steps, so that a stop that is set meanwhile is noticed. */
-static bool wait_for(const struct attempt *a, short what)
+static bool wait_for(struct attempt *a, short what)
 {
 	struct pollfd p = { .fd = a->link->fd, .events = what };
 
 	for (;;) {
 		int left = left_ms(a), n;
+		uint64_t until, still;
 
 		if (!left)
 			return false;
-		n = a->io->poll(&p, 1, left < 50 ? left : 50);
+		left = left < 50 ? left : 50;
+		until = atr_now_ms() + (uint64_t)left;
+		n = a->io->poll(&p, 1, left);
+		still = atr_stood_still_ms(until);
+		a->deadline_ms += still;
+		a->stood_still_ms += still;
 		if (n > 0)
 			return true;
 		if (n < 0 && errno != EINTR)
@@ -538,19 +553,21 @@ enum atr_outcome atr_http_post(const struct atr_io *io, const struct atr_exporte
 			       struct atr_answer *answer)
 {
 	static char head[ATR_HTTP_HEAD_MAX];
-	struct attempt a = { io, to, link, atr_now_ms(), deadline_ms, stop_ms };
+	struct attempt a = { io, to, link, atr_now_ms(), deadline_ms, 0, stop_ms };
 	bool was_kept = link->fd >= 0, was_dead;
 	size_t head_len = write_head(to, content_type, body.len, head, sizeof(head));
 	enum atr_outcome outcome;
 
 	answer->status = 0;
 	answer->retry_after_ms = 0;
+	answer->stood_still_ms = 0;
 	answer->body_len = 0;
 	if (!head_len)
 		return ATR_REFUSED;
 	outcome = try_once(&a, (struct atr_str){ head, head_len }, body, answer, &was_dead);
 	if (outcome == ATR_UNREACHED && was_kept && was_dead)
 		outcome = try_once(&a, (struct atr_str){ head, head_len }, body, answer, &was_dead);
+	answer->stood_still_ms = a.stood_still_ms;
 	if (outcome == ATR_UNREACHED && stop_of(&a) <= atr_now_ms())
 		return ATR_OUT_OF_TIME;
 	return outcome;

@@ -21,6 +21,8 @@ enum atr_outcome {
 struct atr_answer {
 	int status;		 /* HTTP's, 0: none */
 	uint32_t retry_after_ms; /* 0: not said */
+	uint64_t
+		stood_still_ms; /* the process did, on the way: no part of the time that was given */
 	size_t body_len;
 	char body[ATR_ANSWER_MAX + 1]; /* and a NUL after it */
 };
@@ -33,6 +35,11 @@ struct atr_link {
 
 /* Monotonic milliseconds, for deadlines. */
 uint64_t atr_now_ms(void);
+/*
+ * Of a sleep that was to end by then: how long the process itself must have stood still (it
+ * was stopped, or frozen); 0 for what a busy machine takes.
+ */
+uint64_t atr_stood_still_ms(uint64_t was_to_end_ms);
 
 /*
  * Sends one request and reads its answer, until `deadline_ms` or until *stop_ms:

@@ -36,6 +36,7 @@
 #define SERVES 1u
 #define BUSY 2u	   /* a request was read or sent, and is not answered */
 #define RECORDS 4u /* with a span of its own */
+#define AWAITS 32u /* an event of Lambda's */
 #define OWES 8u	   /* bytes must go out before the program's */
 #define CONNECTING 16u
 
@@ -784,11 +785,13 @@ void atr_conn_wait_timed_out(int fd)
 bool atr_conn_awaits_work(uint64_t word)
 {
 	const struct atr_conn *conn;
+	unsigned now;
 
 	if (atr_fd_kind(word) == ATR_FD_LISTENER)
 		return true;
 	conn = spoken_of(word);
-	return conn && (shown(conn) & (SERVES | BUSY)) == SERVES;
+	now = conn ? shown(conn) : 0;
+	return (now & (SERVES | BUSY)) == SERVES || (now & AWAITS);
 }
 
 void atr_conn_added(int set, int fd)
@@ -807,7 +810,7 @@ void atr_conn_waits(uint64_t set_word)
 {
 	struct atr_thread *self;
 
-	if (!(set_word & ATR_FD_SERVES))
+	if (!(set_word & ATR_FD_SERVES) && !atr_self.awaits_events && !atr_self.is_events_loop)
 		return;
 	self = atr_enter();
 	if (self)

@@ -369,6 +369,17 @@ static void init_span(struct atr_thread *self, const struct atr_context *parent,
 	atr_live_close(ref, end_ns);
 }
 
+/* Beside the invocation, under its parent; where it has none, in its trace all the same. */
+static void init_in_trace_of(struct atr_thread *self, atr_ref invocation,
+			     struct atr_context *parent)
+{
+	struct atr_shown shown;
+
+	if (!atr_context_is_valid(parent) && atr_live_shown(invocation, &shown))
+		memcpy(parent->trace_id, shown.trace_id, sizeof(parent->trace_id));
+	init_span(self, parent, (struct atr_str){ 0 });
+}
+
 /* The event has been read to its end: the function begins to work on it. */
 static void begin(struct atr_thread *self, struct atr_next *next)
 {
@@ -385,13 +396,13 @@ static void begin(struct atr_thread *self, struct atr_next *next)
 	i->answered_ns = 0;
 	i->is_http = atr_faas_is_http(&next->event);
 	atr_faas_parent(next, &parent);
-	init_span(self, &parent.context, (struct atr_str){ 0 });
 	i->span = atr_live_open(self, ATR_KIND_SERVER, &parent.context, next->arrived_ns);
 	span = atr_live_span(i->span);
 	if (span) {
 		atr_faas_describe(span, next, is_cold);
 		atr_faas_links(span, next, &parent);
 	}
+	init_in_trace_of(self, i->span, &parent.context);
 	atr_block_give(parent.block);
 	atomic_store_explicit(&i->state, RUNNING, memory_order_release);
 	watch_deadline(i);
@@ -436,6 +447,7 @@ static void drop(struct atr_conn *conn)
 	conn->api_block = 0;
 	conn->api = API_NONE;
 	conn->invocation = 0;
+	conn->awaits_event = false;
 }
 
 bool atr_lambda_request(struct atr_conn *conn, const char *bytes, size_t len,
@@ -540,8 +552,27 @@ static void answered(struct atr_thread *self, struct atr_conn *conn)
 	atr_faas_answer(span, &g->next, conn->api == API_ERROR, i->is_http);
 }
 
+/*
+ * Several at once: a thread that asks for one more event than it can wait for, or in the
+ * middle of an invocation, runs a loop, and what it does next may be for any of them.
+ */
+static void awaits_event(struct atr_thread *self, struct atr_conn *conn)
+{
+	bool is_loop = self->is_loop || self->awaits_events || atr_live_get(self->work);
+
+	conn->awaits_event = true;
+	if (self->awaits_events < UINT16_MAX)
+		self->awaits_events++;
+	if (is_loop) {
+		self->is_events_loop = true;
+		atr_work_idle(self, true);
+	}
+}
+
 void atr_lambda_request_sent(struct atr_thread *self, struct atr_conn *conn)
 {
+	if (conn->api == API_NEXT && !is_single())
+		awaits_event(self, conn);
 	if (conn->api != API_RESPONSE && conn->api != API_ERROR)
 		return;
 	if (conn->is_handed)
@@ -598,6 +629,8 @@ void atr_lambda_exchange_ended(struct atr_thread *self, struct atr_conn *conn, b
 	struct going_by *g = going_by(conn);
 	struct atr_str error;
 
+	if (conn->awaits_event && self->awaits_events)
+		self->awaits_events--;
 	switch (conn->api) {
 	case API_NEXT:
 		if (g && is_whole && conn->api_status == 200)

@@ -80,6 +80,7 @@ struct atr_conn {
 	bool prepared_head, prepared_connect; /* its method is HEAD, or CONNECT */
 	uint8_t api; /* whose payload is looked at: a call of Lambda's (see lambda.c), or AWS's */
 	uint16_t api_status, invocation;
+	bool awaits_event; /* of several that may be under way: as a server's connection is waited on */
 	bool is_handed; /* it answers what another process was asked */
 	atr_ref api_block;
 	atr_ref http2;	     /* it is HTTP/2, of which this is the rest (see http2.h) */

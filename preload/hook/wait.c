@@ -30,6 +30,10 @@ static void before_poll(const struct pollfd *fds, nfds_t nr)
 {
 	if (!atr_fds || !atr_is_readable(fds, sizeof(*fds) * (nr < LOOK_AT ? nr : LOOK_AT)))
 		return;
+	if (__builtin_expect(atr_self.is_events_loop, 0) && nr > 1) {
+		goes_idle(true);
+		return;
+	}
 	for (nfds_t i = 0; i < nr && i < LOOK_AT; i++) {
 		uint64_t word = fds[i].fd >= 0 ? atr_fd(fds[i].fd) : 0;
 
@@ -161,31 +165,30 @@ HOOK int epoll_ctl(int set, int operation, int fd, struct epoll_event *event)
 	return REAL(epoll_ctl)(set, operation, fd, event);
 }
 
-HOOK int epoll_wait(int set, struct epoll_event *events, int most, int timeout_ms)
+static void before_epoll(int set)
 {
 	uint64_t word = atr_fd(set);
 
-	if (word)
+	if (word || __builtin_expect(atr_self.awaits_events | atr_self.is_events_loop, 0))
 		atr_conn_waits(word);
+}
+
+HOOK int epoll_wait(int set, struct epoll_event *events, int most, int timeout_ms)
+{
+	before_epoll(set);
 	return REAL(epoll_wait)(set, events, most, timeout_ms);
 }
 
 HOOK int epoll_pwait(int set, struct epoll_event *events, int most, int timeout_ms,
 		     const sigset_t *mask)
 {
-	uint64_t word = atr_fd(set);
-
-	if (word)
-		atr_conn_waits(word);
+	before_epoll(set);
 	return REAL(epoll_pwait)(set, events, most, timeout_ms, mask);
 }
 
 HOOK int epoll_pwait2(int set, struct epoll_event *events, int most, const struct timespec *timeout,
 		      const sigset_t *mask)
 {
-	uint64_t word = atr_fd(set);
-
-	if (word)
-		atr_conn_waits(word);
+	before_epoll(set);
 	return REAL(epoll_pwait2)(set, events, most, timeout, mask);
 }

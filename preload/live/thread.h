@@ -24,6 +24,8 @@ struct atr_thread {
 	bool prompted;	    /* was woken by another thread for what it does */
 	bool own_business;  /* makes requests that nothing asked it for */
 	uint8_t nr_outer;
+	bool is_events_loop;	      /* waits for several of Lambda's events at once, or has */
+	uint16_t awaits_events;	      /* calls of `next` under way, where several may be (Lambda) */
 	uint16_t lent_by;	      /* the carrier that `work` came by, + 1 */
 	uint16_t loop_slot;	      /* a loop's number + 1, see work.c */
 	atr_ref work;		      /* what it is doing; may be stale */

@@ -503,5 +503,6 @@ void atr_work_forked(struct atr_thread *self)
 	self->nr_outer = 0;
 	self->serves = self->is_loop = self->inherited = self->prompted = self->own_business =
 		false;
-	self->loop_slot = self->lent_by = 0;
+	self->is_events_loop = false;
+	self->loop_slot = self->lent_by = self->awaits_events = 0;
 }

@@ -25,15 +25,16 @@ enum state {
 /* Compares one member of a path, up to its '.', with a name; *rest is behind it. */
 static bool is_member(const char *path, const char *key, size_t len, bool is_element)
 {
-	const char *end = strchrnul(path, '.');
 	bool any_case = *path == '~';
+	const char *end;
 	size_t n;
 
 	if (*path == '*')
 		return true;
-	if (is_element)
+	if (is_element || (!any_case && (!len || *path != *key)))
 		return false;
 	path += any_case;
+	end = strchrnul(path, '.');
 	n = (size_t)(end - path);
 	if (n != len)
 		return false;
@@ -42,15 +43,20 @@ static bool is_member(const char *path, const char *key, size_t len, bool is_ele
 			  !memcmp(path, key, len);
 }
 
-static const char *member_of(const char *path, uint32_t depth)
+/* The path's next member from where we are; NULL: it ends here. */
+static const char *member_of(const struct atr_json *json, uint32_t depth, unsigned i)
 {
-	while (depth--) {
-		path = strchr(path, '.');
-		if (!path)
-			return NULL;
-		path++;
-	}
-	return path;
+	uint8_t at = depth ? json->next[depth][i] : 0;
+
+	return depth && !at ? NULL : json->paths[i] + at;
+}
+
+/* The path leads on: notes where, so that it is not looked for again. */
+static void note_next(struct atr_json *json, unsigned i, const char *member)
+{
+	const char *dot = strchr(member, '.');
+
+	json->next[json->depth][i] = dot ? (uint8_t)(dot + 1 - json->paths[i]) : 0;
 }
 
 /* Which paths lead to this member (or element) of where we are. */
@@ -65,11 +71,12 @@ static void descend(struct atr_json *json, bool is_element)
 		from = 0;
 	for (; from; from &= from - 1) {
 		unsigned i = (unsigned)__builtin_ctzll(from);
-		const char *member = member_of(json->paths[i], json->depth - 1);
+		const char *member = member_of(json, json->depth - 1, i);
 
 		if (!member || !is_member(member, json->key, json->key_len, is_element))
 			continue;
 		to |= UINT64_C(1) << i;
+		note_next(json, i, member);
 		if (*member == '*' && !is_element) {
 			memcpy(json->any, json->key, json->key_len);
 			json->any_len = json->key_len;
@@ -86,7 +93,7 @@ static uint8_t path_here(const struct atr_json *json)
 	for (; set; set &= set - 1) {
 		unsigned i = (unsigned)__builtin_ctzll(set);
 
-		if (!member_of(json->paths[i], json->depth))
+		if (!member_of(json, json->depth, i))
 			return (uint8_t)(i + 1);
 	}
 	return 0;
@@ -338,11 +345,17 @@ static enum state step_escape(struct atr_json *json, char c)
 	return STRING;
 }
 
-/* The run of a string up to its end or an escape; nobody wants to see the inside of most. */
+/*
+ * The run of a string up to its end or an escape; nobody wants to see the inside of most.
+ * No further than a window, so that a string of escapes is not searched for its end from
+ * each of them.
+ */
+#define WINDOW 256
+
 static size_t string_run(const struct atr_json *json, const char *at, size_t len)
 {
-	const char *quote = memchr(at, '"', len), *slash;
-	size_t n = quote ? (size_t)(quote - at) : len;
+	const char *quote = memchr(at, '"', len < WINDOW ? len : WINDOW), *slash;
+	size_t n = quote ? (size_t)(quote - at) : len < WINDOW ? len : WINDOW;
 
 	slash = memchr(at, '\\', n);
 	n = slash ? (size_t)(slash - at) : n;
@@ -362,7 +375,7 @@ static size_t feed_string(struct atr_json *json, const char *at, size_t len)
 		put_lone_half(json);
 		string_piece(json, at, n);
 	}
-	if (n == len)
+	if (n == len || (at[n] != '"' && at[n] != '\\' && n == WINDOW))
 		return n;
 	if (at[n] == '"')
 		json->state = (uint8_t)end_string(json);

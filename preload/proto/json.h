@@ -52,6 +52,8 @@ struct atr_json {
 	uint32_t key_len, any_len;
 	uint64_t wanted[ATR_JSON_PATH_DEPTH + 1]; /* by depth: the paths that lead here */
 	uint64_t is_object[ATR_JSON_DEPTH_MAX / 64];
+	/* of these, where in the path its next member is; 0: it ends here */
+	uint8_t next[ATR_JSON_PATH_DEPTH + 1][ATR_JSON_PATHS_MAX];
 	char key[ATR_JSON_KEY_MAX], any[ATR_JSON_KEY_MAX];
 };
 

@@ -66,6 +66,14 @@ invokes "one that takes too long" --timeout 1 "${run[@]}" <<'END'
   127.0.0.1 http.response.status_code=200
 END
 
+event '{"do": "hang"}'
+invokes "the same by OTLP" --timeout 1 --otlp "${run[@]}" <<'END'
+init faas.coldstart=True
+function ERROR links=1 faas.coldstart=True error.type=timeout autotrace.incomplete=True
+  GET http.response.status_code=200
+  GET autotrace.incomplete=True
+END
+
 event '{"do": "crash"}'
 event '{"do": "crash in call"}'
 event '{}'

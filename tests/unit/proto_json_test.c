@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* What was found, as lines "path[element] key = value". */
 static char found[8192];
@@ -190,4 +191,22 @@ TEST(json_long_names_are_nobodys)
 	snprintf(text, sizeof(text), "{\"%sx\": 1, \"%s\": 2}", name, name);
 	snprintf(expected, sizeof(expected), "%s[0]  : 2\n", name);
 	check(text, expected, paths, 1);
+}
+
+/* Its end was once looked for from each escape anew: 4 MiB took more than a minute. */
+TEST(json_a_string_of_escapes_takes_no_longer_than_another)
+{
+	const size_t len = 4u << 20;
+	char *text = malloc(len);
+	clock_t began = clock();
+	PATHS("a");
+
+	memset(text, 'n', len);
+	memcpy(text, "{\"b\":\"", 6);
+	for (size_t i = 6; i < len - 2; i += 2)
+		text[i] = '\\';
+	memcpy(text + len - 2, "\"}", 2);
+	CHECK(pick(text, len, len, paths, nr));
+	CHECK(clock() - began < 10 * CLOCKS_PER_SEC);
+	free(text);
 }

@@ -45,6 +45,7 @@ run_function() { # HOW LIBRARY [option...] -- BOOTSTRAP...
 		--responses "$to/responses" --json "$to/json" "$@" >"$to/out" 2>"$to/err" </dev/null
 		echo $? >"$to/status")
 	keep_captures "$to"
+	cp "$to/err" "$dir/times"
 	reported "$to/err"
 	[ -z "$own" ] || sed -E -e "$own" -i "$to/out" "$to/responses"
 }

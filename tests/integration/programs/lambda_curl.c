@@ -74,6 +74,7 @@ static struct text next(char id[static 64])
 {
 	struct text event = { 0 };
 	CURLcode code;
+	long status = 0;
 
 	curl_easy_reset(api);
 	curl_easy_setopt(api, CURLOPT_URL, runtime_url("invocation/next"));
@@ -82,8 +83,9 @@ static struct text next(char id[static 64])
 	curl_easy_setopt(api, CURLOPT_HEADERFUNCTION, note_id);
 	curl_easy_setopt(api, CURLOPT_HEADERDATA, id);
 	code = curl_easy_perform(api);
-	if (code) {
-		printf("next: %s\n", curl_easy_strerror(code));
+	curl_easy_getinfo(api, CURLINFO_RESPONSE_CODE, &status);
+	if (code || status != 200) {
+		printf("next: %s %ld\n", curl_easy_strerror(code), status);
 		exit(1);
 	}
 	if (!event.at)

@@ -192,8 +192,9 @@ class Runtime:
         threading.Thread(target=next_of, args=[answer.headers["Lambda-Extension-Identifier"]],
                          daemon=True).start()
         threading.Thread(target=self.serve, daemon=True).start()
+        # just thawed, another thread may be the one that is told; this one is who acts on it
         while True:
-            time.sleep(1)
+            time.sleep(0.05)
 
     def stubborn(self):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)

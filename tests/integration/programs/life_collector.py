@@ -3,7 +3,9 @@
 """life_collector.py PORT_FILE HOW [SPANS]: a collector that takes its time.
 
 HOW: a number of seconds: it reads a little at a time, and answers each request that long
-after its end; silent: it reads all and answers nothing; drip: a byte of the answer a second.
+after its end; silent: it reads all and answers nothing; drip: a byte of the answer a second;
+idle: it closes a connection a tenth of a second after its answer; once: the first request
+is forgotten, and its connection closed after a while.
 Its port is written to PORT_FILE; what it is sent, where that is JSON, to SPANS, a line each.
 """
 import os
@@ -24,6 +26,12 @@ def answer(sock):
         for byte in text:
             time.sleep(1)
             sock.sendall(bytes([byte]))
+    elif how == "once":
+        sock.sendall(text)
+    elif how == "idle":
+        sock.sendall(text)
+        time.sleep(0.1)
+        raise OSError
     else:
         time.sleep(float(how))
         sock.sendall(text)
@@ -47,14 +55,19 @@ def serve(sock):
                 buffer += got
                 time.sleep(0.001)
             body, buffer = buffer[:left], buffer[left:]
+            if how == "once" and not forgotten.is_set():
+                forgotten.set()
+                time.sleep(0.5)
+                raise OSError
             if spans:
                 with open(spans, "ab", buffering=0) as file:
                     file.write(body.strip() + b"\n")
             answer(sock)
     except OSError:
-        pass
+        sock.close()
 
 
+forgotten = threading.Event()
 listener = socket.socket()
 listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
 listener.bind(("127.0.0.1", 0))
