@@ -39,6 +39,7 @@ struct invocation {
 	atr_ref span;
 	uint64_t deadline_ms; /* unix; 0: not said */
 	bool is_http;
+	uint8_t header_trace[ATR_TRACE_ID_LEN], header_span[ATR_SPAN_ID_LEN]; /* Lambda's; or 0 */
 	uint64_t answered_ns; /* monotonic: its response's last byte was sent; 0: not yet */
 };
 
@@ -275,6 +276,19 @@ static void end(struct atr_thread *self, struct invocation *i, struct atr_str er
 	atomic_store_explicit(&i->state, FREE, memory_order_release);
 }
 
+atr_ref atr_lambda_came_with(const struct atr_context *context)
+{
+	for (uint16_t n = 1; n <= INVOCATIONS_MAX; n++) {
+		const struct invocation *i = running(n);
+
+		if (i && !i->answered_ns &&
+		    !memcmp(i->header_trace, context->trace_id, ATR_TRACE_ID_LEN) &&
+		    !memcmp(i->header_span, context->span_id, ATR_SPAN_ID_LEN))
+			return i->span;
+	}
+	return 0;
+}
+
 /* From the process's start to the first `next`: it belongs to the trace that paid for it. */
 static void init_span(struct atr_thread *self, const struct atr_context *parent,
 		      struct atr_str error)
@@ -312,6 +326,8 @@ static void begin(struct atr_thread *self, struct atr_next *next)
 	i->answered_ns = 0;
 	i->is_http = atr_faas_is_http(&next->event);
 	atr_faas_parent(next, &parent);
+	memcpy(i->header_trace, parent.header.trace_id, sizeof(i->header_trace));
+	memcpy(i->header_span, parent.header.span_id, sizeof(i->header_span));
 	init_span(self, &parent.context, (struct atr_str){ 0 });
 	i->span = atr_live_open(self, ATR_KIND_SERVER, &parent.context, next->arrived_ns);
 	span = atr_live_span(i->span);
