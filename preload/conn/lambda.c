@@ -7,6 +7,7 @@
 #include "export/exporter.h"
 #include "preload/conn/faas.h"
 #include "preload/conn/handover.h"
+#include "preload/conn/probes.h"
 #include "preload/conn/semconv.h"
 
 #include <arpa/inet.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 bool atr_lambda_is_on;
+const char *_Atomic atr_lambda_trace_variable;
 
 enum api {
 	API_NONE,
@@ -29,6 +31,9 @@ enum api {
 #define ID_MAX 64
 #define INVOCATIONS_MAX 64
 #define TRAILERS_MAX 4096
+/* A program may hold on to what getenv returned: it stays for so many invocations. */
+#define VARIABLES_KEPT 16
+#define VARIABLE_MAX 1024
 
 /* One that runs. It is claimed, and given back, by whoever changes `state` from one to the next. */
 enum { FREE, CLAIMED, RUNNING, ENDING };
@@ -310,6 +315,24 @@ static void init_span(struct atr_thread *self, const struct atr_context *parent,
 	atr_live_close(ref, end_ns);
 }
 
+/* Shown as the runtimes of the platform set it, which tell no older one where there is none. */
+static void show_variable(struct atr_str trace)
+{
+	static char texts[VARIABLES_KEPT][VARIABLE_MAX];
+	static unsigned nr;
+	char *text = texts[nr % VARIABLES_KEPT];
+
+	if (!(atr_probes & ATR_PROBE_XRAY_ENV) || !is_single())
+		return;
+	if (trace.len >= VARIABLE_MAX)
+		trace.len = 0;
+	if (trace.len)
+		memcpy(text, trace.at, trace.len);
+	text[trace.len] = 0;
+	nr++;
+	atomic_store_explicit(&atr_lambda_trace_variable, text, memory_order_release);
+}
+
 /* The event has been read to its end: the function begins to work on it. */
 static void begin(struct atr_thread *self, struct atr_next *next)
 {
@@ -318,6 +341,7 @@ static void begin(struct atr_thread *self, struct atr_next *next)
 	struct atr_faas_parent parent;
 	struct atr_span *span;
 
+	show_variable(next->trace);
 	if (!i)
 		return;
 	i->id_len = next->id.len <= ID_MAX ? (uint32_t)next->id.len : 0;

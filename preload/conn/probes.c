@@ -16,7 +16,8 @@ static unsigned probe_of(struct atr_str name)
 		{ "dns", ATR_PROBE_DNS },
 		{ "connect", ATR_PROBE_CONNECT },
 		{ "process", ATR_PROBE_PROCESS },
-		{ "all", ~0u },
+		{ "xray_env", ATR_PROBE_XRAY_ENV },
+		{ "all", ATR_PROBE_ALL },
 	};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)

@@ -9,6 +9,9 @@
 #define ATR_PROBE_DNS 2u     /* a span for each name lookup */
 #define ATR_PROBE_CONNECT 4u /* a span for each connect */
 #define ATR_PROBE_PROCESS 8u /* a span for the process itself */
+#define ATR_PROBE_ALL 15u    /* these */
+#define ATR_PROBE_XRAY_ENV \
+	16u /* no span: getenv tells an invocation's trace header; only where asked for by name */
 
 extern unsigned atr_probes;
 
