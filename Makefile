@@ -251,6 +251,11 @@ install: all ## into DESTDIR and PREFIX (/usr/local), stripped; what was strippe
 		install -D -m 644 $$file $(ZSHDIR)/_autotrace || exit 1; done
 	$(Q)stat -c 'libautotrace.so: %s bytes, stripped' $(LIBDIR)/libautotrace.so
 
+MACHINE = $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
+.PHONY: lambda-layer
+lambda-layer: $(SO) ## build/autotrace-layer-x86_64.zip: a layer for AWS Lambda, the library at lib/
+	$(Q).ci/lambda-layer $(SO) $(BUILD)/autotrace-layer-$(MACHINE).zip
+
 .PHONY: format
 format: ## clang-format over every source
 	$(Q)find propagator export preload tools tests -name '*.[ch]' -exec clang-format -i {} +

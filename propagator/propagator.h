@@ -84,6 +84,7 @@ bool atr_propagators_extract(const struct atr_propagators *p, const struct atr_p
 /* Bits for `except`: the message carries this itself, do not add a second. */
 #define ATR_EXCEPT_TRACESTATE 1u
 #define ATR_EXCEPT_BAGGAGE 2u /* in any format's headers */
+#define ATR_EXCEPT_XRAY 4u    /* X-Amzn-Trace-Id */
 
 /*
  * Writes the context as header lines, each "name: value\r\n". Returns the

@@ -17,11 +17,13 @@
  */
 
 static const struct atr_header headers[] = {
-	{ ATR_TEXT("x-amzn-trace-id"), ATR_TEXT("X_AMZN_TRACE_ID"), .is_trace = true },
+	{ ATR_TEXT("x-amzn-trace-id"), ATR_TEXT("X_AMZN_TRACE_ID"), .is_trace = true,
+	  .except = ATR_EXCEPT_XRAY },
 };
 
 static const struct atr_header lambda_headers[] = {
-	{ ATR_TEXT("x-amzn-trace-id"), ATR_TEXT("_X_AMZN_TRACE_ID"), .is_trace = true },
+	{ ATR_TEXT("x-amzn-trace-id"), ATR_TEXT("_X_AMZN_TRACE_ID"), .is_trace = true,
+	  .except = ATR_EXCEPT_XRAY },
 };
 
 #define ROOT_LEN 35
@@ -184,16 +186,17 @@ static void write_lambda(struct atr_lines *lines, const struct atr_context *cont
 	write_as(lines, &lambda_headers[0], context);
 }
 
-/* Parent and Sampled, where they stand; Root, Lineage and all else stays. */
+/* Parent and Sampled, where they stand; Root, Lineage and all else stays, also a decision left open. */
 static bool rewrite(struct atr_str value, const struct atr_context *context, char *out)
 {
 	struct reading r;
 
-	if (!read_text(value, NULL, &r) || !r.sampled.at ||
+	if (!read_text(value, NULL, &r) ||
 	    memcmp(r.found.trace_id, context->trace_id, ATR_TRACE_ID_LEN))
 		return false;
 	atr_hex_write(out + (r.parent.at - value.at), context->span_id, ATR_SPAN_ID_LEN);
-	out[r.sampled.at - value.at] = context->flags & ATR_FLAG_SAMPLED ? '1' : '0';
+	if (r.sampled.at)
+		out[r.sampled.at - value.at] = context->flags & ATR_FLAG_SAMPLED ? '1' : '0';
 	return true;
 }
 

@@ -264,6 +264,8 @@ void atr_faas_parent(const struct atr_next *next, struct atr_faas_parent *out)
 	}
 	has_event = atr_propagators_extract(&atr_formats, pairs, nr, store, &event);
 	has_header = read_header(next->trace, store + ATR_CARRY_MAX, &header);
+	if (has_header)
+		out->header = header;
 	if (has_header && !(header.flags & ATR_FLAG_SAMPLED) && keeps_unsampled)
 		has_header = false;
 	if (follows_header && has_header) {

@@ -45,6 +45,7 @@ bool atr_faas_is_http(const struct atr_event *event);
  */
 struct atr_faas_parent {
 	struct atr_context context, other;
+	struct atr_context header; /* what Lambda's header says; or zero */
 	bool has_other;
 	atr_ref block;
 };

@@ -8,6 +8,7 @@
 #include "export/transport/transport.h"
 #include "preload/conn/faas.h"
 #include "preload/conn/handover.h"
+#include "preload/conn/probes.h"
 #include "preload/conn/semconv.h"
 
 #include <arpa/inet.h>
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 bool atr_lambda_is_on;
+const char *_Atomic atr_lambda_trace_variable;
 
 enum api {
 	API_NONE,
@@ -30,6 +32,9 @@ enum api {
 #define ID_MAX 64
 #define INVOCATIONS_MAX 64
 #define TRAILERS_MAX 4096
+/* A program may hold on to what getenv returned: it stays for so many invocations. */
+#define VARIABLES_KEPT 16
+#define VARIABLE_MAX 1024
 
 /* One that runs. It is claimed, and given back, by whoever changes `state` from one to the next. */
 enum { FREE, CLAIMED, RUNNING, ENDING };
@@ -42,6 +47,7 @@ struct invocation {
 	bool is_http;
 	_Atomic uint64_t answered_ns; /* monotonic: its response's last byte was sent; 0: not yet */
 	_Atomic uint64_t tell_ms;     /* when it is told as it stands; 0: not (any more) */
+	uint8_t header_trace[ATR_TRACE_ID_LEN], header_span[ATR_SPAN_ID_LEN]; /* Lambda's; or 0 */
 };
 
 static struct {
@@ -348,6 +354,19 @@ static void end(struct atr_thread *self, struct invocation *i, struct atr_str er
 	atomic_store_explicit(&i->state, FREE, memory_order_release);
 }
 
+atr_ref atr_lambda_came_with(const struct atr_context *context)
+{
+	for (uint16_t n = 1; n <= INVOCATIONS_MAX; n++) {
+		const struct invocation *i = running(n);
+
+		if (i && !i->answered_ns &&
+		    !memcmp(i->header_trace, context->trace_id, ATR_TRACE_ID_LEN) &&
+		    !memcmp(i->header_span, context->span_id, ATR_SPAN_ID_LEN))
+			return i->span;
+	}
+	return 0;
+}
+
 /* From the process's start to the first `next`: it belongs to the trace that paid for it. */
 static void init_span(struct atr_thread *self, const struct atr_context *parent,
 		      struct atr_str error)
@@ -380,6 +399,24 @@ static void init_in_trace_of(struct atr_thread *self, atr_ref invocation,
 	init_span(self, parent, (struct atr_str){ 0 });
 }
 
+/* Shown as the runtimes of the platform set it, which tell no older one where there is none. */
+static void show_variable(struct atr_str trace)
+{
+	static char texts[VARIABLES_KEPT][VARIABLE_MAX];
+	static unsigned nr;
+	char *text = texts[nr % VARIABLES_KEPT];
+
+	if (!(atr_probes & ATR_PROBE_XRAY_ENV) || !is_single())
+		return;
+	if (trace.len >= VARIABLE_MAX)
+		trace.len = 0;
+	if (trace.len)
+		memcpy(text, trace.at, trace.len);
+	text[trace.len] = 0;
+	nr++;
+	atomic_store_explicit(&atr_lambda_trace_variable, text, memory_order_release);
+}
+
 /* The event has been read to its end: the function begins to work on it. */
 static void begin(struct atr_thread *self, struct atr_next *next)
 {
@@ -388,6 +425,7 @@ static void begin(struct atr_thread *self, struct atr_next *next)
 	struct atr_faas_parent parent;
 	struct atr_span *span;
 
+	show_variable(next->trace);
 	if (!i)
 		return;
 	i->id_len = next->id.len <= ID_MAX ? (uint32_t)next->id.len : 0;
@@ -396,6 +434,8 @@ static void begin(struct atr_thread *self, struct atr_next *next)
 	i->answered_ns = 0;
 	i->is_http = atr_faas_is_http(&next->event);
 	atr_faas_parent(next, &parent);
+	memcpy(i->header_trace, parent.header.trace_id, sizeof(i->header_trace));
+	memcpy(i->header_span, parent.header.span_id, sizeof(i->header_span));
 	i->span = atr_live_open(self, ATR_KIND_SERVER, &parent.context, next->arrived_ns);
 	span = atr_live_span(i->span);
 	if (span) {

@@ -37,6 +37,16 @@ bool atr_lambda_handed(struct atr_context *out);
 bool atr_lambda_request(struct atr_conn *conn, const char *bytes, size_t len,
 			const struct atr_http1_head *head);
 
+/* The invocation that runs and was given this context in Lambda's header, whoever its parent is; 0. */
+atr_ref atr_lambda_came_with(const struct atr_context *context);
+
+/*
+ * _X_AMZN_TRACE_ID as the program is to see it: of the invocation that runs, or ran
+ * last. NULL: it is what the environment says. What was returned stays a text, and the
+ * same one for some invocations. Any thread, any time; never set without the probe.
+ */
+extern const char *_Atomic atr_lambda_trace_variable;
+
 /* Payload of a body of one of these exchanges; the request's was sent to its end. */
 void atr_lambda_payload(struct atr_conn *conn, bool outward, struct atr_str payload, bool trailer);
 void atr_lambda_request_sent(struct atr_thread *self, struct atr_conn *conn);

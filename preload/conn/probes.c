@@ -18,7 +18,8 @@ static unsigned probe_of(struct atr_str name)
 		{ "process", ATR_PROBE_PROCESS },
 		{ "tls", ATR_PROBE_TLS },
 		{ "curl", ATR_PROBE_CURL },
-		{ "all", ~0u },
+		{ "xray_env", ATR_PROBE_XRAY_ENV },
+		{ "all", ATR_PROBE_ALL },
 	};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)

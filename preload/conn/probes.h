@@ -11,6 +11,9 @@
 #define ATR_PROBE_PROCESS 8u /* a span for the process itself */
 #define ATR_PROBE_TLS 16u    /* a span for each TLS handshake */
 #define ATR_PROBE_CURL 32u   /* a span for each transfer of libcurl, see transfer.h */
+#define ATR_PROBE_ALL 63u    /* these */
+#define ATR_PROBE_XRAY_ENV \
+	64u /* no span: getenv tells an invocation's trace header; only where asked for by name */
 
 extern unsigned atr_probes;
 

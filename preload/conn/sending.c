@@ -246,25 +246,55 @@ static void plan_injection(struct atr_conn *conn, struct atr_pieces *piece,
 	piece->ours_len = len;
 }
 
-/* Our value over the program's, or what of it is still to be sent. */
-static void plan_replacement(struct atr_conn *conn, struct atr_pieces *piece,
+/* The bytes of the head from `from` on, with our values in the place of the program's. */
+static void overlay(const struct atr_context *context, const struct atr_replacing *replacing,
+		    const char *from, size_t len, char *to)
+{
+	char room[ATR_REPLACED_LEN];
+
+	memcpy(to, from, len);
+	for (unsigned i = 0; i < replacing->nr_replaced; i++) {
+		struct atr_str name = replacing->replaced[i].name;
+		struct atr_str value = replacing->replaced[i].value;
+		const char *begin = value.at > from ? value.at : from;
+		const char *end =
+			value.at + value.len < from + len ? value.at + value.len : from + len;
+
+		if (begin < end &&
+		    atr_propagators_rewrite(&atr_formats, name, value, context, room))
+			memcpy(to + (begin - from), room + (begin - value.at),
+			       (size_t)(end - begin));
+	}
+}
+
+/*
+ * Our values over the program's, and what stands between them, or what of it is still to
+ * be sent. True: there is more of it than there is room for, and the piece ends with it.
+ */
+static bool plan_replacement(struct atr_conn *conn, struct atr_pieces *piece, const char *head,
 			     const struct atr_replacing *replacing)
 {
+	const struct atr_str first = replacing->replaced[0].value;
+	const struct atr_str last = replacing->replaced[replacing->nr_replaced - 1].value;
+	size_t at = (size_t)(first.at - head), end = (size_t)(last.at + last.len - head), len;
 	struct atr_context_copy copy;
-	size_t gone = 0;
 
-	if (!atr_live_context(conn->prepared, &copy))
-		return;
-	atr_traceparent_write(&copy.context, piece->text);
+	if (at < conn->out.held_len)
+		at = conn->out.held_len;
+	if (at >= end || !atr_live_context(conn->prepared, &copy))
+		return false;
+	len = end - at < sizeof(piece->text) ? end - at : sizeof(piece->text);
+	overlay(&copy.context, replacing, head + at, len, piece->text);
 	atr_context_copy_release(&copy);
-	if (replacing->value_at < conn->out.held_len)
-		gone = conn->out.held_len - replacing->value_at;
-	if (gone >= ATR_TRACEPARENT_LEN)
-		return;
 	conn->overlays = true;
-	piece->ours = piece->text + gone;
-	piece->ours_len = piece->hidden = ATR_TRACEPARENT_LEN - gone;
-	piece->at = replacing->value_at + gone - conn->out.held_len;
+	piece->ours = piece->text;
+	piece->ours_len = piece->hidden = len;
+	piece->at = at - conn->out.held_len;
+	if (len == end - at)
+		return false;
+	piece->end = piece->at + len;
+	piece->head_end = 0;
+	return true;
 }
 
 /* A head that is whole in the first piece, as most are, is read at once; else 0. */
@@ -299,8 +329,8 @@ static void plan_head(struct atr_thread *self, struct atr_conn *conn, const stru
 	atr_request_prepare(self, conn, head, len, &piece->head, conn->out.held_len, &replacing);
 	if (replacing.inject && !atr_sending_rest(conn) && !conn->injected)
 		plan_injection(conn, piece, &replacing);
-	else if (replacing.replace)
-		plan_replacement(conn, piece, &replacing);
+	else if (replacing.nr_replaced && plan_replacement(conn, piece, head, &replacing))
+		return;
 	/* up to where the next request begins, which is planned for itself */
 	atr_http1_body_begin(&body, &piece->head);
 	rest = piece->end - end;

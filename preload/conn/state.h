@@ -144,11 +144,14 @@ bool atr_stream_skip(struct atr_thread *self, struct atr_conn *conn, bool outwar
  * head (more of it is to be sent) it answers the same. The plan is NULL when the
  * request has gone out already.
  */
+#define ATR_REPLACED_MAX 4
+#define ATR_REPLACED_LEN 1024 /* a longer value is left as it is */
 struct atr_replacing {
-	bool inject;	   /* a header is to be added */
-	bool replace;	   /* the value at [value_at, +55) is to be replaced */
-	uint32_t value_at; /* in the head */
-	unsigned except;   /* ATR_EXCEPT_* */
+	bool inject;	 /* a header is to be added */
+	unsigned except; /* ATR_EXCEPT_* */
+	unsigned
+		nr_replaced; /* its own trace headers that are to say what is ours, in their order */
+	struct atr_pair replaced[ATR_REPLACED_MAX]; /* as they stand in the head */
 };
 void atr_request_prepare(struct atr_thread *self, struct atr_conn *conn, const char *bytes,
 			 size_t len, const struct atr_http1_head *head, uint32_t sent_len,

@@ -251,33 +251,70 @@ static uint64_t request_start(const struct atr_conn *conn, uint64_t now)
 	return conn->connect_ns;
 }
 
+/* Whether the value can become ours byte for byte, and no signature covers it. */
+static bool can_be_ours(const struct atr_pair *field, struct atr_str authorization,
+			const struct atr_context *context)
+{
+	char room[ATR_REPLACED_LEN];
+
+	for (size_t i = 0; i + field->name.len <= authorization.len; i++)
+		if (atr_str_equal_nocase((struct atr_str){ authorization.at + i, field->name.len },
+					 field->name))
+			return false;
+	return field->value.len <= sizeof(room) &&
+	       atr_propagators_rewrite(&atr_formats, field->name, field->value, context, room);
+}
+
+/* Which of its trace headers are to be replaced. False: it is to be left alone. */
+static bool plan_values(struct atr_conn *conn, const struct atr_pair *fields, size_t nr,
+			const char *bytes, uint32_t sent_len, struct atr_str authorization,
+			const struct atr_context *context, struct atr_replacing *plan)
+{
+	bool only_xray = true;
+
+	for (size_t i = 0; i < nr; i++) {
+		if (!atr_propagators_is_trace(&atr_formats, fields[i].name))
+			continue;
+		only_xray &=
+			!!(atr_propagators_except(&atr_formats, fields[i].name) & ATR_EXCEPT_XRAY);
+		if (plan->nr_replaced == ATR_REPLACED_MAX ||
+		    !can_be_ours(&fields[i], authorization, context))
+			continue;
+		/* gone already, when it went out before the head's end was seen */
+		if (fields[i].value.at - bytes < (ptrdiff_t)sent_len && !conn->overlays)
+			return false;
+		plan->replaced[plan->nr_replaced++] = fields[i];
+	}
+	/* X-Ray's stays as it is, signed or of the trace that Lambda made: others go beside it */
+	plan->inject = !plan->nr_replaced && only_xray;
+	return plan->nr_replaced || plan->inject;
+}
+
 /*
  * A request that carries a context already: the request of this work passed on,
- * with its header to be continued in place, or one that the program traces
- * itself. Only a value of the form that we write can be replaced byte for byte.
+ * or one with the header that Lambda gave the invocation, to be continued in place;
+ * or else one that the program traces itself.
  */
 static atr_ref passed_on(struct atr_conn *conn, const struct atr_pair *fields, size_t nr,
-			 const char *bytes, uint32_t sent_len, atr_ref likely,
-			 struct atr_replacing *plan)
+			 const char *bytes, uint32_t sent_len, struct atr_str authorization,
+			 atr_ref likely, struct atr_replacing *plan)
 {
+	struct atr_context_copy own = { .block = 0 };
 	struct atr_context context;
-	const struct atr_pair *parent = NULL;
 	atr_ref block = atr_block_take(), work = 0;
 
-	for (size_t i = 0; i < nr; i++)
-		if (atr_str_equal_nocase(fields[i].name, ATR_STR("traceparent")))
-			parent = &fields[i];
-	if (block && parent && parent->value.len == ATR_TRACEPARENT_LEN &&
-	    atr_propagators_extract(&atr_formats, fields, nr, atr_block_bytes(block), &context))
+	if (block &&
+	    atr_propagators_extract(&atr_formats, fields, nr, atr_block_bytes(block), &context)) {
 		work = atr_work_came_with(&context, likely);
+		if (!work && atr_lambda_is_on)
+			work = atr_lambda_came_with(&context);
+	}
 	atr_block_give(block);
-	if (!work)
-		return 0;
-	plan->value_at = (uint32_t)(parent->value.at - bytes);
-	/* gone already, when it went out before the head's end was seen */
-	if (plan->value_at < sent_len && !conn->overlays)
-		return 0;
-	plan->replace = true;
+	if (work &&
+	    !(atr_work_context(work, &own) &&
+	      plan_values(conn, fields, nr, bytes, sent_len, authorization, &own.context, plan)))
+		work = 0;
+	atr_context_copy_release(&own);
 	return work;
 }
 
@@ -406,8 +443,11 @@ void atr_request_prepare(struct atr_thread *self, struct atr_conn *conn, const c
 	work = conn->is_prepared ? conn->prepared_work :
 				   atr_work_current(self, conn->is_fresh ? conn->opened_in : 0);
 	if (is_traced) {
-		from = passed_on(conn, fields, nr_fields, bytes, sent_len, work, plan);
+		from = passed_on(conn, fields, nr_fields, bytes, sent_len, aws.authorization, work,
+				 plan);
 		if (!from) {
+			plan->nr_replaced = 0;
+			plan->inject = false;
 			if (!conn->is_prepared)
 				atr_count(ATR_COUNT_HEADS_LEFT);
 			conn->is_prepared = true;
@@ -421,8 +461,9 @@ void atr_request_prepare(struct atr_thread *self, struct atr_conn *conn, const c
 		atr_work_calls(self, work, conn->is_fresh && atr_live_get(conn->opened_in));
 		open_client_span(self, conn, &request, work);
 	}
-	plan->inject = !is_traced && conn->prepared != 0;
-	plan->replace = plan->replace && conn->prepared != 0;
+	plan->inject = (!is_traced || plan->inject) && conn->prepared != 0;
+	if (!conn->prepared)
+		plan->nr_replaced = 0;
 }
 
 /* The prepared request is on its way: an exchange begins. */

@@ -26,7 +26,7 @@ _Static_assert(sizeof(struct atr_shown) % 8 == 0, "is made of words");
 struct block {
 	struct atr_pooled pooled;
 	_Atomic uint32_t holders; /* 0 while it is free: so it cannot be taken by holding it */
-	char bytes[ATR_BLOCK_LEN];
+	_Alignas(16) char bytes[ATR_BLOCK_LEN]; /* structs are kept in it, too */
 };
 static struct atr_pool blocks;
 

@@ -89,7 +89,8 @@ static inline struct atr_live *atr_live_get(atr_ref ref)
 
 /*
  * Blocks of ATR_BLOCK_LEN bytes for what is rarely large: split heads, long
- * context. 0: none left. Given back once by who took it; 0 is ignored.
+ * context. 0: none left. Given back once by who took it; 0 is ignored. The bytes are
+ * aligned to 16.
  */
 #define ATR_BLOCK_LEN (66 * 1024)
 atr_ref atr_block_take(void);

@@ -11,6 +11,7 @@ import platform
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -300,6 +301,40 @@ def wake_ups(name, pids, target=""):
     row(name, n, f"{n[-1] - n[0]:+d}", target, n[-1] <= n[0] if target else None)
 
 
+def functions():
+    """A function on Lambda's Runtime API, started anew and asked some times."""
+    daemon = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)  # what nobody reads is dropped
+    daemon.bind(("127.0.0.1", 0))
+    function = {**plain, "AWS_LAMBDA_FUNCTION_NAME": "f", "_HANDLER": "bootstrap"}
+    ours = {**function, "LD_PRELOAD": library}
+    environments = {
+        "plain": function,
+        "empty": {**function, "LD_PRELOAD": path("empty.so")},
+        "xray": {**ours, "AWS_XRAY_DAEMON_ADDRESS": f"127.0.0.1:{daemon.getsockname()[1]}"},
+        "otlp": {**ours, "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url},
+    }
+    words = [" ".join(f"{k}={v}" for k, v in env.items() if plain.get(k) != v) for env in environments.values()]
+    out = output(program("lambda"), "api", "200", "20", "8", *words, "--", program("lambda"), "function", env=plain)
+    figures = [Figure(map(float, text.split())) for text in out.splitlines()]
+    start, gap, memory = (dict(zip(environments, figures[i::3])) for i in range(3))
+    beside = "plain", "empty"
+    sends = ("xray", "X-Ray"), ("otlp", "OTLP")
+    title("a Lambda function", "plain", "empty", "ours", "added")
+    for key, name in sends:
+        figures = [start[k] for k in (*beside, key)]
+        added_row(f"start to first `next`, {name}, beside empty, us", figures, 500, to=1)
+    added_row("  empty beside plain", [start[k] for k in beside])
+    for key, name in sends:
+        added_row(f"its response to the next `next`, {name}, us", [gap[k] for k in (*beside, key)])
+    added_row("  empty beside plain", [gap[k] for k in beside])
+    for key, name in sends:
+        added_row(f"resident after 8 invocations, {name}, kB", [memory[k] for k in (*beside, key)])
+    if shutil.which("zip"):
+        said = output(os.path.join(os.path.dirname(__file__), "../../.ci/lambda-layer"), library, path("layer.zip"))
+        line("the layer", f"{os.path.getsize(path('layer.zip')) / 1000:.0f} kB" if said else "")
+    daemon.close()
+
+
 SECONDS = 1
 ROUNDS = 12
 ROUNDS_LEAST = 3  # where the run is late already: the whole of it is to take less than four minutes
@@ -393,6 +428,7 @@ def served():
 parts = {
     "size": size,
     "start": start,
+    "lambda": functions,
     "idle": idle,
     "calls": calls,
     "requests": requests,

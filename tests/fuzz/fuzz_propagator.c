@@ -298,7 +298,12 @@ static void check_rewritten(const struct input *in, const struct atr_context *c)
 		if (!atr_propagators_rewrite(&in->formats, in->field[i].name, value, &other, text))
 			continue;
 		one.field[0] = (struct atr_pair){ in->field[i].name, { text, value.len } };
-		CLAIM(extract(&one, store, &read) && names_same(&read, &other));
+		CLAIM(extract(&one, store, &read));
+		/* X-Ray's without a decision stays without */
+		if (read.marks & ATR_MARK_UNDECIDED)
+			read.flags =
+				(read.flags & ~ATR_FLAG_SAMPLED) | (other.flags & ATR_FLAG_SAMPLED);
+		CLAIM(names_same(&read, &other));
 	}
 }
 

@@ -384,6 +384,117 @@ TEST(sending_a_request_passed_on_in_parts_names_one_span_whole)
 	conn_end();
 }
 
+#define ROOT "Root=1-77777777-777777777777777777777777"
+#define XRAY(parent) \
+	"X-Amzn-Trace-Id: " ROOT ";Parent=" parent ";Sampled=1;Lineage=a87bd80c:1|68fd508a:5\r\n"
+#define WITH(fields) "GET /p HTTP/1.1\r\nHost: h\r\n" fields "Accept: */*\r\n\r\n"
+#define SIGNED(headers)                                                                     \
+	"Authorization: AWS4-HMAC-SHA256 Credential=a/20261121/eu-west-1/s3/aws4_request, " \
+	"SignedHeaders=" headers ", Signature=0\r\n"
+
+/* What arrived, with the id of the next span, a client's, written as 8s. */
+static const char *arrived_with_ids_as_8s(void)
+{
+	static char text[4096];
+	struct wire *wire = conn_wire(FD);
+	const struct atr_span *span = client_span();
+	char id[17], *at = text;
+
+	for (int i = 0; i < 8; i++)
+		sprintf(id + 2 * i, "%02x", span->span_id[i]);
+	CHECK(wire->len < sizeof(text));
+	memcpy(text, wire->arrived, wire->len);
+	text[wire->len] = 0;
+	while ((at = strstr(at, id)))
+		memset(at, '8', 16);
+	return text;
+}
+
+/* The request read by the server is passed on with `fields`, and goes out as `expected`. */
+static void passes_on(const char *formats, const char *read, const char *sent, const char *expected)
+{
+	char variable[64];
+
+	snprintf(variable, sizeof(variable), "OTEL_PROPAGATORS=%s", formats);
+	CONN_BEGIN(variable);
+	conn_accept(SERVER);
+	conn_read(SERVER, read, strlen(read));
+	for (size_t most = 0; most < strlen(sent) + 2; most += 1 + most / 9) {
+		conn_connect(FD);
+		send_in((struct way){ .most = most, .in_turns = most & 1 }, sent);
+		CONN_READ(FD, ANSWER);
+		CHECK(live_is(arrived_with_ids_as_8s(), expected));
+		CHECK(!live_next());
+		conn_close(FD);
+	}
+	conn_close(SERVER);
+	CONN_SAYS("SERVER GET /p incomplete");
+	conn_end();
+}
+
+TEST(sending_an_xray_header_passed_on_has_its_parent_replaced_and_all_else_kept)
+{
+	passes_on("xray", WITH(XRAY("1111111111111111")), WITH(XRAY("1111111111111111")),
+		  WITH(XRAY("8888888888888888")));
+	passes_on("xray,tracecontext", WITH(XRAY("1111111111111111")),
+		  WITH("x-amzn-trace-id:Parent=1111111111111111;" ROOT "\r\n"),
+		  WITH("x-amzn-trace-id:Parent=8888888888888888;" ROOT "\r\n"));
+}
+
+#define TRACEPARENT(parent) "traceparent: 00-77777777777777777777777777777777-" parent "-01\r\n"
+
+TEST(sending_several_trace_headers_passed_on_replaces_each)
+{
+	char text[2][2048];
+
+	passes_on("xray,tracecontext", WITH(XRAY("1111111111111111")),
+		  WITH(XRAY("1111111111111111") "A: b\r\n" TRACEPARENT("1111111111111111")),
+		  WITH(XRAY("8888888888888888") "A: b\r\n" TRACEPARENT("8888888888888888")));
+	/* with more between them than there is room for in a piece */
+	for (int i = 0; i < 2; i++)
+		snprintf(text[i], sizeof(text[i]), WITH("traceparent: %s-01\r\nA: %0999d\r\n%s"),
+			 i ? "00-77777777777777777777777777777777-8888888888888888" :
+			     "00-77777777777777777777777777777777-1111111111111111",
+			 7, i ? XRAY("8888888888888888") : XRAY("1111111111111111"));
+	passes_on("xray,tracecontext", WITH(XRAY("1111111111111111")), text[0], text[1]);
+}
+
+TEST(sending_leaves_what_a_signature_covers)
+{
+	char sent[1024], expected[1024];
+
+	passes_on("xray", WITH(XRAY("1111111111111111")),
+		  WITH(SIGNED("host;x-amz-date") XRAY("1111111111111111")),
+		  WITH(SIGNED("host;x-amz-date") XRAY("8888888888888888")));
+	passes_on("xray", WITH(XRAY("1111111111111111")),
+		  WITH(SIGNED("host;x-amzn-trace-id") XRAY("1111111111111111")),
+		  WITH(SIGNED("host;x-amzn-trace-id") XRAY("1111111111111111")));
+	/* the other formats go beside it, where no signature looks */
+	snprintf(sent, sizeof(sent), "%s",
+		 WITH(SIGNED("host;x-amzn-trace-id") XRAY("1111111111111111")));
+	snprintf(expected, sizeof(expected), "%.*s%s\r\n", (int)strlen(sent) - 2, sent,
+		 TRACEPARENT("8888888888888888"));
+	passes_on("xray,tracecontext", WITH(XRAY("1111111111111111")), sent, expected);
+}
+
+TEST(sending_an_xray_header_of_another_parent_is_the_programs_own)
+{
+	static const char sent[] = WITH(XRAY("2222222222222222"));
+
+	CONN_BEGIN("OTEL_PROPAGATORS=xray,tracecontext");
+	conn_accept(SERVER);
+	CONN_READ(SERVER, WITH(XRAY("1111111111111111")));
+	conn_connect(FD);
+	CONN_WRITE(FD, sent);
+	CHECK(conn_is_untouched(FD, sent));
+	CONN_READ(FD, ANSWER);
+	CONN_SAYS("nothing");
+	conn_close(FD);
+	conn_close(SERVER);
+	CONN_SAYS("SERVER GET /p incomplete");
+	conn_end();
+}
+
 TEST(sending_a_request_that_the_program_traces_itself_is_left_alone)
 {
 	CONN_BEGIN();
