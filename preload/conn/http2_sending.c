@@ -162,6 +162,7 @@ static bool read_block(struct atr_h2_way *way, struct run *run, const struct iov
 {
 	struct walk w = { .reader = run->reader,
 			  .cursor = cursor_at(iov, nr, from + run->body_at),
+			  .bytes = ATR_STR(""),
 			  .at = run->body_at };
 	struct atr_http2_event event;
 	long used;
@@ -350,7 +351,9 @@ static bool block_ahead(struct atr_thread *self, struct atr_conn *conn, struct a
 static int64_t look_ahead(struct atr_thread *self, struct atr_conn *conn, struct atr_h2 *h,
 			  const struct iovec *iov, int nr, size_t from, size_t total)
 {
-	struct walk w = { .reader = h->out.reader, .cursor = cursor_at(iov, nr, from) };
+	struct walk w = { .reader = h->out.reader,
+			  .cursor = cursor_at(iov, nr, from),
+			  .bytes = ATR_STR("") };
 	struct atr_http2_event event;
 	struct run run = { .head_at = -1, .last_head_at = -1 };
 	bool is_under_way = w.reader.block != 0;
@@ -577,7 +580,8 @@ bool atr_h2_plan(struct atr_thread *self, struct atr_conn *conn, const struct io
 		if (conn->side == ATR_SIDE_SERVER) {
 			answers(self, h,
 				(struct walk){ .reader = h->out.reader,
-					       .cursor = cursor_at(iov, nr, from) },
+					       .cursor = cursor_at(iov, nr, from),
+					       .bytes = ATR_STR("") },
 				total);
 			return true;
 		}
