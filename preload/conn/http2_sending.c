@@ -37,6 +37,7 @@ struct run {
 	size_t body_at;
 	int64_t head_at, last_head_at; /* of its first and last frame */
 	struct atr_http2_frame last;
+	char last_head[ATR_HTTP2_FRAME_HEAD]; /* as it is written */
 	size_t text_at, end, cut_at, cut_end;
 };
 
@@ -117,6 +118,7 @@ static void note_frame(struct run *run, const struct walk *w)
 		return;
 	run->last_head_at = (int64_t)w->at - ATR_HTTP2_FRAME_HEAD;
 	run->last = *f;
+	memcpy(run->last_head, w->reader.fixed, sizeof(run->last_head));
 	if (f->type == ATR_HTTP2_CONTINUATION)
 		return;
 	run->reader = w->reader;
@@ -162,6 +164,7 @@ static bool read_block(struct atr_h2_way *way, struct run *run, const struct iov
 {
 	struct walk w = { .reader = run->reader,
 			  .cursor = cursor_at(iov, nr, from + run->body_at),
+			  .bytes = ATR_STR(""),
 			  .at = run->body_at };
 	struct atr_http2_event event;
 	long used;
@@ -278,7 +281,7 @@ static void add_edit(struct atr_h2 *h, const struct run *run, size_t text_len, b
 				   .at = h->sent + (fits ? run->text_at : run->end),
 				   .text_at = h->texts_len,
 				   .text_len = (uint32_t)text_len };
-	atr_http2_frame_write(frame, e->was);
+	memcpy(e->was, run->last_head, sizeof(e->was));
 	if (fits) {
 		/* where room was left for a frame's head there is none */
 		memmove(text, text + ATR_HTTP2_FRAME_HEAD, text_len);
@@ -298,6 +301,7 @@ static void add_edit(struct atr_h2 *h, const struct run *run, size_t text_len, b
 		frame.len -= (uint32_t)(run->cut_end - run->cut_at);
 	}
 	atr_http2_frame_write(frame, e->head);
+	e->head[5] |= e->was[5] & (char)0x80; /* a bit without a meaning, which stays */
 	h->texts_len += e->text_len;
 	h->nr_edits++;
 }
@@ -318,8 +322,6 @@ static void inject(struct atr_h2 *h, const struct run *run, const struct atr_h2_
 		add_edit(h, run, len, fields->replace);
 	if (h->nr_edits == before)
 		atr_count(ATR_COUNT_HEADS_TOO_LARGE);
-	else if (fields->replace)
-		atr_count(ATR_COUNT_HEADS_FORWARDED);
 }
 
 static bool block_ahead(struct atr_thread *self, struct atr_conn *conn, struct atr_h2 *h,
@@ -350,7 +352,9 @@ static bool block_ahead(struct atr_thread *self, struct atr_conn *conn, struct a
 static int64_t look_ahead(struct atr_thread *self, struct atr_conn *conn, struct atr_h2 *h,
 			  const struct iovec *iov, int nr, size_t from, size_t total)
 {
-	struct walk w = { .reader = h->out.reader, .cursor = cursor_at(iov, nr, from) };
+	struct walk w = { .reader = h->out.reader,
+			  .cursor = cursor_at(iov, nr, from),
+			  .bytes = ATR_STR("") };
 	struct atr_http2_event event;
 	struct run run = { .head_at = -1, .last_head_at = -1 };
 	bool is_under_way = w.reader.block != 0;
@@ -528,8 +532,12 @@ static bool lay_out(const struct atr_h2 *h, struct atr_pieces *piece, const stru
 		return fill(h, piece, iov, nr, limit, piece->whole, sizeof(piece->whole));
 	piece->block = atr_block_take();
 	block = atr_block_bytes(piece->block);
-	return block ? fill(h, piece, iov, nr, limit, block, ATR_BLOCK_LEN) :
-		       fill(h, piece, iov, nr, limit, piece->whole, sizeof(piece->whole));
+	if (!block)
+		return fill(h, piece, iov, nr, limit, piece->whole, sizeof(piece->whole));
+	if (fill(h, piece, iov, nr, limit, block, ATR_BLOCK_LEN))
+		return true;
+	atr_block_give(piece->block);
+	return false;
 }
 
 /* What was begun is carried on; the rest is not. */
@@ -577,7 +585,8 @@ bool atr_h2_plan(struct atr_thread *self, struct atr_conn *conn, const struct io
 		if (conn->side == ATR_SIDE_SERVER) {
 			answers(self, h,
 				(struct walk){ .reader = h->out.reader,
-					       .cursor = cursor_at(iov, nr, from) },
+					       .cursor = cursor_at(iov, nr, from),
+					       .bytes = ATR_STR("") },
 				total);
 			return true;
 		}
@@ -622,7 +631,9 @@ static size_t count_sent(const struct atr_pieces *piece, size_t n, unsigned *who
 static void edits_sent(struct atr_h2 *h, unsigned whole, int64_t part)
 {
 	if (whole) {
-		atr_count_add(ATR_COUNT_HEADS_INJECTED, whole);
+		for (unsigned i = 0; i < whole; i++)
+			atr_count(h->edit[i].cut_end ? ATR_COUNT_HEADS_FORWARDED :
+						       ATR_COUNT_HEADS_INJECTED);
 		h->nr_edits -= (uint8_t)whole;
 		memmove(h->edit, h->edit + whole, h->nr_edits * sizeof(h->edit[0]));
 	}

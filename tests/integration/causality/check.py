@@ -31,7 +31,7 @@ class Span:
         self.trace, self.id = s["traceId"], s["spanId"]
         self.parent = s.get("parentSpanId", "")
         self.start, self.end = int(s["startTimeUnixNano"]), int(s["endTimeUnixNano"])
-        self.url = at.get("url.full") or at.get("url.query") or ""
+        self.url = at.get("url.full") or at.get("url.query") or at.get("rpc.method") or ""
         self.n, self.c, self.unasked = (self.number(k) for k in ("n", "c", "unasked"))
 
     def number(self, key):
