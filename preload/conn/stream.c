@@ -214,7 +214,7 @@ static bool opened_for(const struct atr_conn *conn, uint64_t now)
 	       now - ready_ns < PROMPT_NS;
 }
 
-static uint64_t request_start(const struct atr_conn *conn, uint64_t now)
+uint64_t atr_opening_start(const struct atr_conn *conn, uint64_t now)
 {
 	const struct atr_lookup *lookup = &conn->lookup;
 
@@ -223,6 +223,12 @@ static uint64_t request_start(const struct atr_conn *conn, uint64_t now)
 	if (lookup->start_ns && conn->connect_ns - lookup->end_ns < PROMPT_NS)
 		return lookup->start_ns;
 	return conn->connect_ns;
+}
+
+void atr_opening_tell(struct atr_conn *conn, struct atr_span *span, uint64_t now)
+{
+	if (opened_for(conn, now))
+		put_times(conn, span);
 }
 
 /*
@@ -276,7 +282,7 @@ static void open_client_span(struct atr_thread *self, struct atr_conn *conn,
 			     atr_ref work)
 {
 	uint64_t now = conn->out.head_ns ? conn->out.head_ns : atr_clock_ns();
-	uint64_t start = request_start(conn, now);
+	uint64_t start = atr_opening_start(conn, now);
 	struct atr_context_copy parent = { .block = 0 };
 	bool has_parent = atr_work_context(work, &parent);
 	struct atr_span *span;
@@ -293,8 +299,7 @@ static void open_client_span(struct atr_thread *self, struct atr_conn *conn,
 		describe_aws(conn, span, head, aws);
 	atr_semconv_request(span, ATR_KIND_CLIENT, head, conn->is_secure, &conn->peer.any,
 			    conn->peer_len);
-	if (opened_for(conn, now))
-		put_times(conn, span);
+	atr_opening_tell(conn, span, now);
 	atr_handshake_tell(conn, span);
 }
 

@@ -192,6 +192,7 @@ static bool take_over(uint64_t cipher, uint64_t plain, struct opening *o)
 		if (conn->given_up && conn->side == ATR_SIDE_SERVER)
 			atr_work_unseen(-1);
 		conn->given_up = false;
+		atr_cipher_is_known(conn);
 		atr_conn_is_tied(conn);
 	}
 	if (conn)
