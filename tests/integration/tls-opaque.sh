@@ -33,4 +33,8 @@ sends "node: the server refuses the version" node -e "
 require('https').get({ host: 'localhost', port: $old, minVersion: 'TLSv1.3' }).on('error', e => console.log(e.code));" <<'END'
 CLIENT TLS localhost [unknown_service:node] ERROR error.type=protocol_version server.address=localhost server.port=PORT tls.established=false
 END
+
+check "doctor says so of node" grep -q "TLS that is compiled into it" <("$autotrace" doctor node)
+! command -v curl >/dev/null ||
+	check "and of curl that its TLS is seen" grep -q "The same inside TLS" <("$autotrace" doctor curl)
 exit
