@@ -440,7 +440,17 @@ struct laid {
 	size_t len;
 	char bytes[];
 };
-#define LAID_MAX (ATR_BLOCK_LEN - sizeof(struct laid))
+#define LAID_ALIGN 16
+#define LAID_MAX (ATR_BLOCK_LEN - sizeof(struct laid) - LAID_ALIGN)
+
+static struct laid *laid_in(atr_ref block)
+{
+	char *at = atr_block_bytes(block);
+
+	return at ? (struct laid *)(((uintptr_t)at + LAID_ALIGN - 1) &
+				    ~(uintptr_t)(LAID_ALIGN - 1)) :
+		    NULL;
+}
 
 static size_t total_of(const struct atr_pieces *piece)
 {
@@ -465,7 +475,7 @@ static bool lay(struct atr_tls *tls, const struct atr_pieces *piece)
 	if (piece->hold_last || must > LAID_MAX)
 		return false;
 	tls->laid = atr_block_take();
-	laid = (struct laid *)atr_block_bytes(tls->laid);
+	laid = laid_in(tls->laid);
 	if (!laid)
 		return false;
 	memcpy(&laid->piece, piece, offsetof(struct atr_pieces, text));
@@ -519,7 +529,7 @@ static size_t tell(struct atr_tls *tls, const struct iovec *iov, int nr, struct 
 
 static struct outcome write_laid(struct atr_tls *tls, struct atr_tls_writer *writer)
 {
-	struct laid *laid = (struct laid *)atr_block_bytes(tls->laid);
+	struct laid *laid = laid_in(tls->laid);
 	struct atr_pieces *piece = &laid->piece;
 	size_t inserted = piece->ours_len - piece->hidden;
 	struct iovec iov[2] = { { laid->bytes, inserted ? piece->at : laid->len },
@@ -647,7 +657,7 @@ ssize_t atr_tls_write(struct atr_tls *tls, const void *bytes, size_t len,
 
 static void drop_laid(struct atr_tls *tls)
 {
-	struct laid *laid = (struct laid *)atr_block_bytes(tls->laid);
+	struct laid *laid = laid_in(tls->laid);
 
 	if (laid)
 		atr_block_give(laid->piece.block);
