@@ -628,6 +628,23 @@ static ssize_t write_pieces(struct atr_tls *tls, const struct iovec *iov,
 	return (ssize_t)done;
 }
 
+/* One piece that is the program's own. Where it may be made again without it, it is kept. */
+static ssize_t write_only(struct atr_tls *tls, const struct iovec *iov, struct atr_pieces *piece,
+			  struct atr_tls_writer *writer)
+{
+	ssize_t n = write_plain(tls, iov, piece, writer).raw;
+
+	if (n > 0 || !iov->iov_len || writer->end(writer) != ATR_TLS_LATER ||
+	    !(writer->modes(writer) & ATR_TLS_BY_NULL))
+		return n;
+	piece->at = 0;
+	piece->iov[0] = *iov;
+	piece->nr_iov = 1;
+	if (lay(tls, piece))
+		stopped(tls, iov, 0, true, n);
+	return n;
+}
+
 ssize_t atr_tls_write(struct atr_tls *tls, const void *bytes, size_t len,
 		      struct atr_tls_writer *writer)
 {
@@ -650,7 +667,7 @@ ssize_t atr_tls_write(struct atr_tls *tls, const void *bytes, size_t len,
 		return writer->write(writer, bytes, len);
 	}
 	if (piece.is_plain)
-		return write_plain(tls, &iov, &piece, writer).raw;
+		return write_only(tls, &iov, &piece, writer);
 	atr_block_give(piece.block);
 	return write_pieces(tls, &iov, writer, writer->modes(writer));
 }
