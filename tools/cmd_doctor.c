@@ -211,6 +211,8 @@ static void judge_network(struct patient *p)
 		say(&p->seen,
 		    "Plain HTTP/1 that it speaks over sockets, as a client and as a server; "
 		    "trace headers are put into its requests and read from those it gets.");
+	if (calls(p, ATR_USE_TLS))
+		say(&p->seen, "The same inside TLS (HTTPS), by OpenSSL or GnuTLS.");
 	if (calls(p, ATR_USE_NAMES))
 		say(&p->seen, "Name lookups, on the request they are for "
 			      "(spans of their own with AUTOTRACE_PROBES=http,dns).");
@@ -228,11 +230,13 @@ static void judge_blind_spots(struct patient *p)
 {
 	const struct atr_object *program = &p->libraries.objects[0];
 
-	if (calls(p, ATR_USE_TLS))
-		say(&p->unseen,
-		    "What it says inside TLS (HTTPS): such a connection is left alone.");
 	if (program->defines & atr_functions_of(ATR_USE_TLS))
-		say(&p->unseen, "TLS that is compiled into it: HTTPS is left alone.");
+		say(&p->unseen, "TLS that is compiled into it: of such a connection that it opens "
+				"there is a span with its server, times and bytes, but the "
+				"requests in it are not seen and carry no trace.");
+	else if (!calls(p, ATR_USE_TLS) && calls(p, ATR_USE_NETWORK))
+		say(&p->unseen, "It calls no TLS library by itself. One that it loads is seen; of "
+				"TLS by code of its own only the connection is.");
 	if (program->imports & atr_functions_of(ATR_USE_DIRECT))
 		say(&p->unseen, "What it asks of the kernel directly, past libc "
 				"(syscall or io_uring; see `direct` above).");

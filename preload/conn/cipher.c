@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "preload/conn/cipher.h"
+#include "export/attr.h"
+#include "preload/conn/probes.h"
+#include "preload/conn/semconv.h"
 #include "preload/conn/state.h"
+#include "preload/proto/clienthello.h"
+
+#include <netinet/in.h>
 
 /*
  * A ClientHello goes by in one direction, as the first bytes of the connection:
@@ -83,68 +89,297 @@ bool atr_cipher_begins(const struct atr_conn *conn, bool outward, const char *by
 	       !conn->out.known && !conn->nr_exchanges && !conn->in.held && !conn->out.held;
 }
 
-static bool is_hello(const char *bytes)
+/* A hello's bytes so far, in one piece: those that came before, and these. NULL: there is no room. */
+static const char *gather(struct atr_conn *conn, const char *bytes, size_t *len)
 {
-	return bytes[0] == 0x16 && bytes[1] == 0x03 && bytes[5] == 0x01 && bytes[9] == 0x03;
+	struct atr_cipher *c = &conn->cipher;
+	size_t n = *len;
+
+	if (!c->gathered_len)
+		return bytes;
+	if (n > sizeof(conn->hello) - c->gathered_len)
+		n = sizeof(conn->hello) - c->gathered_len;
+	memcpy(conn->hello + c->gathered_len, bytes, n);
+	*len = c->gathered_len + n;
+	return conn->hello;
 }
 
-/* The hello is whole as far as it is needed: what asks the program over it is not seen, for now. */
-static void hello_came(struct atr_conn *conn, const char *bytes)
+static void keep(struct atr_conn *conn, const char *bytes, size_t len)
 {
+	if (len > sizeof(conn->hello))
+		len = sizeof(conn->hello);
+	if (bytes != conn->hello)
+		memcpy(conn->hello, bytes, len);
+	conn->cipher.gathered_len = (uint8_t)len;
+}
+
+static uint8_t keep_text(struct atr_conn *conn, size_t at, struct atr_str text)
+{
+	if (text.len > sizeof(conn->rest_text) - at || text.len > UINT8_MAX)
+		return 0;
+	if (text.len)
+		memcpy(conn->rest_text + at, text.at, text.len);
+	return (uint8_t)text.len;
+}
+
+static void client_hello(struct atr_conn *conn, const char *bytes, size_t len)
+{
+	struct atr_cipher *c = &conn->cipher;
+	struct atr_clienthello hello;
+
+	c->saw_hello = true;
+	c->gathered_len = 0;
 	remember(conn, bytes + RANDOM_AT);
 	if (conn->side == ATR_SIDE_SERVER) {
+		/* what asks the program over it is not seen, as far as is known */
 		conn->given_up = true;
 		atr_work_unseen(1);
+		return;
+	}
+	conn->handshake.start_ns = atr_clock_ns();
+	if (atr_clienthello_read(bytes, len, &hello) != ATR_HELLO_YES)
+		return;
+	c->server_name_len = keep_text(conn, 0, hello.server_name);
+	c->protocols_len = keep_text(conn, c->server_name_len, hello.protocols);
+}
+
+static bool feed_client_hello(struct atr_conn *conn, const char *bytes, size_t len)
+{
+	const char *hello = gather(conn, bytes, &len);
+
+	if (len < NEEDED) {
+		keep(conn, hello, len);
+		return true;
+	}
+	if (hello[1] != 0x03 || hello[5] != 0x01 || hello[9] != 0x03)
+		return false;
+	client_hello(conn, hello, len);
+	return true;
+}
+
+/* ---- TLS that we cannot look into ---- */
+
+enum { CHANGE_CIPHER_SPEC = 0x14, ALERT = 0x15, APPLICATION_DATA = 0x17 };
+/* At least so many bytes are there when a request follows the handshake's last message at once. */
+#define FINISHED_MAX 100
+
+static void feed_answer(struct atr_conn *conn, const char *bytes, size_t len)
+{
+	struct atr_cipher *c = &conn->cipher;
+	struct atr_serverhello hello;
+	const char *all;
+	enum atr_hello is;
+
+	if (c->request_ns && !c->first_byte_ns)
+		c->first_byte_ns = atr_clock_ns();
+	c->is_answered = true;
+	if (c->saw_server_hello)
+		return;
+	all = gather(conn, bytes, &len);
+	if (all[0] == ALERT && len >= 7 && all[3] == 0 && all[4] == 2)
+		c->alert = (uint8_t)(all[6] + 1);
+	is = atr_serverhello_read(all, len, &hello);
+	if (is == ATR_HELLO_MORE && len < sizeof(conn->hello)) {
+		keep(conn, all, len);
+		return;
+	}
+	c->saw_server_hello = true;
+	if (is != ATR_HELLO_YES)
+		return;
+	c->version = hello.version;
+	if (hello.protocol.len <= sizeof(c->protocol)) {
+		c->protocol_len = (uint8_t)hello.protocol.len;
+		if (hello.protocol.len)
+			memcpy(c->protocol, hello.protocol.at, hello.protocol.len);
 	}
 }
 
-/* The bytes before the hello was whole; true once it is, or false in *is_tls. */
-static bool gather_hello(struct atr_conn *conn, struct atr_stream *s, const char *bytes, size_t len,
-			 bool *is_tls)
+static void put_port(struct atr_span *span, const struct atr_conn *conn)
 {
-	char *held;
+	const struct sockaddr_in *in = (const struct sockaddr_in *)&conn->peer.any;
 
-	if (len > NEEDED - s->held_len)
-		len = NEEDED - s->held_len;
-	if (!s->held_len && len == NEEDED) {
-		held = (char *)bytes;
+	/* of both families it is at one place */
+	if (conn->peer_len >= sizeof(*in) &&
+	    (in->sin_family == AF_INET || in->sin_family == AF_INET6))
+		atr_span_put_int(span, ATR_SERVER_PORT, ntohs(in->sin_port));
+}
+
+static struct atr_span *open_span(struct atr_thread *self, struct atr_conn *conn)
+{
+	static const char what[] = "TLS ";
+	struct atr_cipher *c = &conn->cipher;
+	uint64_t now = conn->handshake.start_ns;
+	struct atr_context_copy parent = { .block = 0 };
+	atr_ref work = atr_work_current(self, conn->opened_in);
+	bool has_parent = atr_work_context(work, &parent);
+	struct atr_str server = { conn->rest_text, c->server_name_len };
+	char name[sizeof(what) + ATR_PIECES_TEXT];
+	size_t len = sizeof(what) - 1;
+	struct atr_span *span;
+
+	c->is_told = true;
+	c->span = atr_live_open(self, ATR_KIND_CLIENT, has_parent ? &parent.context : NULL,
+				atr_opening_start(conn, now));
+	atr_context_copy_release(&parent);
+	span = atr_live_span(c->span);
+	if (!span)
+		return NULL;
+	if (!server.len)
+		server = (struct atr_str){ conn->lookup.name, conn->lookup.name_len };
+	memcpy(name, what, len);
+	if (server.len) {
+		memcpy(name + len, server.at, server.len);
+		len += server.len;
+		atr_span_put_str(span, ATR_SERVER_ADDRESS, server);
 	} else {
-		held = atr_stream_hold(s, bytes, len);
-		s->held_len += held ? (uint32_t)len : 0;
-		if (held && s->held_len < NEEDED)
-			return false;
+		len += atr_semconv_peer_text(&conn->peer.any, conn->peer_len, name + len,
+					     sizeof(name) - len);
 	}
-	*is_tls = held && is_hello(held);
-	if (*is_tls)
-		hello_came(conn, held);
-	atr_stream_drop_held(s);
-	return *is_tls;
+	atr_span_put_str(span, ATR_NAME, (struct atr_str){ name, len });
+	put_port(span, conn);
+	atr_semconv_peer(span, &conn->peer.any, conn->peer_len);
+	atr_opening_tell(conn, span, now);
+	return span;
 }
 
-bool atr_cipher_feed(struct atr_thread *self, struct atr_conn *conn, bool outward,
-		     const char *bytes, size_t len)
+/* The client speaks again, now that it has been answered: is its library one that we know? */
+static void feed_more(struct atr_thread *self, struct atr_conn *conn, const char *bytes, size_t len)
 {
-	struct atr_stream *s = outward ? &conn->out : &conn->in;
-	bool is_tls = true;
+	struct atr_cipher *c = &conn->cipher;
+	bool ends_handshake = bytes[0] == APPLICATION_DATA ||
+			      (bytes[0] == CHANGE_CIPHER_SPEC && c->version >= 0x0304);
 
-	conn->is_cipher = true;
-	atr_cipher_skip(self, conn, outward, len);
-	if (!s->known && is_hellos_way(conn, outward))
-		s->known = gather_hello(conn, s, bytes, len, &is_tls);
-	return is_tls;
+	if (!c->is_answered)
+		return;
+	if (!c->is_told && !atr_self.in_session && (atr_probes & ATR_PROBE_HTTP))
+		open_span(self, conn);
+	if (conn->handshake.end_ns) {
+		if (!c->request_ns)
+			c->request_ns = atr_clock_ns();
+	} else if (ends_handshake) {
+		conn->handshake.end_ns = atr_clock_ns();
+		if (c->version < 0x0304 || len > FINISHED_MAX)
+			c->request_ns = conn->handshake.end_ns;
+	}
 }
 
-void atr_cipher_skip(struct atr_thread *self, struct atr_conn *conn, bool outward, uint64_t len)
+static const char *version_text(uint16_t version)
 {
-	(void)self;
-	if (outward)
-		conn->bytes_out += len;
-	else
-		conn->bytes_in += len;
+	static const char *const texts[] = { "1", "1.1", "1.2", "1.3" };
+
+	return version >= 0x0301 && version <= 0x0304 ? texts[version - 0x0301] : NULL;
+}
+
+/* "h2,http/1.1" out of length and name, ... */
+static struct atr_str offered(const struct atr_conn *conn, char out[static ATR_PIECES_TEXT])
+{
+	const char *at = conn->rest_text + conn->cipher.server_name_len;
+	size_t left = conn->cipher.protocols_len, len = 0;
+
+	while (left) {
+		size_t n = (uint8_t)*at;
+
+		if (n + 1 > left)
+			break;
+		if (len)
+			out[len++] = ',';
+		memcpy(out + len, at + 1, n);
+		len += n;
+		at += n + 1;
+		left -= n + 1;
+	}
+	return (struct atr_str){ out, len };
+}
+
+static struct atr_str why(const struct atr_conn *conn)
+{
+	if (conn->cipher.alert)
+		return atr_tls_reason_alert(conn->cipher.alert - 1);
+	if (conn->error)
+		return atr_semconv_errno(conn->error);
+	if (conn->peer_closed && !conn->handshake.end_ns)
+		return ATR_STR("connection_closed");
+	return (struct atr_str){ 0 };
+}
+
+static void tell_end(struct atr_conn *conn, struct atr_span *span)
+{
+	struct atr_cipher *c = &conn->cipher;
+	struct atr_str protocol = { c->protocol, c->protocol_len }, reason = why(conn);
+	const char *version = version_text(c->version);
+	char text[ATR_PIECES_TEXT];
+
+	if (version) {
+		atr_span_put_str(span, ATR_TLS_PROTOCOL_NAME, ATR_STR("tls"));
+		atr_span_put_str(span, ATR_TLS_PROTOCOL_VERSION, atr_str(version));
+	}
+	if (protocol.len)
+		atr_span_put_str(span, ATR_TLS_NEXT_PROTOCOL, protocol);
+	else if (c->protocols_len)
+		atr_span_put_str(span, ATR_TLS_OFFERED_PROTOCOLS, offered(conn, text));
+	atr_span_put_bool(span, ATR_TLS_ESTABLISHED, conn->handshake.end_ns != 0);
+	if (conn->handshake.end_ns) {
+		atr_span_event(span, atr_clock_unix(conn->handshake.start_ns),
+			       ATR_STR("tls.handshake.start"));
+		atr_span_event(span, atr_clock_unix(conn->handshake.end_ns),
+			       ATR_STR("tls.handshake.end"));
+		atr_span_put_double(span, ATR_TLS_HANDSHAKE_DURATION,
+				    (double)(conn->handshake.end_ns - conn->handshake.start_ns) /
+					    1e9);
+	}
+	if (c->first_byte_ns)
+		atr_span_put_double(span, ATR_FIRST_BYTE_DURATION,
+				    (double)(c->first_byte_ns - c->request_ns) / 1e9);
+	atr_span_late_int(span, ATR_BYTES_SENT, (int64_t)c->bytes_out);
+	atr_span_late_int(span, ATR_BYTES_RECEIVED, (int64_t)c->bytes_in);
+	if (reason.len)
+		atr_semconv_error(span, reason);
+}
+
+void atr_cipher_is_known(struct atr_conn *conn)
+{
+	conn->cipher.is_told = true;
+	atr_live_drop(conn->cipher.span);
+	conn->cipher.span = 0;
 }
 
 void atr_cipher_ended(struct atr_thread *self, struct atr_conn *conn)
 {
-	(void)self;
-	(void)conn;
+	struct atr_cipher *c = &conn->cipher;
+	struct atr_span *span;
+
+	if (!c->is_told && c->saw_hello && conn->side == ATR_SIDE_CLIENT && !atr_self.in_session &&
+	    (atr_probes & ATR_PROBE_HTTP))
+		open_span(self, conn);
+	span = atr_live_span(c->span);
+	if (span)
+		tell_end(conn, span);
+	atr_live_close(c->span, atr_clock_ns());
+	c->span = 0;
+}
+
+/* ---- what goes by ---- */
+
+bool atr_cipher_feed(struct atr_thread *self, struct atr_conn *conn, bool outward,
+		     const char *bytes, size_t len)
+{
+	conn->is_cipher = true;
+	atr_cipher_skip(conn, outward, len);
+	if (conn->cipher.saw_hello && conn->side == ATR_SIDE_CLIENT) {
+		if (outward)
+			feed_more(self, conn, bytes, len);
+		else
+			feed_answer(conn, bytes, len);
+	} else if (!conn->cipher.saw_hello && is_hellos_way(conn, outward)) {
+		return feed_client_hello(conn, bytes, len);
+	}
+	return true;
+}
+
+void atr_cipher_skip(struct atr_conn *conn, bool outward, uint64_t len)
+{
+	if (outward)
+		conn->cipher.bytes_out += len;
+	else
+		conn->cipher.bytes_in += len;
 }

@@ -18,7 +18,9 @@ bool atr_cipher_begins(const struct atr_conn *conn, bool outward, const char *by
 bool atr_cipher_feed(struct atr_thread *self, struct atr_conn *conn, bool outward,
 		     const char *bytes, size_t len);
 /* Bytes went by that we did not see. */
-void atr_cipher_skip(struct atr_thread *self, struct atr_conn *conn, bool outward, uint64_t len);
+void atr_cipher_skip(struct atr_conn *conn, bool outward, uint64_t len);
+/* Its session is known: that is what is told of. */
+void atr_cipher_is_known(struct atr_conn *conn);
 /* It ends, with what is known of why. */
 void atr_cipher_ended(struct atr_thread *self, struct atr_conn *conn);
 

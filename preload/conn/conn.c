@@ -612,7 +612,7 @@ static void went_by_unseen(uint64_t word, int fd, bool outward, ssize_t n)
 	if (!conn)
 		return;
 	if (conn->is_cipher)
-		atr_cipher_skip(self, conn, outward, (uint64_t)n);
+		atr_cipher_skip(conn, outward, (uint64_t)n);
 	else if (!conn->given_up && !atr_stream_skip(self, conn, outward, (uint64_t)n))
 		not_ours(self, conn);
 	leave_or_forget(self, conn, word, fd);
@@ -975,6 +975,8 @@ void atr_conn_forked(void)
 		for (int k = 0; k < ATR_EXCHANGES_MAX; k++)
 			conn->exchange[k].span = conn->exchange[k].work = 0;
 		conn->prepared = conn->prepared_work = conn->opened_in = 0;
+		conn->cipher.span = 0;
+		conn->cipher.is_told = true;
 		conn->counts_as_call = false;
 		if (!atr_h2_forked(conn))
 			conn->given_up = true;

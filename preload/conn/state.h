@@ -43,6 +43,26 @@ struct atr_handshake {
 	char protocol[13];
 };
 
+/*
+ * Of a connection that TLS goes by. What is below `gathered_len` is of use where no
+ * session of it is known: see cipher.c.
+ */
+#define ATR_HELLO_ROOM 192
+struct atr_cipher {
+	uint64_t bytes_in, bytes_out;
+	bool saw_hello;
+	uint8_t gathered_len; /* of a hello that comes in pieces, in conn->hello */
+	bool is_answered, saw_server_hello, is_told;
+	uint8_t alert;		 /* in the clear, + 1 */
+	uint8_t protocol_len;	 /* agreed on; in protocol */
+	uint8_t server_name_len; /* in conn->rest_text, and behind it ... */
+	uint8_t protocols_len;	 /* ... those that were offered */
+	uint16_t version;
+	char protocol[14];
+	uint64_t request_ns, first_byte_ns;
+	atr_ref span;
+};
+
 /* A request and its response. */
 struct atr_exchange {
 	atr_ref span; /* 0: none is made */
@@ -94,8 +114,8 @@ struct atr_conn {
 	bool is_cipher;		  /* TLS goes by: see cipher.c */
 	bool in_tunnel;		  /* a proxy passes on what goes by now */
 	struct atr_handshake handshake;
-	_Atomic uint64_t plain;	      /* is_cipher: the word of its session's plain side, or 0 */
-	uint64_t bytes_in, bytes_out; /* is_cipher */
+	_Atomic uint64_t plain;	  /* is_cipher: the word of its session's plain side, or 0 */
+	struct atr_cipher cipher; /* is_cipher */
 	/* [rest_at, rest_len) of what the kernel took a part of: ours, and goes before all else */
 	uint32_t rest_at, rest_len;
 	atr_ref rest_block; /* where it is when it is not in rest_text */
@@ -105,6 +125,7 @@ struct atr_conn {
 		struct sockaddr_storage room;
 	} peer;
 	char rest_text[ATR_PIECES_TEXT];
+	char hello[ATR_HELLO_ROOM];
 };
 
 /* conn.c. Any thread, when what is done in `work` may never come to its end: its requests that
@@ -177,6 +198,12 @@ void atr_exchanges_end(struct atr_thread *self, struct atr_conn *conn);
 void atr_exchanges_end_spans(struct atr_thread *self, struct atr_conn *conn);
 /* Copies of what those done for `work` have to tell so far go out; they go on. */
 void atr_exchanges_tell(const struct atr_conn *conn, atr_ref work);
+/*
+ * A span of what goes by on a connection from `now` on begins with the connect, and the
+ * lookup before it, where they were made for it; _tell: then it tells of them.
+ */
+uint64_t atr_opening_start(const struct atr_conn *conn, uint64_t now);
+void atr_opening_tell(struct atr_conn *conn, struct atr_span *span, uint64_t now);
 /* What is known of a handshake, to the span of what it was made for; once. */
 void atr_handshake_tell(struct atr_conn *conn, struct atr_span *span);
 /* Its connect ended; error is 0 or an errno. */

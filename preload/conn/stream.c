@@ -240,7 +240,7 @@ static bool opened_for(const struct atr_conn *conn, uint64_t now)
 	       now - ready_ns < PROMPT_NS;
 }
 
-static uint64_t request_start(const struct atr_conn *conn, uint64_t now)
+uint64_t atr_opening_start(const struct atr_conn *conn, uint64_t now)
 {
 	const struct atr_lookup *lookup = &conn->lookup;
 
@@ -249,6 +249,12 @@ static uint64_t request_start(const struct atr_conn *conn, uint64_t now)
 	if (lookup->start_ns && conn->connect_ns - lookup->end_ns < PROMPT_NS)
 		return lookup->start_ns;
 	return conn->connect_ns;
+}
+
+void atr_opening_tell(struct atr_conn *conn, struct atr_span *span, uint64_t now)
+{
+	if (opened_for(conn, now))
+		put_times(conn, span);
 }
 
 /* Whether the value can become ours byte for byte, and no signature covers it. */
@@ -346,7 +352,7 @@ static atr_ref open_client(struct atr_thread *self, struct atr_conn *conn, atr_r
 	if (!has_parent)
 		atr_count(ATR_COUNT_NO_PARENT);
 	span = atr_live_open(self, ATR_KIND_CLIENT, has_parent ? &parent.context : NULL,
-			     request_start(conn, now));
+			     atr_opening_start(conn, now));
 	atr_context_copy_release(&parent);
 	return span;
 }
@@ -371,8 +377,7 @@ static void describe_client(struct atr_conn *conn, const struct request *request
 			     &request->aws);
 	atr_semconv_request(span, ATR_KIND_CLIENT, request->head, conn->is_secure, &conn->peer.any,
 			    conn->peer_len);
-	if (opened_for(conn, now))
-		put_times(conn, span);
+	atr_opening_tell(conn, span, now);
 	atr_handshake_tell(conn, span);
 }
 
@@ -443,8 +448,8 @@ void atr_request_prepare(struct atr_thread *self, struct atr_conn *conn, const c
 	work = conn->is_prepared ? conn->prepared_work :
 				   atr_work_current(self, conn->is_fresh ? conn->opened_in : 0);
 	if (is_traced) {
-		from = passed_on(conn, fields, nr_fields, bytes, sent_len, aws.authorization, work,
-				 plan);
+		from = passed_on(conn, fields, nr_fields, bytes, sent_len,
+				 request.aws.authorization, work, plan);
 		if (!from) {
 			plan->nr_replaced = 0;
 			plan->inject = false;

@@ -193,6 +193,7 @@ static bool take_over(uint64_t cipher, uint64_t plain, struct opening *o)
 		if (conn->given_up && conn->side == ATR_SIDE_SERVER)
 			atr_work_unseen(-1);
 		conn->given_up = false;
+		atr_cipher_is_known(conn);
 		atr_conn_is_tied(conn);
 	}
 	if (conn)
@@ -441,7 +442,17 @@ struct laid {
 	size_t len;
 	char bytes[];
 };
-#define LAID_MAX (ATR_BLOCK_LEN - sizeof(struct laid))
+#define LAID_ALIGN 16
+#define LAID_MAX (ATR_BLOCK_LEN - sizeof(struct laid) - LAID_ALIGN)
+
+static struct laid *laid_in(atr_ref block)
+{
+	char *at = atr_block_bytes(block);
+
+	return at ? (struct laid *)(((uintptr_t)at + LAID_ALIGN - 1) &
+				    ~(uintptr_t)(LAID_ALIGN - 1)) :
+		    NULL;
+}
 
 static size_t total_of(const struct atr_pieces *piece)
 {
@@ -466,7 +477,7 @@ static bool lay(struct atr_tls *tls, const struct atr_pieces *piece)
 	if (piece->hold_last || must > LAID_MAX)
 		return false;
 	tls->laid = atr_block_take();
-	laid = (struct laid *)atr_block_bytes(tls->laid);
+	laid = laid_in(tls->laid);
 	if (!laid)
 		return false;
 	memcpy(&laid->piece, piece, offsetof(struct atr_pieces, text));
@@ -520,7 +531,7 @@ static size_t tell(struct atr_tls *tls, const struct iovec *iov, int nr, struct 
 
 static struct outcome write_laid(struct atr_tls *tls, struct atr_tls_writer *writer)
 {
-	struct laid *laid = (struct laid *)atr_block_bytes(tls->laid);
+	struct laid *laid = laid_in(tls->laid);
 	struct atr_pieces *piece = &laid->piece;
 	size_t inserted = piece->ours_len - piece->hidden;
 	struct iovec iov[2] = { { laid->bytes, inserted ? piece->at : laid->len },
@@ -619,6 +630,23 @@ static ssize_t write_pieces(struct atr_tls *tls, const struct iovec *iov,
 	return (ssize_t)done;
 }
 
+/* One piece that is the program's own. Where it may be made again without it, it is kept. */
+static ssize_t write_only(struct atr_tls *tls, const struct iovec *iov, struct atr_pieces *piece,
+			  struct atr_tls_writer *writer)
+{
+	ssize_t n = write_plain(tls, iov, piece, writer).raw;
+
+	if (n > 0 || !iov->iov_len || writer->end(writer) != ATR_TLS_LATER ||
+	    !(writer->modes(writer) & ATR_TLS_BY_NULL))
+		return n;
+	piece->at = 0;
+	piece->iov[0] = *iov;
+	piece->nr_iov = 1;
+	if (lay(tls, piece))
+		stopped(tls, iov, 0, true, n);
+	return n;
+}
+
 ssize_t atr_tls_write(struct atr_tls *tls, const void *bytes, size_t len,
 		      struct atr_tls_writer *writer)
 {
@@ -641,14 +669,14 @@ ssize_t atr_tls_write(struct atr_tls *tls, const void *bytes, size_t len,
 		return writer->write(writer, bytes, len);
 	}
 	if (piece.is_plain)
-		return write_plain(tls, &iov, &piece, writer).raw;
+		return write_only(tls, &iov, &piece, writer);
 	atr_block_give(piece.block);
 	return write_pieces(tls, &iov, writer, writer->modes(writer));
 }
 
 static void drop_laid(struct atr_tls *tls)
 {
-	struct laid *laid = (struct laid *)atr_block_bytes(tls->laid);
+	struct laid *laid = laid_in(tls->laid);
 
 	if (laid)
 		atr_block_give(laid->piece.block);

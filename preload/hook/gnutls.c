@@ -20,6 +20,7 @@
 	X(gnutls_record_send)          \
 	X(gnutls_record_send2)         \
 	X(gnutls_record_send_file)     \
+	X(gnutls_record_uncork)        \
 	X(gnutls_record_recv)          \
 	X(gnutls_record_recv_seq)      \
 	X(gnutls_record_recv_packet)   \
@@ -348,6 +349,17 @@ HOOK ssize_t gnutls_record_send2(void *session, const void *bytes, size_t len, s
 			    (void *, const void *, size_t, size_t, unsigned),
 			    (session, bytes, len, padding, flags));
 	return atr_tls_write(c.tls, bytes, len, &w.writer);
+}
+
+/* What was told when it was taken is sent, by a call of its own to gnutls_record_send. */
+HOOK int gnutls_record_uncork(void *session, unsigned flags)
+{
+	struct call c;
+
+	if (FAILS(c, gnutls_record_uncork))
+		return E_INTERNAL;
+	return WITHIN(session,
+		      CALL(c.f, gnutls_record_uncork, int, (void *, unsigned), (session, flags)));
 }
 
 HOOK ssize_t gnutls_record_send_file(void *session, int fd, off_t *at, size_t len)

@@ -210,15 +210,26 @@ static struct atr_str why_failed(const struct call *c, enum atr_tls_end end)
 	return atr_tls_reason_alert(-1);
 }
 
+/* The client's random; false: no handshake has begun. */
+static bool has_random(const struct call *c, uint8_t random[static ATR_TLS_RANDOM_LEN])
+{
+	static const uint8_t none[ATR_TLS_RANDOM_LEN];
+
+	return HAS(c->f, SSL_get_client_random) &&
+	       CALL(c->f, SSL_get_client_random, size_t, (const void *, unsigned char *, size_t),
+		    (c->ssl, random, ATR_TLS_RANDOM_LEN)) == ATR_TLS_RANDOM_LEN &&
+	       memcmp(random, none, ATR_TLS_RANDOM_LEN) != 0;
+}
+
 /* What can be known of it by now: its descriptor, its handshake. */
 static void learn(const struct call *c, int result)
 {
-	uint8_t random[ATR_TLS_RANDOM_LEN] = { 0 };
+	uint8_t random[ATR_TLS_RANDOM_LEN];
 	enum atr_tls_end end;
 
-	if (!atr_tls_is_tied(c->tls) && HAS(c->f, SSL_get_client_random) &&
-	    CALL(c->f, SSL_get_client_random, size_t, (const void *, unsigned char *, size_t),
-		 (c->ssl, random, sizeof(random))) == sizeof(random))
+	if (!has_random(c, random))
+		return;
+	if (!atr_tls_is_tied(c->tls))
 		atr_tls_tie(c->tls, random);
 	if (is_established(c, result)) {
 		tell_established(c);

@@ -54,4 +54,26 @@ if command -v gnutls-cli >/dev/null; then
 CLIENT GET [unknown_service:gnutls-cli] UNSET http.response.status_code=200 url.full=https://h/ok
 END
 fi
+
+if [ -f /usr/include/gnutls/gnutls.h ]; then
+	origin --tls "$dir/tls"
+	program gnutls_writes -lgnutls
+	mask=
+	attributes=http.response.status_code,url.full
+	for how in same null record cork; do
+		for most in 100 100000; do
+			sends "GnuTLS that takes $most bytes at a time, $how" "$program" "${url##*:}" $how $most <<'END'
+CLIENT GET [unknown_service:gnutls_writes] UNSET http.response.status_code=200 url.full=https://h/ok?a
+
+CLIENT GET [unknown_service:gnutls_writes] UNSET http.response.status_code=200 url.full=https://h/ok?b
+
+CLIENT POST [unknown_service:gnutls_writes] UNSET http.response.status_code=200 url.full=https://h/ok?10
+
+CLIENT POST [unknown_service:gnutls_writes] UNSET http.response.status_code=200 url.full=https://h/ok?100000
+
+CLIENT POST [unknown_service:gnutls_writes] UNSET http.response.status_code=200 url.full=https://h/ok?c
+END
+		done
+	done
+fi
 exit

@@ -17,7 +17,7 @@ _autotrace()
 		return
 		;;
 	--probes)
-		COMPREPLY=($(compgen -W "http dns connect process all none" -- "$word"))
+		COMPREPLY=($(compgen -W "http dns connect tls process all none" -- "$word"))
 		return
 		;;
 	--sampled)

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * tls_odd PORT: what may happen in a TLS session besides reading and writing. What every call
+ * says is printed, with what OpenSSL has to say of it.
+ */
+#include <arpa/inet.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static SSL_CTX *context;
+static SSL *ssl;
+static int fd;
+static SSL_SESSION *saved;
+
+static void said(const char *what, long result)
+{
+	int error = SSL_get_error(ssl, (int)result);
+	unsigned long queued = ERR_get_error();
+
+	printf("%s: %ld, error %d, queued %s\n", what, result, error,
+	       queued ? ERR_reason_error_string(queued) : "none");
+	ERR_clear_error();
+}
+
+static void begin(const char *port, int version)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET,
+				  .sin_port = htons((uint16_t)atoi(port)),
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+
+	fd = socket(AF_INET, SOCK_STREAM, 0);
+	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) != 0)
+		exit(1);
+	if (!ssl)
+		ssl = SSL_new(context);
+	SSL_set_min_proto_version(ssl, version);
+	SSL_set_max_proto_version(ssl, version);
+	if (saved)
+		SSL_set_session(ssl, saved);
+	SSL_set_fd(ssl, fd);
+	said("connect", SSL_connect(ssl));
+	printf("resumed: %d\n", SSL_session_reused(ssl));
+}
+
+static void ask(const char *path)
+{
+	char text[200];
+
+	said("write",
+	     SSL_write(ssl, text, sprintf(text, "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", path)));
+}
+
+static void hear(void)
+{
+	char got[1000];
+	int n;
+
+	said("peek", n = SSL_peek(ssl, got, 12));
+	printf("%.*s\n", n > 0 ? n : 0, got);
+	said("read", n = SSL_read(ssl, got, sizeof(got)));
+	printf("%.*s\n", n > 0 ? n : 0, got);
+}
+
+static void end(void)
+{
+	SSL_free(ssl);
+	ssl = NULL;
+	close(fd);
+}
+
+int main(int argc, char **argv)
+{
+	char rest[10];
+	int n;
+
+	(void)argc;
+	signal(SIGPIPE, SIG_IGN);
+	context = SSL_CTX_new(TLS_client_method());
+	begin(argv[1], TLS1_3_VERSION);
+	ask("/ok?1");
+	hear();
+	said("key update", SSL_key_update(ssl, SSL_KEY_UPDATE_REQUESTED));
+	ask("/ok?2");
+	hear();
+	/* half-closed: it says no more, and is answered */
+	ask("/ok?3");
+	said("shutdown", SSL_shutdown(ssl));
+	hear();
+	said("write after that", SSL_write(ssl, "x", 1));
+	saved = SSL_get1_session(ssl);
+	end();
+
+	begin(argv[1], TLS1_3_VERSION);
+	ask("/ok?4");
+	hear();
+	/* the same object once more, for another connection */
+	SSL_shutdown(ssl);
+	close(fd);
+	said("clear", SSL_clear(ssl));
+	begin(argv[1], TLS1_3_VERSION);
+	ask("/ok?5");
+	hear();
+	end();
+
+	saved = NULL;
+	begin(argv[1], TLS1_2_VERSION);
+	ask("/ok?6");
+	hear();
+	said("renegotiate", SSL_renegotiate(ssl));
+	said("handshake", SSL_do_handshake(ssl) > 0);
+	end();
+
+	/* cut off below TLS, and what was never connected */
+	begin(argv[1], TLS1_3_VERSION);
+	ask("/ok?7");
+	hear();
+	shutdown(fd, SHUT_RDWR);
+	said("read of what was cut off", n = SSL_read(ssl, rest, sizeof(rest)));
+	end();
+	ssl = SSL_new(context);
+	said("write before all", SSL_write(ssl, "GET ", 4));
+	said("read before all", SSL_read(ssl, rest, sizeof(rest)));
+	SSL_free(ssl);
+	SSL_free(NULL);
+	return 0;
+}

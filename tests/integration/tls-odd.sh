@@ -1,0 +1,27 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Key updates, renegotiation, half-closed sessions, resumption, objects used again, connections cut
+# off: every call says what it says without us, and so does OpenSSL of it.
+. "$(dirname "$0")/lib.sh"
+[ -f /usr/include/openssl/ssl.h ] || skip "OpenSSL's headers are not installed"
+certificate
+origin --tls "$dir/tls"
+program tls_odd -lssl -lcrypto
+attributes=http.response.status_code,url.full,tls.resumed,error.type
+
+sends "what may happen in a session" "$program" "${url##*:}" <<'END'
+CLIENT GET [unknown_service:tls_odd] UNSET http.response.status_code=200 url.full=https://h/ok?1 tls.resumed=false
+
+CLIENT GET [unknown_service:tls_odd] UNSET http.response.status_code=200 url.full=https://h/ok?2
+
+CLIENT GET [unknown_service:tls_odd] UNSET http.response.status_code=200 url.full=https://h/ok?3
+
+CLIENT GET [unknown_service:tls_odd] UNSET http.response.status_code=200 url.full=https://h/ok?4 tls.resumed=true
+
+CLIENT GET [unknown_service:tls_odd] UNSET http.response.status_code=200 url.full=https://h/ok?5 tls.resumed=true
+
+CLIENT GET [unknown_service:tls_odd] UNSET http.response.status_code=200 url.full=https://h/ok?6 tls.resumed=false
+
+CLIENT GET [unknown_service:tls_odd] UNSET http.response.status_code=200 url.full=https://h/ok?7 tls.resumed=false
+END
+exit
