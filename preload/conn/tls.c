@@ -653,6 +653,11 @@ ssize_t atr_tls_write(struct atr_tls *tls, const void *bytes, size_t len,
 	struct iovec iov = { (void *)bytes, len };
 	struct atr_pieces piece;
 
+	if (tls->laid && !laid_in(tls->laid)) {
+		/* of the process that forked this one */
+		tls->laid = tls->done = 0;
+		tls->is_over = true;
+	}
 	if (tls->laid || tls->done) {
 		unsigned modes = writer->modes(writer);
 

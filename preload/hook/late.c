@@ -5,6 +5,8 @@
 #include "export/weak.h"
 
 #include <errno.h>
+#include <stdbool.h>
+#include <sys/auxv.h>
 
 ATR_WEAK(dlsym);
 ATR_WEAK(dlclose);
@@ -30,13 +32,20 @@ static void *next_of(void *handle, const char *name)
 	return found;
 }
 
+/* Whose scope is everybody's: what is found there is found without it. */
+static bool is_main_program(const Dl_info *info)
+{
+	return ((uintptr_t)getauxval(AT_PHDR) & ~(uintptr_t)4095) == (uintptr_t)info->dli_fbase;
+}
+
 /* In the scope of the library that calls. */
 static void *by_caller(const void *caller, const char *name)
 {
 	void *handle, *found = NULL;
 	Dl_info info;
 
-	if (!dladdr(caller, &info) || !info.dli_fname || !info.dli_fname[0])
+	if (!dladdr(caller, &info) || is_main_program(&info) || !info.dli_fname ||
+	    !strchr(info.dli_fname, '/'))
 		return NULL;
 	handle = load_again(info.dli_fname);
 	if (!handle)

@@ -31,6 +31,7 @@
 	X(SSL_free)                 \
 	X(SSL_get_error)            \
 	X(SSL_ctrl)                 \
+	X(SSL_get_mode)             \
 	X(SSL_is_server)            \
 	X(SSL_is_init_finished)     \
 	X(SSL_get_client_random)    \
@@ -418,14 +419,20 @@ static enum atr_tls_end write_end(struct atr_tls_writer *writer)
 	return end_of(w->call, w->result);
 }
 
-/* Asked with no mode to add to it, this changes nothing. */
+/* OpenSSL is asked by adding no mode to what there is, which changes nothing; BoringSSL has a function. */
+static long modes_of(const struct call *c)
+{
+	if (HAS(c->f, SSL_get_mode))
+		return CALL(c->f, SSL_get_mode, unsigned, (const void *), (c->ssl));
+	if (HAS(c->f, SSL_ctrl))
+		return CALL(c->f, SSL_ctrl, long, (void *, int, long, void *),
+			    (c->ssl, CTRL_MODE, 0, NULL));
+	return 0;
+}
+
 static unsigned write_modes(struct atr_tls_writer *writer)
 {
-	struct writing *w = (struct writing *)writer;
-	long modes = HAS(w->call->f, SSL_ctrl) ?
-			     CALL(w->call->f, SSL_ctrl, long, (void *, int, long, void *),
-				  (w->call->ssl, CTRL_MODE, 0, NULL)) :
-			     0;
+	long modes = modes_of(((struct writing *)writer)->call);
 
 	return (modes & MODE_PARTIAL ? ATR_TLS_PARTLY : 0) |
 	       (modes & MODE_MOVING ? ATR_TLS_MOVING : 0);

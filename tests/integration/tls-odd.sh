@@ -24,4 +24,8 @@ CLIENT GET [unknown_service:tls_odd] UNSET http.response.status_code=200 url.ful
 
 CLIENT GET [unknown_service:tls_odd] UNSET http.response.status_code=200 url.full=https://h/ok?7 tls.resumed=false
 END
+
+no_origin
+program tls_own -rdynamic -ldl
+sends "a program with such functions of its own, and without the others" "$program" </dev/null
 exit
