@@ -682,7 +682,10 @@ static void tell_leftover(void)
 	atr_exporter_offer(span);
 }
 
-/* How long is waited before `next`: short while the backend does not answer, never past the deadline. */
+/*
+ * How long is waited before `next`: short while the backend does not answer, and at most half of
+ * what is left to the deadline.
+ */
 static uint32_t send_limit(void)
 {
 	uint32_t limit = atr_exporter_exit_flush_ms();
@@ -692,7 +695,7 @@ static uint32_t send_limit(void)
 		limit = 20;
 	if (deadline && now >= deadline)
 		return 0;
-	return deadline && deadline - now < limit ? (uint32_t)(deadline - now) : limit;
+	return deadline && (deadline - now) / 2 < limit ? (uint32_t)((deadline - now) / 2) : limit;
 }
 
 /*
