@@ -648,8 +648,9 @@ void atr_lambda_exchange_ended(struct atr_thread *self, struct atr_conn *conn, b
 		init_failed(self, conn);
 		break;
 	case API_RESTORE_NEXT:
-		/* copies of one snapshot must not make the same ids */
+		/* copies of one snapshot must not make the same ids; its Init was long ago */
 		atr_live_reseed();
+		atomic_store(&lambda.init_end_ns, 0);
 		break;
 	}
 	drop(conn);
@@ -663,7 +664,7 @@ static void end_unanswered(struct atr_thread *self, struct invocation *i)
 
 bool atr_lambda_asks_next(struct atr_conn *conn)
 {
-	return conn->api == API_NEXT && conn->is_prepared;
+	return (conn->api == API_NEXT || conn->api == API_RESTORE_NEXT) && conn->is_prepared;
 }
 
 /* Of a bootstrap that was ended in the middle of an invocation: nobody has told of it yet. */
