@@ -688,8 +688,9 @@ void atr_lambda_exchange_ended(struct atr_thread *self, struct atr_conn *conn, b
 		init_failed(self, conn);
 		break;
 	case API_RESTORE_NEXT:
-		/* copies of one snapshot must not make the same ids */
+		/* copies of one snapshot must not make the same ids; its Init was long ago */
 		atr_live_reseed();
+		atomic_store(&lambda.init_end_ns, 0);
 		break;
 	}
 	drop(conn);
@@ -703,7 +704,7 @@ static void end_unanswered(struct atr_thread *self, struct invocation *i)
 
 bool atr_lambda_asks_next(struct atr_conn *conn)
 {
-	return conn->api == API_NEXT && conn->is_prepared;
+	return (conn->api == API_NEXT || conn->api == API_RESTORE_NEXT) && conn->is_prepared;
 }
 
 /* Of a bootstrap that was ended in the middle of an invocation: nobody has told of it yet. */
@@ -722,7 +723,10 @@ static void tell_leftover(void)
 	atr_exporter_offer(span);
 }
 
-/* How long is waited before `next`: short while the backend does not answer, never past the deadline. */
+/*
+ * How long is waited before `next`: short while the backend does not answer, and at most half of
+ * what is left to the deadline.
+ */
 static uint32_t send_limit(void)
 {
 	uint32_t limit = atr_exporter_exit_flush_ms();
@@ -732,7 +736,7 @@ static uint32_t send_limit(void)
 		limit = 20;
 	if (deadline && now >= deadline)
 		return 0;
-	return deadline && deadline - now < limit ? (uint32_t)(deadline - now) : limit;
+	return deadline && (deadline - now) / 2 < limit ? (uint32_t)((deadline - now) / 2) : limit;
 }
 
 /*

@@ -56,7 +56,7 @@ void atr_lambda_answer(struct atr_conn *conn, uint16_t status, const char *bytes
 		       const struct atr_http1_head *head);
 void atr_lambda_exchange_ended(struct atr_thread *self, struct atr_conn *conn, bool is_whole);
 
-/* Whether the call that comes next asks for the next invocation; and then, before it is made. */
+/* Whether the call that comes next asks for the next invocation, or the restore; and then, before it is made. */
 bool atr_lambda_asks_next(struct atr_conn *conn);
 void atr_lambda_before_next(void);
 

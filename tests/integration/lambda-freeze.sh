@@ -48,8 +48,9 @@ keeps "connections that died meanwhile" idle --freeze=300
 keeps "exports in the middle of which it stood still" 0.3 --freeze=500 --env AUTOTRACE_EXIT_FLUSH_MS=50
 keeps "and longer than an export may take" 0.3 --freeze=1500 --env AUTOTRACE_EXIT_FLUSH_MS=50 \
 	--env OTEL_BSP_EXPORT_TIMEOUT=900 --env OTEL_EXPORTER_OTLP_TIMEOUT=800
-keeps "the same, and its connection died" once --freeze=1500 --env AUTOTRACE_EXIT_FLUSH_MS=50 \
-	--env OTEL_BSP_EXPORT_TIMEOUT=900 --env OTEL_EXPORTER_OTLP_TIMEOUT=800
+# a second goes by before another try, at most
+keeps "the same, and its connection died" once --freeze=2000 --env AUTOTRACE_EXIT_FLUSH_MS=50 \
+	--env OTEL_BSP_EXPORT_TIMEOUT=1500 --env OTEL_EXPORTER_OTLP_TIMEOUT=800
 
 not_held_up() { # HOW: less than 5 s for ten invocations, of which the first waits for half a second
 	collector "$1"
@@ -58,5 +59,14 @@ not_held_up() { # HOW: less than 5 s for ten invocations, of which the first wai
 	[ "$(cat "$dir/traced/status")" = 0 ] && [ "$(wc -l <"$dir/traced/responses")" = 10 ] || return
 	grep -o 'Duration: [0-9.]* ms.Billed' "$dir/times" | awk '{ sum += $2 } END { print "  ms in all:", sum; exit sum > 5000 }'
 }
+not_past_the_deadline() {
+	collector silent
+	event '{"do": "doze"}'
+	run_function traced "$library" --otlp --invocations 2 --timeout 1.2 --env AUTOTRACE_EXIT_FLUSH_MS=60000 \
+		--env "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$(cat "$dir/collector")" -- "$program"
+	events=()
+	[ "$(cat "$dir/traced/status")" = 0 ] || { cat "$dir/traced/err"; return 1; }
+}
+check "the deadline comes before the limit" not_past_the_deadline
 check "a collector that does not answer" not_held_up silent
 check "nobody there" not_held_up 0 9

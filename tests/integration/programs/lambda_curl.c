@@ -5,6 +5,7 @@
  *
  *	fail      tells of an error
  *	hang      calls what does not answer in time
+ *	doze      sleeps for 600 ms
  *	crash     dies of SIGSEGV;  crash in call: in the middle of a second one
  *	exit      ends without an answer
  *	stream    answers in parts;  stream, break: and fails after the second, in a trailer
@@ -225,6 +226,8 @@ static void handle(const char *id, const char *event)
 		get_item();
 	if (strstr(event, "hang"))
 		ask("/slow");
+	if (strstr(event, "doze"))
+		usleep(600000);
 	if (strstr(event, "crash in call"))
 		crash_in_call();
 	if (strstr(event, "crash"))
