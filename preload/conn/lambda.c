@@ -5,6 +5,7 @@
 #include "export/diag.h"
 #include "export/env.h"
 #include "export/exporter.h"
+#include "preload/conn/extension.h"
 #include "preload/conn/faas.h"
 #include "preload/conn/handover.h"
 #include "preload/conn/probes.h"
@@ -57,6 +58,7 @@ static struct {
 	_Atomic uint64_t init_end_ns;
 	_Atomic bool is_slow; /* the last flush did not come to its end */
 	struct invocation invocation[INVOCATIONS_MAX];
+	bool has_extension; /* one is to be registered */
 	bool is_child; /* of the bootstrap: one process of several that serve together */
 } lambda;
 
@@ -153,6 +155,7 @@ void atr_lambda_setup(void)
 		return;
 	lambda.metadata = atr_env_get("AWS_LAMBDA_METADATA_API");
 	lambda.concurrency = atr_env_uint("AWS_LAMBDA_MAX_CONCURRENCY", 1, 1, 1000000);
+	lambda.has_extension = atr_env_bool("AUTOTRACE_LAMBDA_EXTENSION", false);
 	read_address(lambda.api, &lambda.address);
 	lambda.started_ns = atr_clock_ns();
 	atr_handover_setup(lambda.api, atr_env_get("AWS_LAMBDA_LOG_STREAM_NAME"));
@@ -611,8 +614,11 @@ void atr_lambda_before_next(void)
 
 	if (!self)
 		return;
-	if (!atomic_exchange(&lambda.has_asked, true))
+	if (!atomic_exchange(&lambda.has_asked, true)) {
+		if (lambda.has_extension && !lambda.is_child && lambda.address.sin_port)
+			atr_extension_begin(&lambda.address);
 		atomic_compare_exchange_strong(&lambda.init_end_ns, &not_yet, begun);
+	}
 	if (is_single())
 		for (uint16_t n = 1; n <= INVOCATIONS_MAX; n++)
 			end_unanswered(self, running(n));
