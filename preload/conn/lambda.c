@@ -6,6 +6,7 @@
 #include "export/env.h"
 #include "export/exporter.h"
 #include "export/transport/transport.h"
+#include "preload/conn/extension.h"
 #include "preload/conn/faas.h"
 #include "preload/conn/handover.h"
 #include "preload/conn/probes.h"
@@ -61,8 +62,9 @@ static struct {
 	_Atomic bool is_slow;	      /* what is sent before `next` took too long */
 	_Atomic uint64_t deadline_ms; /* the last one's, unix */
 	struct invocation invocation[INVOCATIONS_MAX];
-	bool is_child;	   /* of the bootstrap: one process of several that serve together */
-	bool has_leftover; /* what was handed over is of a bootstrap that is no more */
+	bool is_child;	    /* of the bootstrap: one process of several that serve together */
+	bool has_leftover;  /* what was handed over is of a bootstrap that is no more */
+	bool has_extension; /* one is to be registered */
 } lambda;
 
 /* What the process before left: read by the constructor, ended by an answer to it. */
@@ -159,6 +161,7 @@ void atr_lambda_setup(void)
 		return;
 	lambda.metadata = atr_env_get("AWS_LAMBDA_METADATA_API");
 	lambda.concurrency = atr_env_uint("AWS_LAMBDA_MAX_CONCURRENCY", 1, 1, 1000000);
+	lambda.has_extension = atr_env_bool("AUTOTRACE_LAMBDA_EXTENSION", false);
 	read_address(lambda.api, &lambda.address);
 	lambda.started_ns = atr_clock_ns();
 	lambda.bootstrap = atr_clock_unix(lambda.started_ns);
@@ -751,8 +754,11 @@ void atr_lambda_before_next(void)
 
 	if (!self)
 		return;
-	if (!atomic_exchange(&lambda.has_asked, true))
+	if (!atomic_exchange(&lambda.has_asked, true)) {
+		if (lambda.has_extension && !lambda.is_child && lambda.address.sin_port)
+			atr_extension_begin(&lambda.address);
 		atomic_compare_exchange_strong(&lambda.init_end_ns, &not_yet, begun);
+	}
 	if (lambda.has_leftover)
 		tell_leftover();
 	if (is_single()) {

@@ -8,6 +8,7 @@
 #define ROOT "Root=1-5759e988-bd862e3fe1be46a994272793"
 #define XRAY ROOT ";Parent=53995c3f42cd8ad8;Sampled=1"
 #define UNSAMPLED ROOT ";Parent=53995c3f42cd8ad8;Sampled=0"
+#define TRACE(text) "Lambda-Runtime-Deadline-Ms: -3\r\nLambda-Runtime-Trace-Id: " text "\r\n"
 #define EVENT_PARENT "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 #define CALLED "{\"headers\":{\"traceparent\":\"" EVENT_PARENT "\",\"baggage\":\"k=v\"}}"
 
@@ -98,13 +99,12 @@ TEST(faas_headers_that_are_missing_malformed_or_at_odds_make_a_new_trace)
 {
 	static const char *const bad[] = {
 		"",
-		"Lambda-Runtime-Trace-Id: \r\n",
-		"Lambda-Runtime-Trace-Id: Root=1-5759e988\r\n",
-		"Lambda-Runtime-Trace-Id: "
-		"Root=1-zzzze988-bd862e3fe1be46a994272793;Parent=1;Sampled=1\r\n",
-		"Lambda-Runtime-Trace-Id: Parent=53995c3f42cd8ad8;Sampled=1\r\n",
-		"Lambda-Runtime-Trace-Id: ;;;=;Root\r\n",
-		"Lambda-Runtime-Deadline-Ms: -3\r\nLambda-Runtime-Trace-Id: 1\r\n",
+		TRACE(""),
+		TRACE("Root=1-5759e988"),
+		TRACE("Root=1-zzzze988-bd862e3fe1be46a994272793;Parent=1;Sampled=1"),
+		TRACE("Parent=53995c3f42cd8ad8;Sampled=1"),
+		TRACE(";;;=;Root"),
+		TRACE("1"),
 	};
 
 	for (int otlp = 0; otlp < 2; otlp++) {

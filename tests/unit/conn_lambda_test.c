@@ -160,8 +160,7 @@ TEST(lambda_a_runtime_api_in_trouble_makes_no_invocation)
 	static const char *const answers[] = {
 		"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\n{}",
 		"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n",
-		"HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: i\r\nContent-Length: "
-		"9\r\n\r\n{}",
+		"HTTP/1.1 200 OK\r\nRequest-Id: i\r\nContent-Length: 9\r\n\r\n{}",
 		"garbage\r\n\r\n",
 		"",
 	};
