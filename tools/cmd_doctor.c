@@ -234,8 +234,8 @@ static void judge_blind_spots(struct patient *p)
 	if (program->defines & atr_functions_of(ATR_USE_TLS))
 		say(&p->unseen, "TLS that is compiled into it: HTTPS is left alone.");
 	if (program->imports & atr_functions_of(ATR_USE_DIRECT))
-		say(&p->unseen, "What it asks of the kernel directly, past libc "
-				"(syscall or io_uring; see `direct` above).");
+		say(&p->unseen, "Network I/O through io_uring, past libc "
+				"(see `direct` above).");
 }
 
 /* Whether there is anything that a hook could ever see. */
