@@ -50,6 +50,29 @@ static bool is_ours(const char *variable)
 	}
 }
 
+/* Those that begin with our own name, or the others: what switches us off is not to be cut away. */
+static void copy(char *const *now, bool own, char *room, size_t room_len, size_t *used)
+{
+	for (char *const *v = now; v && *v; v++) {
+		const char *equals = is_ours(*v) ? strchr(*v, '=') : NULL;
+		size_t len;
+
+		if (!equals || begins_with(*v, "AUTOTRACE_") != own)
+			continue;
+		len = strlen(*v) + 1;
+		if (*used + len > room_len || nr_variables == VARIABLES_MAX) {
+			is_cut = true;
+			continue;
+		}
+		memcpy(room + *used, *v, len);
+		variables[nr_variables].name =
+			(struct atr_str){ room + *used, (size_t)(equals - *v) };
+		variables[nr_variables].value = atr_str(room + *used + (equals - *v) + 1);
+		nr_variables++;
+		*used += len;
+	}
+}
+
 void atr_env_capture(char *const *now)
 {
 	static char small[SMALL];
@@ -72,24 +95,8 @@ void atr_env_capture(char *const *now)
 			return;
 		}
 	}
-	for (char *const *v = now; v && *v; v++) {
-		const char *equals = is_ours(*v) ? strchr(*v, '=') : NULL;
-		size_t len;
-
-		if (!equals)
-			continue;
-		len = strlen(*v) + 1;
-		if (used + len > need || nr_variables == VARIABLES_MAX) {
-			is_cut = true;
-			continue;
-		}
-		memcpy(room + used, *v, len);
-		variables[nr_variables].name =
-			(struct atr_str){ room + used, (size_t)(equals - *v) };
-		variables[nr_variables].value = atr_str(room + used + (equals - *v) + 1);
-		nr_variables++;
-		used += len;
-	}
+	copy(now, true, room, need, &used);
+	copy(now, false, room, need, &used);
 }
 
 bool atr_env_is_cut(void)

@@ -13,6 +13,7 @@
 #include "preload/conn/probes.h"
 #include "preload/conn/semconv.h"
 #include "preload/conn/state.h"
+#include "preload/hook/load.h"
 #include "preload/hook/process.h"
 #include "preload/hook/real.h"
 #include "preload/hook/signal.h"
@@ -284,6 +285,8 @@ __attribute__((constructor)) static void begin(void)
 	atr_log_setup(atr_env_get("AUTOTRACE_LOG"), &io);
 	if (stands_down())
 		goto out;
+	atr_load_setup();
+	atr_signals_setup();
 	learn_formats();
 	atr_probes_setup();
 	atr_sampler_setup();

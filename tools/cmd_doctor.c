@@ -238,8 +238,8 @@ static void judge_blind_spots(struct patient *p)
 		say(&p->unseen, "It calls no TLS library by itself. One that it loads is seen; of "
 				"TLS by code of its own only the connection is.");
 	if (program->imports & atr_functions_of(ATR_USE_DIRECT))
-		say(&p->unseen, "What it asks of the kernel directly, past libc "
-				"(syscall or io_uring; see `direct` above).");
+		say(&p->unseen, "Network I/O through io_uring, past libc "
+				"(see `direct` above).");
 }
 
 /* Whether there is anything that a hook could ever see. */

@@ -49,7 +49,7 @@ static const char usage[] =
 	"      --html FILE    also write the trace as one HTML page\n"
 	"      --json FILE    also write it as OTLP JSON lines, for autotrace show\n"
 	"      --all-probes   switch every probe on\n"
-	"      --probes LIST  switch these on (AUTOTRACE_PROBES), as in autotrace(7)\n"
+	"      --probes LIST  switch these on (AUTOTRACE_PROBES), as in libautotrace(7)\n"
 	"  -h, --help         this text\n";
 
 /* False: an option was wrong, and that has been told. */
@@ -105,18 +105,11 @@ static void find_executable(struct run *run)
 /* In the child. */
 static void set_environment(const struct run *run)
 {
-	char traceparent[ATR_TRACEPARENT_LEN + 1] = "";
-	static const uint8_t none[ATR_SPAN_ID_LEN];
-
 	setenv("OTEL_TRACES_EXPORTER", "otlp", 1);
 	atr_preload_endpoint(run->receiver);
 	if (run->probes)
 		setenv("AUTOTRACE_PROBES", run->probes, 1);
-	atr_traceparent_write(&run->root.context, traceparent);
-	setenv("TRACEPARENT", traceparent, 1);
-	/* a state belongs to a parent; without one it is left over from something else */
-	if (memcmp(run->root.parent_id, none, sizeof(none)) == 0)
-		unsetenv("TRACESTATE");
+	atr_root_span_export(&run->root);
 	atr_preload_set(run->library);
 }
 

@@ -43,7 +43,7 @@ static const char usage[] =
 	"      --html FILE          also write the trace as one HTML page\n"
 	"      --json FILE          also write it as OTLP JSON lines, for autotrace show\n"
 	"      --all-probes         switch every probe on\n"
-	"      --probes LIST        switch these on (AUTOTRACE_PROBES), as in autotrace(7)\n"
+	"      --probes LIST        switch these on (AUTOTRACE_PROBES), as in libautotrace(7)\n"
 	"  -h, --help               this text\n";
 
 static bool complain(const char *option, const char *text)

@@ -56,7 +56,6 @@ static const struct {
 	{ "posix_spawnp", ATR_USE_PROCESS },
 	{ "system", ATR_USE_PROCESS },
 	{ "dlopen", ATR_USE_LOADING },
-	{ "syscall", ATR_USE_DIRECT },
 	{ "io_uring_submit", ATR_USE_DIRECT },
 	{ "io_uring_enter", ATR_USE_DIRECT },
 };

@@ -21,24 +21,78 @@ static uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+/* Those of our environment by which a context comes in one of these formats. */
+static size_t context_variables(const struct atr_propagators *formats,
+				struct atr_pair out[static ATR_ENV_VARIABLES_MAX])
+{
+	size_t nr = 0;
+
+	for (char **v = environ; *v && nr < ATR_ENV_VARIABLES_MAX; v++) {
+		const char *equals = strchr(*v, '=');
+
+		if (equals && equals[1] && atr_propagators_env_name(formats, atr_str(*v)))
+			out[nr++] = (struct atr_pair){ { *v, (size_t)(equals - *v) },
+						       atr_str(equals + 1) };
+	}
+	return nr;
+}
+
+static void new_trace(struct atr_root_span *root, struct atr_ids *ids)
+{
+	uint8_t random[ATR_TRACE_ID_LEN];
+
+	atr_ids_trace(ids, random);
+	if (atr_propagators_want_epoch(&root->formats))
+		atr_xray_trace_id((uint32_t)(root->start_ns / 1000000000), random,
+				  root->context.trace_id);
+	else
+		memcpy(root->context.trace_id, random, sizeof(random));
+	root->context.flags = ATR_FLAG_RANDOM;
+}
+
+void atr_root_span_export(const struct atr_root_span *root)
+{
+	static char text[ATR_INJECT_MAX], name[64];
+	const char *at = text;
+	unsigned nr = 0;
+
+	for (char **v = environ; *v;) {
+		size_t len = strcspn(*v, "=");
+
+		if (len < sizeof(name) && atr_propagators_env_name(&root->formats, atr_str(*v))) {
+			memcpy(name, *v, len);
+			name[len] = 0;
+			unsetenv(name);
+			v = environ;
+		} else {
+			v++;
+		}
+	}
+	atr_propagators_inject_env(&root->formats, &root->context, text, sizeof(text), &nr);
+	for (; nr--; at += strlen(at) + 1) {
+		size_t len = strcspn(at, "=");
+
+		memcpy(name, at, len);
+		name[len] = 0;
+		setenv(name, at + len + 1, 1);
+	}
+}
+
 void atr_root_span_begin(struct atr_root_span *root)
 {
 	static char store[ATR_CARRY_MAX];
-	struct atr_propagators formats;
-	struct atr_pair variables[] = {
-		{ ATR_STR("TRACEPARENT"), atr_str(getenv("TRACEPARENT")) },
-	};
+	struct atr_pair variables[ATR_ENV_VARIABLES_MAX];
 	struct atr_ids ids = { 0 };
 	struct atr_str unknown;
-	size_t nr = variables[0].value.at ? 1 : 0;
+	size_t nr;
 
 	*root = (struct atr_root_span){ .start_ns = now_ns() };
-	atr_propagators_parse(ATR_STR("tracecontext"), &formats, &unknown);
-	if (atr_propagators_extract_env(&formats, variables, nr, store, &root->context)) {
+	atr_propagators_parse(atr_str(getenv("OTEL_PROPAGATORS")), &root->formats, &unknown);
+	nr = context_variables(&root->formats, variables);
+	if (atr_propagators_extract_env(&root->formats, variables, nr, store, &root->context)) {
 		memcpy(root->parent_id, root->context.span_id, sizeof(root->parent_id));
 	} else {
-		atr_ids_trace(&ids, root->context.trace_id);
-		root->context.flags = ATR_FLAG_RANDOM;
+		new_trace(root, &ids);
 	}
 	root->context.flags |= ATR_FLAG_SAMPLED;
 	atr_ids_span(&ids, root->context.span_id);

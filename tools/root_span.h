@@ -7,21 +7,26 @@
  * programs. It is what ties everything the program does, and whatever it starts,
  * into one trace.
  */
+#include "propagator/propagator.h"
 #include "tools/trace.h"
 
 #include <sys/types.h>
 
 struct atr_root_span {
 	struct atr_context context;
+	struct atr_propagators formats;	    /* of OTEL_PROPAGATORS */
 	uint8_t parent_id[ATR_SPAN_ID_LEN]; /* all zero: there is none */
 	uint64_t start_ns, end_ns;
 };
 
 /*
- * Begins now, below TRACEPARENT of our own environment when it holds one. The
- * span is sampled whatever that says: somebody is asking to see it.
+ * Begins now, below the context of our own environment (TRACEPARENT, or what other
+ * formats in use have for it) when it holds one. The span is sampled whatever that says: somebody is asking to see it.
  */
 void atr_root_span_begin(struct atr_root_span *root);
+
+/* Its context in our environment, for the program: in place of the one it came with. */
+void atr_root_span_export(const struct atr_root_span *root);
 
 void atr_root_span_stop(struct atr_root_span *root);
 

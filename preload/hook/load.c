@@ -3,6 +3,7 @@
 #include "preload/hook/real.h"
 
 #include "export/env.h"
+#include "preload/hook/load.h"
 
 #include <dlfcn.h>
 
@@ -15,11 +16,16 @@
  * leaves no frame behind: the registers and the stack are as they were when
  * libc's own is jumped to.
  */
+static bool takes_flag_out;
+
+void atr_load_setup(void)
+{
+	takes_flag_out = !atr_env_bool("AUTOTRACE_DEEPBIND", false);
+}
+
 __attribute__((used, visibility("hidden"))) int atr_dlopen_flags(int flags)
 {
-	if ((flags & RTLD_DEEPBIND) && !atr_env_bool("AUTOTRACE_DEEPBIND", false))
-		flags &= ~RTLD_DEEPBIND;
-	return flags;
+	return takes_flag_out ? flags & ~RTLD_DEEPBIND : flags;
 }
 
 static void *no_dlopen(const char *path, int flags)

@@ -2,6 +2,7 @@
 #include "preload/hook/real.h"
 
 #include "export/weak.h"
+#include "preload/live/thread.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -220,6 +221,27 @@ static void ask_loader(int index, const char *name)
 }
 
 /*
+ * Whether what reads and writes is not all of one library, libc: then another one
+ * that is preloaded may stand in between. Known by how far apart they lie.
+ */
+#define LIBC_LEN (4u << 20)
+
+static bool is_of_several(void)
+{
+	uintptr_t least = UINTPTR_MAX, most = 0;
+
+	for (int i = ATR_REAL_send; i <= ATR_REAL___recvfrom_chk; i++) {
+		uintptr_t at = (uintptr_t)atr_real[i];
+
+		if (at && at < least)
+			least = at;
+		if (at > most)
+			most = at;
+	}
+	return most > least && most - least > LIBC_LEN;
+}
+
+/*
  * All that can be found is found before the program runs: a lookup takes the
  * loader's lock and more of a stack than a small thread or a signal's has. What
  * is not there may come with a library that is loaded later. dlsym would take a
@@ -235,6 +257,7 @@ __attribute__((constructor(101))) static void find_all(void)
 	for (int i = 0; dlsym && i < ATR_NR_REAL; i++, name = next_name(name))
 		if (!atr_real[i] && !is_late[i])
 			ask_loader(i, name);
+	atr_may_be_below = is_of_several();
 	if (dlerror)
 		dlerror(); /* the program's next question is not to be answered with this */
 	errno = saved;

@@ -63,11 +63,18 @@ static void guard(int number)
 	REAL(sigaction)(number, &ours, NULL);
 }
 
+static bool is_wanted;
+
+void atr_signals_setup(void)
+{
+	is_wanted = atr_env_bool("AUTOTRACE_FLUSH_ON_SIGNAL", true);
+}
+
 void atr_signals_guard(void)
 {
 	int saved = errno;
 
-	if (atr_kernel_pid() == 1 || !atr_env_bool("AUTOTRACE_FLUSH_ON_SIGNAL", true))
+	if (!is_wanted || atr_kernel_pid() == 1)
 		return;
 	for (size_t i = 0; i < sizeof(deadly) / sizeof(deadly[0]); i++)
 		guard(deadly[i]);

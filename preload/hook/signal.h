@@ -14,5 +14,7 @@
 
 /* Once there is a span to be sent, any thread. errno is kept. */
 void atr_signals_guard(void);
+/* The constructor: reads what is asked. */
+void atr_signals_setup(void);
 
 #endif

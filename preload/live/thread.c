@@ -12,6 +12,7 @@
 #endif
 
 __thread struct atr_thread atr_self;
+bool atr_may_be_below;
 
 static _Atomic uint32_t off = ATR_PROCESS_OFF;
 _Atomic uint32_t *atr_process_state = &off;

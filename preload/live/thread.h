@@ -85,11 +85,14 @@ static inline void atr_leave(struct atr_thread *self)
  * A library that is preloaded below us may make the call that we hand it by another
  * name, which is ours again. What it does for a call on a descriptor is not told
  * twice: a call on the same one, the same way (0 to 3), from a deeper frame. A jump
- * out of the call ends it too.
+ * out of the call ends it too; a C++ exception is not seen to, so that where libc itself
+ * is next, none of this is looked at: _may_be_below.
  */
+extern bool atr_may_be_below;
 static inline bool atr_is_below(int fd, unsigned way)
 {
-	return atr_self.below_at && atr_self.below == ((uint32_t)fd << 2 | way) &&
+	return __builtin_expect(atr_may_be_below, 0) && atr_self.below_at &&
+	       atr_self.below == ((uint32_t)fd << 2 | way) &&
 	       (uintptr_t)__builtin_frame_address(0) < atr_self.below_at;
 }
 static inline void atr_goes_below(int fd, unsigned way)

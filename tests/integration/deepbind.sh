@@ -7,7 +7,7 @@ origin
 
 mkdir "$dir/lib"
 "${CC:-cc}" -shared -fPIC -O2 -o "$dir/lib/libdeep.so" "$here/programs/libdeep.c" || exit
-program deepbind "-Wl,-rpath,$dir/lib" -ldl
+program deepbind "-Wl,-rpath,$dir/lib" -ldl -rdynamic
 sends "a library of the program's own RUNPATH" "$program" "$port" <<'TREE'
 CLIENT GET [unknown_service:deepbind] UNSET http.response.status_code=200 url.full=http://h/ok
 TREE
@@ -16,5 +16,14 @@ sends "PHP's extensions" php -n -d extension=sockets "$here/clients/php_sockets.
 CLIENT GET [unknown_service:php] UNSET http.response.status_code=200 url.full=http://h/ok
 TREE
 
+export AUTOTRACE_DISABLED=true
+sends "left as it is where all is" "$program" flag "$port" </dev/null
+unset AUTOTRACE_DISABLED
+export AUTOTRACE_LOG=$dir/log AUTOTRACE_DEEPBIND=maybe
+sends "a wrong value" "$program" "$port" < <(times 1 "CLIENT GET [unknown_service:deepbind] UNSET http.response.status_code=200 url.full=http://h/ok")
+is_told_once() {
+	[ "$(grep -c AUTOTRACE_DEEPBIND "$dir/log")" = 1 ]
+}
+check "is told once" is_told_once
 export AUTOTRACE_DEEPBIND=true
 sends "left as it is where asked" "$program" "$port" </dev/null

@@ -172,6 +172,28 @@ TEST(run_keeps_what_the_user_has_set_and_hangs_below_his_trace)
 	CHECK(strstr(e.err, "trace 0123456789abcdef0123456789abcdef"));
 }
 
+static void in_a_trace_of_b3(void)
+{
+	setenv("OTEL_PROPAGATORS", "b3,xray", 1);
+	setenv("TRACEPARENT", "00-ffffffffffffffffffffffffffffffff-00000000000000ff-01", 1);
+	setenv("B3", "0123456789abcdef0123456789abcdef-00000000000000aa-0", 1);
+}
+
+TEST(run_speaks_the_formats_that_the_program_is_to_speak)
+{
+	static const char id[] = "0123456789abcdef0123456789abcdef-";
+	char *argv[] = {
+		"run", "--", "/bin/sh", "-c", "echo $B3; echo $X_AMZN_TRACE_ID; env", NULL
+	};
+	struct ended e = run_with(in_a_trace_of_b3, atr_cmd_run, argv);
+
+	CHECK(e.code == 0);
+	CHECK(strncmp(e.out, id, strlen(id)) == 0 && !strstr(e.out, "00000000000000aa-0\n"));
+	CHECK(strstr(e.out, "\nRoot=1-01234567-89abcdef0123456789abcdef;Parent="));
+	/* of a format that is not in use: not ours to touch */
+	CHECK(strstr(e.out, "TRACEPARENT=00-ffffffffffffffffffffffffffffffff-00000000000000ff-01"));
+}
+
 TEST(run_hands_signals_to_the_program)
 {
 	static const int signals[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1 };
