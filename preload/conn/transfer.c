@@ -849,6 +849,24 @@ void atr_transfer_gone(void *easy)
 	errno = saved;
 }
 
+void atr_transfer_unknown(void *easy)
+{
+	int saved = errno;
+	struct transfer *t = find(easy);
+	struct atr_thread *self = t ? enter() : NULL;
+
+	if (self && hold(t)) {
+		if (phase_of(t) == OPEN)
+			finish(t, NO_CODE, false);
+		drop(t);
+		clear(t);
+		let_go(t);
+		forget(t);
+	}
+	atr_leave(self);
+	errno = saved;
+}
+
 const struct atr_libcurl *atr_transfer_library(const void *easy)
 {
 	const struct transfer *t = find(easy);

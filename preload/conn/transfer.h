@@ -33,6 +33,9 @@ void atr_transfer_copied(void *from, void *copy, const struct atr_libcurl *of);
 void atr_transfer_reset(void *easy);
 void atr_transfer_gone(void *easy);
 
+/* A handle of libcurl's own: it is none that was known before at its address. */
+void atr_transfer_unknown(void *easy);
+
 /* The library that made the handle, or NULL: it is not known. */
 const struct atr_libcurl *atr_transfer_library(const void *easy);
 

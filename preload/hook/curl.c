@@ -126,6 +126,12 @@ static bool is_kept(const struct atr_libcurl *library)
 	return library >= libraries && library < libraries + LIBRARIES_MAX;
 }
 
+/* What libcurl makes for itself it takes apart without our being told. */
+static bool is_libcurls_own(const struct atr_libcurl *library, const void *caller)
+{
+	return (uintptr_t)caller >= library->begin && (uintptr_t)caller < library->end;
+}
+
 /* A handle's own library comes before what its user seems to mean. */
 static const struct atr_libcurl *library_for(const void *easy, const void *caller,
 					     struct atr_libcurl *room)
@@ -173,8 +179,10 @@ HOOK void *curl_easy_init(void)
 	if (!real || !real->easy_init)
 		return NULL;
 	easy = real->easy_init();
-	if (is_kept(real))
+	if (is_kept(real) && !is_libcurls_own(real, CALLER))
 		atr_transfer_made(easy, real);
+	else
+		atr_transfer_unknown(easy);
 	return easy;
 }
 
@@ -236,6 +244,8 @@ HOOK void *curl_easy_duphandle(void *easy)
 		return NULL;
 	copy = real->easy_duphandle(easy);
 	atr_transfer_copied(easy, copy, real);
+	if (is_libcurls_own(real, CALLER))
+		atr_transfer_unknown(copy);
 	return copy;
 }
 
