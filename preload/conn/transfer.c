@@ -811,10 +811,13 @@ void atr_transfer_copied(void *from, void *copy, const struct atr_libcurl *of)
 /* Ends what was left open: it was jumped out of, or the program is done with it. */
 static void end_open(struct transfer *t, int code)
 {
-	if (phase_of(t) == OPEN)
+	if (phase_of(t) == OPEN) {
 		finish(t, code, true);
-	else
+	} else {
+		/* told of already, at what was thought to be the process's end, or a fork's parent's */
 		leave(t);
+		drop(t);
+	}
 	set_phase(t, IDLE);
 	set_multi(t, NULL);
 }
