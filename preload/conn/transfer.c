@@ -62,6 +62,11 @@ static __thread bool resolves __attribute__((tls_model("initial-exec")));
 
 /* ---- from a handle to its transfer ---- */
 
+static uint32_t nr_fresh(void)
+{
+	return atomic_load_explicit(&transfers.fresh, memory_order_relaxed);
+}
+
 /*
  * A handle is in one of the WINDOW places from where its address leads. Only the
  * thread that uses it looks for it, so that a place is all that is raced for.
@@ -82,7 +87,9 @@ static uint32_t place_of(const void *easy)
 {
 	uint32_t first = first_place(easy);
 
-	for (uint32_t i = first; easy && i < first + WINDOW; i++)
+	if (!easy || !nr_fresh())
+		return PLACES;
+	for (uint32_t i = first; i < first + WINDOW; i++)
 		if (atomic_load_explicit(&places[i % PLACES].easy, memory_order_acquire) == easy)
 			return i % PLACES;
 	return PLACES;
@@ -188,11 +195,6 @@ static atr_ref wire_of(const struct transfer *t)
 static void set_wire(struct transfer *t, atr_ref span)
 {
 	atomic_store_explicit(&wires[index_of(t)], span, memory_order_relaxed);
-}
-
-static uint32_t nr_fresh(void)
-{
-	return atomic_load_explicit(&transfers.fresh, memory_order_relaxed);
 }
 
 /* ---- whose thread it is ---- */
