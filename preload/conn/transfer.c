@@ -1126,7 +1126,8 @@ void atr_transfers_end(void)
 
 		if (atomic_load_explicit(&phases[i], memory_order_relaxed) != OPEN || !hold(t))
 			continue;
-		if (phase_of(t) == OPEN)
+		/* one whose request goes on is in the hands of the thread that is at its connection */
+		if (phase_of(t) == OPEN && !(wire_of(t) && !t->wire_ended))
 			finish(t, NO_CODE, false);
 		let_go(t);
 	}

@@ -7,6 +7,10 @@ need curl git
 ours=--anywhere
 origin --apart
 
+# Without any, a program that finds our name by dlsym is told that it failed, and lives.
+program curl_none
+check "a program without libcurl" eval 'traced "" "$program" >"$dir/none" && [ "$(cat "$dir/none")" = "2 2 4 4" ]'
+
 find_library() { # SONAME
 	ldconfig -p | sed -n "s/^\t$1 .*=> //p" | head -n 1
 }

@@ -352,6 +352,22 @@ TEST(transfer_request_sent_in_parts_is_claimed_once)
 	end();
 }
 
+TEST(transfer_header_in_the_connect_before_it_is_not_its_request)
+{
+	BEGIN("http://h/a");
+	conn_connect(FD);
+	PERFORM(&easy, 0, {
+		char head[300];
+
+		sprintf(head, "CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n%s\r\n\r\n", easy.list->text);
+		CONN_WRITE(FD, head);
+		CONN_READ(FD, "HTTP/1.1 200 OK\r\n\r\n");
+		easy.status = 204;
+	});
+	CONN_SAYS("CLIENT GET 204 http://h/a");
+	end();
+}
+
 TEST(transfer_redirects_have_a_span_each_and_say_so)
 {
 	const struct atr_span *span;
