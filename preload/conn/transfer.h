@@ -18,10 +18,10 @@
  * header is put in the place of the old one. Where no request was seen, the span is
  * of the transfer as a whole.
  *
- * A handle is used by one thread at a time, as libcurl demands. Only a handle that we saw being made
- * is known; one that shows its headers to the program (CURLOPT_VERBOSE), carries a
- * trace header itself, or is not for HTTP, is left to the wire. All functions keep
- * errno, never wait, and ignore handles that are not known.
+ * A handle is used by one thread at a time, as libcurl demands. Only one that we saw
+ * being made is known; one that shows its headers to the program (CURLOPT_VERBOSE),
+ * carries a trace header itself, or is not for HTTP, is left to the wire. All functions
+ * keep errno, never wait, and ignore handles that are not known.
  */
 #include "preload/conn/libcurl.h"
 #include "preload/live/work.h"

@@ -37,7 +37,7 @@ void atr_curl_unloaded(void)
 	atomic_fetch_add_explicit(&nr_closed, 1, memory_order_relaxed);
 }
 
-/* The number of the library that is like this one, as a new one if there is none; LIBRARIES_MAX: it cannot be had. */
+/* The number of the library that is like this one, which may be new; LIBRARIES_MAX: no more can be kept. */
 static uint32_t number_of(const struct atr_libcurl *like)
 {
 	uint32_t nr = atomic_load_explicit(&nr_libraries, memory_order_acquire), now = 0;
