@@ -336,6 +336,44 @@ TEST(transfer_request_in_plain_sight_takes_the_span_over)
 	end();
 }
 
+TEST(transfer_request_is_known_by_any_formats_header)
+{
+	static const char *const formats[] = {
+		"OTEL_PROPAGATORS=tracecontext", "OTEL_PROPAGATORS=b3",
+		"OTEL_PROPAGATORS=b3multi",	 "OTEL_PROPAGATORS=jaeger",
+		"OTEL_PROPAGATORS=xray",	 "OTEL_PROPAGATORS=ottrace",
+		"OTEL_PROPAGATORS=gcp",		 "OTEL_PROPAGATORS=baggage,jaeger,b3,tracecontext",
+	};
+	struct atr_context parent = live_parent(1);
+
+	parent.baggage = ATR_STR("k=v");
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+		BEGIN_WITH("http://h/a", ON, formats[i]);
+		make(&other, "http://h/b");
+		/* of one trace, so that only the span's id tells them apart */
+		atr_work_setup(&parent);
+		conn_connect(FD);
+		conn_connect(OTHER);
+		atr_transfer_added(&multi, &easy);
+		atr_transfer_added(&multi, &other);
+		DRIVE(&multi, {
+			request(OTHER, &other, "/b");
+			request(FD, &easy, "/a");
+			CONN_READ(OTHER, MOVED);
+			other.redirects = 1;
+			request(OTHER, &other, "/c");
+			CONN_READ(OTHER, OK);
+			CONN_READ(FD, OK);
+		});
+		CONN_SAYS("CLIENT GET 302 http://h/b");
+		atr_transfer_done(&easy, 0);
+		CONN_SAYS("CLIENT GET 200 http://h/a body=2");
+		atr_transfer_done(&other, 0);
+		CONN_SAYS("CLIENT GET 200 http://h/c body=2");
+		end();
+	}
+}
+
 TEST(transfer_request_sent_in_parts_is_claimed_once)
 {
 	BEGIN("http://h/a");
