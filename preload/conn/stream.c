@@ -441,7 +441,9 @@ void atr_request_prepare(struct atr_thread *self, struct atr_conn *conn, const c
 			is_traced = true;
 		plan->except |= atr_propagators_except(&atr_formats, fields[i].name);
 	}
-	if (is_traced && !conn->is_prepared && atr_transfer_claims(fields, nr_fields, &own))
+	/* a CONNECT may have libcurl's list too (CURLOPT_HEADEROPT), and is not what it is for */
+	if (is_traced && !conn->is_prepared && !conn->prepared_connect &&
+	    atr_transfer_claims(fields, nr_fields, &own))
 		take_own_span(conn, &request, &own);
 	if (conn->is_own)
 		return;

@@ -62,6 +62,11 @@ static __thread bool resolves __attribute__((tls_model("initial-exec")));
 
 /* ---- from a handle to its transfer ---- */
 
+static uint32_t nr_fresh(void)
+{
+	return atomic_load_explicit(&transfers.fresh, memory_order_relaxed);
+}
+
 /*
  * A handle is in one of the WINDOW places from where its address leads. Only the
  * thread that uses it looks for it, so that a place is all that is raced for.
@@ -82,7 +87,9 @@ static uint32_t place_of(const void *easy)
 {
 	uint32_t first = first_place(easy);
 
-	for (uint32_t i = first; easy && i < first + WINDOW; i++)
+	if (!easy || !nr_fresh())
+		return PLACES;
+	for (uint32_t i = first; i < first + WINDOW; i++)
 		if (atomic_load_explicit(&places[i % PLACES].easy, memory_order_acquire) == easy)
 			return i % PLACES;
 	return PLACES;
@@ -188,11 +195,6 @@ static atr_ref wire_of(const struct transfer *t)
 static void set_wire(struct transfer *t, atr_ref span)
 {
 	atomic_store_explicit(&wires[index_of(t)], span, memory_order_relaxed);
-}
-
-static uint32_t nr_fresh(void)
-{
-	return atomic_load_explicit(&transfers.fresh, memory_order_relaxed);
 }
 
 /* ---- whose thread it is ---- */
@@ -811,10 +813,13 @@ void atr_transfer_copied(void *from, void *copy, const struct atr_libcurl *of)
 /* Ends what was left open: it was jumped out of, or the program is done with it. */
 static void end_open(struct transfer *t, int code)
 {
-	if (phase_of(t) == OPEN)
+	if (phase_of(t) == OPEN) {
 		finish(t, code, true);
-	else
+	} else {
+		/* told of already, at what was thought to be the process's end, or a fork's parent's */
 		leave(t);
+		drop(t);
+	}
 	set_phase(t, IDLE);
 	set_multi(t, NULL);
 }
@@ -842,6 +847,24 @@ void atr_transfer_gone(void *easy)
 
 	if (t && hold(t)) {
 		end_open(t, NO_CODE);
+		let_go(t);
+		forget(t);
+	}
+	atr_leave(self);
+	errno = saved;
+}
+
+void atr_transfer_unknown(void *easy)
+{
+	int saved = errno;
+	struct transfer *t = find(easy);
+	struct atr_thread *self = t ? enter() : NULL;
+
+	if (self && hold(t)) {
+		if (phase_of(t) == OPEN)
+			finish(t, NO_CODE, false);
+		drop(t);
+		clear(t);
 		let_go(t);
 		forget(t);
 	}
@@ -1103,7 +1126,8 @@ void atr_transfers_end(void)
 
 		if (atomic_load_explicit(&phases[i], memory_order_relaxed) != OPEN || !hold(t))
 			continue;
-		if (phase_of(t) == OPEN)
+		/* one whose request goes on is in the hands of the thread that is at its connection */
+		if (phase_of(t) == OPEN && !(wire_of(t) && !t->wire_ended))
 			finish(t, NO_CODE, false);
 		let_go(t);
 	}

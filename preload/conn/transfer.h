@@ -18,10 +18,10 @@
  * header is put in the place of the old one. Where no request was seen, the span is
  * of the transfer as a whole.
  *
- * A handle is used by one thread at a time, as libcurl demands. Only a handle that we saw being made
- * is known; one that shows its headers to the program (CURLOPT_VERBOSE), carries a
- * trace header itself, or is not for HTTP, is left to the wire. All functions keep
- * errno, never wait, and ignore handles that are not known.
+ * A handle is used by one thread at a time, as libcurl demands. Only one that we saw
+ * being made is known; one that shows its headers to the program (CURLOPT_VERBOSE),
+ * carries a trace header itself, or is not for HTTP, is left to the wire. All functions
+ * keep errno, never wait, and ignore handles that are not known.
  */
 #include "preload/conn/libcurl.h"
 #include "preload/live/work.h"
@@ -32,6 +32,9 @@ void atr_transfer_made(void *easy, const struct atr_libcurl *of);
 void atr_transfer_copied(void *from, void *copy, const struct atr_libcurl *of);
 void atr_transfer_reset(void *easy);
 void atr_transfer_gone(void *easy);
+
+/* A handle of libcurl's own: it is none that was known before at its address. */
+void atr_transfer_unknown(void *easy);
 
 /* The library that made the handle, or NULL: it is not known. */
 const struct atr_libcurl *atr_transfer_library(const void *easy);

@@ -37,7 +37,7 @@ void atr_curl_unloaded(void)
 	atomic_fetch_add_explicit(&nr_closed, 1, memory_order_relaxed);
 }
 
-/* The number of the library that is like this one, as a new one if there is none; LIBRARIES_MAX: it cannot be had. */
+/* The number of the library that is like this one, which may be new; LIBRARIES_MAX: no more can be kept. */
 static uint32_t number_of(const struct atr_libcurl *like)
 {
 	uint32_t nr = atomic_load_explicit(&nr_libraries, memory_order_acquire), now = 0;
@@ -126,6 +126,12 @@ static bool is_kept(const struct atr_libcurl *library)
 	return library >= libraries && library < libraries + LIBRARIES_MAX;
 }
 
+/* What libcurl makes for itself it takes apart without our being told. */
+static bool is_libcurls_own(const struct atr_libcurl *library, const void *caller)
+{
+	return (uintptr_t)caller >= library->begin && (uintptr_t)caller < library->end;
+}
+
 /* A handle's own library comes before what its user seems to mean. */
 static const struct atr_libcurl *library_for(const void *easy, const void *caller,
 					     struct atr_libcurl *room)
@@ -173,8 +179,10 @@ HOOK void *curl_easy_init(void)
 	if (!real || !real->easy_init)
 		return NULL;
 	easy = real->easy_init();
-	if (is_kept(real))
+	if (is_kept(real) && !is_libcurls_own(real, CALLER))
 		atr_transfer_made(easy, real);
+	else
+		atr_transfer_unknown(easy);
 	return easy;
 }
 
@@ -236,6 +244,8 @@ HOOK void *curl_easy_duphandle(void *easy)
 		return NULL;
 	copy = real->easy_duphandle(easy);
 	atr_transfer_copied(easy, copy, real);
+	if (is_libcurls_own(real, CALLER))
+		atr_transfer_unknown(copy);
 	return copy;
 }
 

@@ -19,6 +19,7 @@ struct object {
 	const ElfW(Verdef) * defines;
 	const uint32_t *gnu_hash, *hash;
 	unsigned nr_needs, nr_defines, nr_needed;
+	size_t strings_len;
 	const char *needed[NEEDED_MAX];
 };
 
@@ -39,6 +40,8 @@ static void read_dynamic(struct object *o, const ElfW(Dyn) * dyn)
 			o->symbols = table_at(o, value);
 		else if (dyn->d_tag == DT_STRTAB)
 			o->strings = table_at(o, value);
+		else if (dyn->d_tag == DT_STRSZ)
+			o->strings_len = value;
 		else if (dyn->d_tag == DT_GNU_HASH)
 			o->gnu_hash = table_at(o, value);
 		else if (dyn->d_tag == DT_HASH)
@@ -146,13 +149,34 @@ static uint32_t find_defined(const struct object *o, const char *name)
 	return o->gnu_hash ? find_by_gnu_hash(o, name) : find_by_hash(o, name);
 }
 
-/* The symbol by which it refers to another object's. They stand before those that are hashed. */
+/*
+ * How many symbols there are, up to the first that is hashed. Of an object that defines
+ * nothing that does not say it; but all linkers lay the strings behind the symbols.
+ */
+static uint32_t nr_unhashed(const struct object *o)
+{
+	const ElfW(Addr) * filter;
+	const uint32_t *buckets;
+	uintptr_t len = (uintptr_t)o->strings - (uintptr_t)o->symbols;
+
+	if (o->hash)
+		return o->hash[1];
+	filter = (const void *)(o->gnu_hash + 4);
+	buckets = (const void *)(filter + o->gnu_hash[2]);
+	if (o->gnu_hash[0] > 1 || buckets[0])
+		return o->gnu_hash[1];
+	return (uintptr_t)o->strings > (uintptr_t)o->symbols && is_in(o, o->strings) ?
+		       (uint32_t)(len / sizeof(ElfW(Sym))) :
+		       0;
+}
+
+/* The symbol by which it refers to another object's. */
 static uint32_t find_reference(const struct object *o, const char *name)
 {
-	uint32_t nr = o->hash ? o->hash[1] : o->gnu_hash[1];
+	uint32_t nr = nr_unhashed(o);
 
 	for (uint32_t i = 1; i < nr; i++)
-		if (o->symbols[i].st_shndx == SHN_UNDEF &&
+		if (o->symbols[i].st_shndx == SHN_UNDEF && o->symbols[i].st_name < o->strings_len &&
 		    !strcmp(o->strings + o->symbols[i].st_name, name))
 			return i;
 	return 0;

@@ -74,6 +74,8 @@ Attributes:
      -> http.response.status_code: Int(404)
      -> error.type: Str(404)
      -> http.response.body.size: Int(7)
+     -> autotrace.http.response.first_byte: Double
+     -> autotrace.http.total.duration: Double
 Events:
 SpanEvent #0
      -> Name: connect.start

@@ -124,3 +124,15 @@ $ok/ok
 
 CLIENT GET [unknown_service:curl_lib] UNSET url.full=http://127.0.0.1:PORT/slow autotrace.incomplete=true
 END
+
+# With no other probe there is a span where libcurl's handle is known, and none where it is not.
+export AUTOTRACE_PROBES=curl AUTOTRACE_STATS=true AUTOTRACE_LOG=$dir/log
+sends "6000 handles, one after the other" "$program" churned "$url/ok" <<END
+$ok/ok
+END
+check "all were followed" eval '! grep "not followed" "$dir/log"'
+
+sends "5000 handles at once" "$program" too-many "$url/ok" <<END
+$ok/ok
+END
+check "those that were not are counted" grep -q "not followed: too many" "$dir/log"

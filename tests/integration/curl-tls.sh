@@ -88,3 +88,55 @@ END
 sends "one list of headers for 8 threads" "$program" shared-list "$url/ok" <<END
 $(times 160 "CLIENT GET [unknown_service:curl_lib] UNSET http.response.status_code=200")
 END
+
+# HTTP/2, which nginx speaks, and what it got of our header.
+command -v nginx >/dev/null && nginx -V 2>&1 | grep -q http_v2_module || exit
+no_origin
+port=$(free_port)
+mkdir -p "$dir/nginx"
+cat >"$dir/nginx.conf" <<END
+daemon off;
+master_process off;
+pid $dir/nginx/pid;
+error_log $dir/nginx/error;
+events {}
+http {
+	log_format headers '\$request_uri \$server_protocol \$http_traceparent';
+	access_log $dir/nginx/access headers;
+	client_body_temp_path $dir/nginx; proxy_temp_path $dir/nginx; fastcgi_temp_path $dir/nginx;
+	uwsgi_temp_path $dir/nginx; scgi_temp_path $dir/nginx;
+	server {
+		listen 127.0.0.1:$port ssl http2;
+		ssl_certificate $dir/certificate;
+		ssl_certificate_key $dir/key;
+		location /ok { return 200 "ok\n"; }
+		location /moved { return 302 /ok?moved; }
+	}
+}
+END
+nginx -c "$dir/nginx.conf" -p "$dir/nginx" -e "$dir/nginx/error" &
+running="$running $!"
+ready "$port" $! || exit
+url=https://127.0.0.1:$port
+attributes=http.response.status_code,http.request.resend_count,url.full,network.protocol.version,error.type
+
+sends "HTTP/2" curl -skL "$url/ok" "$url/moved" "$url/ok?again" <<END
+CLIENT GET [unknown_service:curl] UNSET http.response.status_code=200 http.request.resend_count=1 url.full=https://127.0.0.1:PORT/ok?moved network.protocol.version=2
+
+CLIENT GET [unknown_service:curl] UNSET http.response.status_code=200 url.full=https://127.0.0.1:PORT/ok network.protocol.version=2
+
+CLIENT GET [unknown_service:curl] UNSET http.response.status_code=200 url.full=https://127.0.0.1:PORT/ok?again network.protocol.version=2
+END
+
+# With the library and without it: the ids are those of the spans, one for what is one transfer.
+nr_on_wire() {
+	grep -o '"spanId":"[0-9a-f]*"' "$spans" | cut -d '"' -f 4 | while read -r id; do
+		grep -c "HTTP/2.0 00-.*-$id-" "$dir/nginx/access"
+	done | sort | tr '\n' ' '
+}
+check "carries the trace" test "$(nr_on_wire)" = "1 1 2 "
+
+attributes=http.response.status_code
+sends "200 of them at once" "$program" many "$url/ok" 200 <<END
+$(times 200 "CLIENT GET [unknown_service:curl_lib] UNSET http.response.status_code=200")
+END

@@ -474,6 +474,43 @@ static void by_sockets(void)
 	report();
 }
 
+/* Handles and what libcurl makes beside them come and go, at ever new addresses. */
+static void churned(void)
+{
+	static void *kept[3 * 6000];
+	CURL *easy;
+
+	for (int i = 0; i < 6000; i++) {
+		CURLM *multi = curl_multi_init();
+
+		easy = handle_to("file:///dev/null");
+		if (i % 10 == 0)
+			curl_multi_add_handle(multi, easy);
+		curl_easy_cleanup(easy);
+		curl_multi_cleanup(multi);
+		for (int k = 0; k < 3; k++)
+			kept[3 * i + k] = malloc(4000 + 1000 * k);
+	}
+	easy = handle_to(url);
+	perform(easy);
+	curl_easy_cleanup(easy);
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+		free(kept[i]);
+}
+
+/* More handles than are followed. */
+static void too_many(void)
+{
+	static CURL *easy[5000];
+
+	for (int i = 0; i < 5000; i++)
+		easy[i] = handle_to(url);
+	perform(easy[0]);
+	perform(easy[4999]);
+	for (int i = 0; i < 5000; i++)
+		curl_easy_cleanup(easy[i]);
+}
+
 /* ---- threads ---- */
 
 static struct curl_slist *shared;
@@ -540,6 +577,8 @@ static const struct {
 	{ "taken-out", taken_out },
 	{ "by-sockets", by_sockets },
 	{ "shared-list", shared_list },
+	{ "churned", churned },
+	{ "too-many", too_many },
 };
 
 int main(int argc, char **argv)
