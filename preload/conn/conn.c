@@ -293,6 +293,8 @@ uint64_t atr_conn_open_plain(enum atr_side side)
 		return 0;
 	conn->fd = -1;
 	conn->is_secure = true;
+	show(conn);
+	atomic_store_explicit(&conn->held, 0, memory_order_release);
 	return atr_conn_word(conn);
 }
 
@@ -311,8 +313,12 @@ void atr_conn_is_tied(struct atr_conn *cipher)
 	uint64_t word = atr_conn_word(cipher);
 	uint64_t tied = atr_fd_word(ATR_FD_CIPHER, (uint32_t)(word >> 32), (uint32_t)word);
 
-	if ((unsigned)cipher->fd < ATR_FD_MAX)
-		atomic_compare_exchange_strong(&atr_fds[cipher->fd], &word, tied);
+	uint64_t unseen = atr_fd_unseen(word);
+
+	/* a server's was looked away from until it turned out whose it is */
+	if ((unsigned)cipher->fd < ATR_FD_MAX &&
+	    !atomic_compare_exchange_strong(&atr_fds[cipher->fd], &word, tied))
+		atomic_compare_exchange_strong(&atr_fds[cipher->fd], &unseen, tied);
 }
 
 /* What a wait or a question about a descriptor is about: the plain side, where that is known. */
