@@ -471,12 +471,31 @@ void atr_conn_accepted(int listener, int fd, const struct sockaddr *address, soc
 	errno = saved;
 }
 
+#ifndef SO_COOKIE
+#define SO_COOKIE 57 /* Linux 4.12 */
+#endif
+
+/* As inetd has it: what is asked comes by 0, and the answer goes by 1. */
+static bool is_same_socket(int a, int b)
+{
+	uint64_t one = 0, other = 0;
+	socklen_t len = sizeof(one);
+
+	return atr_calls.getsockopt(a, SOL_SOCKET, SO_COOKIE, &one, &len) == 0 &&
+	       atr_calls.getsockopt(b, SOL_SOCKET, SO_COOKIE, &other, &len) == 0 && one == other;
+}
+
 void atr_conn_inherited(int fd)
 {
 	struct atr_conn *conn;
 
 	if (!(atr_probes & ATR_PROBE_HTTP) || !is_stream(fd)) /* nor is it a socket, mostly */
 		return;
+	for (int other = 0; other < fd; other++)
+		if (conn_of(atr_fd(other)) && is_same_socket(other, fd)) {
+			atr_conn_duplicated(other, fd);
+			return;
+		}
 	conn = open_conn(ATR_SIDE_UNKNOWN, NULL, 0);
 	if (conn)
 		publish(&atr_self, fd, conn);

@@ -39,7 +39,7 @@ void atr_conn_connect_ended(int fd, int error);
 /* accept returned `fd`; the address is the program's, or NULL. listen was called. */
 void atr_conn_accepted(int listener, int fd, const struct sockaddr *address, socklen_t len);
 void atr_conn_listens(int fd);
-/* At start: a descriptor that was inherited and may be a connection. */
+/* At start, in their order: a descriptor that was inherited and may be a connection. */
 void atr_conn_inherited(int fd);
 
 /* n is what the call returned; errno is the call's. peeked and discarded bytes: _received_blind. */

@@ -17,6 +17,13 @@
 #define ARGS_MOST (6 * 1024 * 1024)
 #define OTHER_FORMATS "/proc/sys/fs/binfmt_misc/register"
 
+static _Atomic bool is_blind;
+
+void atr_program_may_not_look(void)
+{
+	is_blind = true;
+}
+
 enum verdict { RUNS, HAS_NO_FORMAT, FAILS };
 
 static bool is_executable(int folder, const char *path)
@@ -143,8 +150,8 @@ static bool fits(char *const argv[], char *const env[])
 
 bool atr_program_runs(int folder, const char *path, char *const argv[], char *const env[])
 {
-	return atr_is_readable(path, 1) && fits(argv, env) &&
-	       judge(folder, path, SCRIPTS_MAX) == RUNS;
+	return is_blind || (atr_is_readable(path, 1) && fits(argv, env) &&
+			    judge(folder, path, SCRIPTS_MAX) == RUNS);
 }
 
 bool atr_program_is_found(const char *file, char *const argv[], char *const env[])
@@ -152,6 +159,8 @@ bool atr_program_is_found(const char *file, char *const argv[], char *const env[
 	const char *at = getenv("PATH"), *end;
 	char path[PATH_MAX];
 
+	if (is_blind)
+		return true;
 	if (!atr_is_readable(file, 1) || !fits(argv, env))
 		return false;
 	if (strchr(file, '/') || !at)

@@ -9,6 +9,7 @@
 #include <link.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/auxv.h>
 
 ATR_WEAK(dlsym);
 ATR_WEAK(dlerror);
@@ -220,25 +221,49 @@ static void ask_loader(int index, const char *name)
 		__atomic_store_n(&atr_real[index], found, __ATOMIC_RELEASE);
 }
 
-/*
- * Whether what reads and writes is not all of one library, libc: then another one
- * that is preloaded may stand in between. Known by how far apart they lie.
- */
-#define LIBC_LEN (4u << 20)
+struct range {
+	uintptr_t begin, end;
+};
 
+/* Where the library lies that has this function. */
+static int find_range(struct dl_phdr_info *library, size_t size, void *arg)
+{
+	struct range *range = arg, here = { UINTPTR_MAX, 0 };
+
+	(void)size;
+	for (int i = 0; i < library->dlpi_phnum; i++) {
+		const ElfW(Phdr) *part = &library->dlpi_phdr[i];
+		uintptr_t at = library->dlpi_addr + part->p_vaddr;
+
+		if (part->p_type != PT_LOAD)
+			continue;
+		if (at < here.begin)
+			here.begin = at;
+		if (at + part->p_memsz > here.end)
+			here.end = at + part->p_memsz;
+	}
+	if (range->begin < here.begin || range->begin >= here.end)
+		return 0;
+	*range = here;
+	return 1;
+}
+
+/*
+ * Whether what reads and writes is not all libc's: then another library that is
+ * preloaded may stand in between.
+ */
 static bool is_of_several(void)
 {
-	uintptr_t least = UINTPTR_MAX, most = 0;
+	struct range libc = { (uintptr_t)getauxval, 0 };
 
+	dl_iterate_phdr(find_range, &libc);
 	for (int i = ATR_REAL_send; i <= ATR_REAL___recvfrom_chk; i++) {
 		uintptr_t at = (uintptr_t)atr_real[i];
 
-		if (at && at < least)
-			least = at;
-		if (at > most)
-			most = at;
+		if (at && (at < libc.begin || at >= libc.end))
+			return true;
 	}
-	return most > least && most - least > LIBC_LEN;
+	return false;
 }
 
 /*

@@ -3,6 +3,7 @@
 
 #include "export/diag.h"
 #include "preload/hook/process.h"
+#include "preload/hook/program.h"
 #include "preload/hook/seccomp.h"
 #include "preload/live/readable.h"
 #include "preload/live/thread.h"
@@ -30,6 +31,9 @@
 #define ARCHITECTURE 0
 #endif
 
+#ifndef SYS_faccessat2
+#define SYS_faccessat2 439
+#endif
 #ifndef SYS_close_range
 #define SYS_close_range 436
 #endif
@@ -89,6 +93,12 @@ static const struct call calls[] = {
 #ifdef SYS_rseq
 	{ SYS_rseq, 0, false },
 #endif
+};
+
+/* Before an exec, if we may: program.h. */
+static const struct call exec_calls[] = {
+	{ SYS_pread64, 0, false },    { SYS_prlimit64, 0, false }, { SYS_faccessat, 0, false },
+	{ SYS_faccessat2, 0, false }, { SYS_openat, 0, false },	   { SYS_newfstatat, 0, false },
 };
 
 /* A word of what the filter looks at, as the kernel shows it. */
@@ -193,16 +203,21 @@ static uint32_t answer(const struct sock_filter *code, uint32_t len, const struc
 	return SECCOMP_RET_KILL;
 }
 
-bool atr_seccomp_spares_us(const struct sock_filter *code, uint32_t len)
+static bool spares(const struct sock_filter *code, uint32_t len, const struct call *call, size_t nr)
 {
-	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
-		uint32_t action = answer(code, len, &calls[i]) & SECCOMP_RET_ACTION_FULL;
+	for (; nr--; call++) {
+		uint32_t action = answer(code, len, call) & SECCOMP_RET_ACTION_FULL;
 
 		if (action != SECCOMP_RET_ALLOW && action != SECCOMP_RET_LOG &&
-		    (action != SECCOMP_RET_ERRNO || calls[i].must))
+		    (action != SECCOMP_RET_ERRNO || call->must))
 			return false;
 	}
 	return true;
+}
+
+bool atr_seccomp_spares_us(const struct sock_filter *code, uint32_t len)
+{
+	return spares(code, len, calls, sizeof(calls) / sizeof(calls[0]));
 }
 
 void atr_before_seccomp(bool strict, const struct sock_fprog *filter)
@@ -217,6 +232,9 @@ void atr_before_seccomp(bool strict, const struct sock_fprog *filter)
 	if (!ARCHITECTURE || !atr_is_readable(filter, sizeof(*filter)) ||
 	    !atr_is_readable(filter->filter, filter->len * sizeof(filter->filter[0])))
 		return; /* the kernel refuses it */
+	if (!spares(filter->filter, filter->len, exec_calls,
+		    sizeof(exec_calls) / sizeof(exec_calls[0])))
+		atr_program_may_not_look();
 	if (atr_seccomp_spares_us(filter->filter, filter->len))
 		return;
 	if (atr_log_is_on())

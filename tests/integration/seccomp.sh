@@ -10,3 +10,8 @@ sends "others kill: what was done before is told" "$program" kill "$port" <<<"$o
 sends "the same, by number" "$program" syscall "$port" <<<"$one"
 sends "before there is anything to tell" "$program" early "$port" </dev/null
 sends "others fail, also those that we must have" "$program" errno "$port" <<<"$one"
+sends "those that tell whether an exec will succeed" "$program" looks "$port" <<END
+$one
+
+${one/ http.response.status_code=200/}
+END

@@ -16,6 +16,7 @@ static const struct sockaddr_in peer = { .sin_family = AF_INET,
 					 .sin_port = 0x901f, /* 8080 */
 					 .sin_addr = { 0x0100007f } };
 static int socket_type;
+static bool one_socket; /* all descriptors are of one */
 static long receive_limit_us;
 
 struct wire *conn_wire(int fd)
@@ -57,12 +58,15 @@ static ssize_t call_send(int fd, const void *bytes, size_t len, int flags)
 static int call_getsockopt(int fd, int level, int option, void *value, socklen_t *len)
 {
 	struct timeval limit = { 0, receive_limit_us };
+	uint64_t cookie = one_socket ? 1 : (uint64_t)fd;
 
-	(void)fd;
 	CHECK(level == SOL_SOCKET);
 	if (option == SO_TYPE) {
 		CHECK(*len == sizeof(socket_type));
 		memcpy(value, &socket_type, sizeof(socket_type));
+	} else if (option == SO_COOKIE) {
+		CHECK(*len == sizeof(cookie));
+		memcpy(value, &cookie, sizeof(cookie));
 	} else {
 		CHECK(option == SO_RCVTIMEO && *len == sizeof(limit));
 		memcpy(value, &limit, sizeof(limit));
@@ -603,6 +607,21 @@ TEST(conn_that_is_inherited_takes_its_side_from_its_first_request)
 	socket_type = SOCK_DGRAM;
 	atr_conn_inherited(OTHER);
 	CHECK(!atr_fd(OTHER));
+	conn_end();
+}
+
+TEST(conn_that_is_inherited_twice_is_one)
+{
+	CONN_BEGIN();
+	one_socket = true;
+	atr_conn_inherited(FD);
+	atr_conn_inherited(OTHER);
+	one_socket = false;
+	CONN_READ(FD, REQUEST);
+	CONN_WRITE(OTHER, RESPONSE);
+	CONN_SAYS("SERVER GET 200 /a body=2");
+	conn_close(FD);
+	CHECK(atr_fd_is_conn(atr_fd(OTHER)));
 	conn_end();
 }
 

@@ -3,6 +3,7 @@
  * takes_calls HOW PORT: a request, then a seccomp filter that leaves few system
  * calls, then another request. HOW: kill or errno (what the others are answered
  * with), early (kill, before the first request), libseccomp's way, by syscall.
+ * looks: those are taken by which one could find out whether an exec will succeed.
  */
 #include "net.h"
 
@@ -45,6 +46,30 @@ static void take_calls(const char *how, unsigned otherwise)
 		say("prctl", prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter));
 }
 
+#define TAKE(call)                                             \
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##call, 0, 1), \
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS)
+
+/* And one that fails, with a request under way. */
+static void take_looks(int fd)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		TAKE(pread64),
+		TAKE(faccessat),
+		TAKE(faccessat2),
+		TAKE(prlimit64),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog filter = { sizeof(code) / sizeof(code[0]), code };
+
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	say("prctl", prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter));
+	say("send", send(fd, GET, sizeof(GET) - 1, 0));
+	say("exec", execl("/none", "none", NULL));
+	read_ok(fd);
+}
+
 static void ask(int fd)
 {
 	char answer[4096];
@@ -60,6 +85,10 @@ int main(int argc, char **argv)
 
 	if (strcmp(how, "early"))
 		ask(fd);
+	if (!strcmp(how, "looks")) {
+		take_looks(fd);
+		return 4;
+	}
 	take_calls(how, strcmp(how, "errno") ? SECCOMP_RET_KILL_PROCESS : SECCOMP_RET_ERRNO | 1);
 	ask(fd);
 	ask(connect_to(argv[argc - 1]));
