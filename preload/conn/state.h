@@ -64,7 +64,8 @@ struct atr_conn {
 	uint8_t api; /* whose payload is looked at: a call of Lambda's (see lambda.c), or AWS's */
 	uint16_t api_status, invocation;
 	bool awaits_event; /* of several that may be under way: as a server's connection is waited on */
-	bool is_handed; /* it answers what another process was asked */
+	const struct atr_thread *asker; /* for that event */
+	bool is_handed;			/* it answers what another process was asked */
 	atr_ref api_block;
 	bool answered_early; /* its response came before we were told that it was sent */
 	atr_ref opened_in;   /* the work it was opened in */
