@@ -382,6 +382,12 @@ static bool is_another_attempt(uint64_t word, int error)
 	return conn && !(shown(conn) & CONNECTING) && error != EISCONN && error != EALREADY;
 }
 
+/* Of several invocations the only one that has begun yet is not who it will be used for. */
+static atr_ref opened_in(struct atr_thread *self)
+{
+	return atr_lambda_runs_several && !atr_live_get(self->work) ? 0 : atr_work_current(self, 0);
+}
+
 void atr_conn_connected(int fd, const struct sockaddr *address, socklen_t len, uint64_t start_ns,
 			int result)
 {
@@ -404,7 +410,7 @@ void atr_conn_connected(int fd, const struct sockaddr *address, socklen_t len, u
 		conn = open_conn(ATR_SIDE_CLIENT, address, len);
 		if (conn) {
 			conn->connect_ns = start_ns;
-			conn->opened_in = atr_work_current(self, 0);
+			conn->opened_in = opened_in(self);
 			conn->connecting = true;
 			atr_names_of(address, len, &conn->lookup);
 			conn->counts_as_call = true;

@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-bool atr_lambda_is_on;
+bool atr_lambda_is_on, atr_lambda_runs_several;
 const char *_Atomic atr_lambda_trace_variable;
 
 enum api {
@@ -44,7 +44,8 @@ struct invocation {
 	uint32_t id_len;
 	char id[ID_MAX];
 	atr_ref span;
-	uint64_t deadline_ms; /* unix; 0: not said */
+	const struct atr_thread *reader; /* of its event */
+	uint64_t deadline_ms;		 /* unix; 0: not said */
 	bool is_http;
 	_Atomic uint64_t answered_ns; /* monotonic: its response's last byte was sent; 0: not yet */
 	_Atomic uint64_t tell_ms;     /* when it is told as it stands; 0: not (any more) */
@@ -59,6 +60,8 @@ static struct {
 	uint64_t bootstrap;		   /* the same of the first process here, unix */
 	_Atomic bool has_asked, has_begun; /* the first `next` */
 	_Atomic uint64_t init_end_ns;
+	_Atomic bool hops; /* one thread asked, another was told, or answered */
+	_Atomic uint32_t nr_stays;
 	_Atomic bool is_slow;	      /* what is sent before `next` took too long */
 	_Atomic uint64_t deadline_ms; /* the last one's, unix */
 	struct invocation invocation[INVOCATIONS_MAX];
@@ -162,6 +165,7 @@ void atr_lambda_setup(void)
 	lambda.metadata = atr_env_get("AWS_LAMBDA_METADATA_API");
 	lambda.concurrency = atr_env_uint("AWS_LAMBDA_MAX_CONCURRENCY", 1, 1, 1000000);
 	lambda.has_extension = atr_env_bool("AUTOTRACE_LAMBDA_EXTENSION", false);
+	atr_lambda_runs_several = lambda.concurrency > 1;
 	read_address(lambda.api, &lambda.address);
 	lambda.started_ns = atr_clock_ns();
 	lambda.bootstrap = atr_clock_unix(lambda.started_ns);
@@ -263,6 +267,32 @@ static bool move(struct invocation *i, uint32_t from, uint32_t to)
 {
 	return atomic_compare_exchange_strong_explicit(&i->state, &from, to, memory_order_acq_rel,
 						       memory_order_relaxed);
+}
+
+/*
+ * Where several run at once, what a thread does is for the event that it read, unless
+ * tasks go from thread to thread. Which it is shows in who answers while others
+ * run; until it has shown, and where they do, no thread is taken to stay with its event.
+ */
+#define STAYS 8
+
+static bool threads_stay(void)
+{
+	return !lambda.hops && lambda.nr_stays >= STAYS;
+}
+
+static void threads_hop(void)
+{
+	lambda.hops = true;
+	atr_work_hops();
+}
+
+static void note_who_answers(const struct invocation *i, const struct atr_thread *self)
+{
+	if (i->reader != self)
+		threads_hop();
+	else if (lambda.nr_stays < STAYS && atr_work_nr_in_flight() > 1)
+		lambda.nr_stays++;
 }
 
 static struct invocation *claim(void)
@@ -420,6 +450,18 @@ static void show_variable(struct atr_str trace)
 	atomic_store_explicit(&atr_lambda_trace_variable, text, memory_order_release);
 }
 
+static void begins_beside_others(struct atr_thread *self, struct invocation *i)
+{
+	i->reader = self;
+	atr_work_read(self, i->span, true, 0);
+	/* a loop that asked and is told itself is one until it is seen otherwise */
+	if (self->is_loop ? !lambda.hops : threads_stay())
+		return;
+	self->work = self->just_read = 0;
+	self->nr_outer = 0;
+	self->serves = false;
+}
+
 /* The event has been read to its end: the function begins to work on it. */
 static void begin(struct atr_thread *self, struct atr_next *next)
 {
@@ -452,7 +494,7 @@ static void begin(struct atr_thread *self, struct atr_next *next)
 	if (is_single())
 		atr_work_invocation(i->span);
 	else
-		atr_work_read(self, i->span, true, 0);
+		begins_beside_others(self, i);
 }
 
 /* ---- the exchange ----------------------------------------------------------------------------- */
@@ -512,6 +554,8 @@ bool atr_lambda_request(struct atr_conn *conn, const char *bytes, size_t len,
 	conn->api = (uint8_t)api;
 	conn->invocation = id.len ? find(id) : 0;
 	i = running(conn->invocation);
+	if (i && !is_single())
+		note_who_answers(i, &atr_self);
 	conn->is_handed = !i && id.len && handed.is_running &&
 			  atr_str_equal(id, (struct atr_str){ handed.id, handed.id_len });
 	if (api == API_ERROR || api == API_INIT_ERROR ||
@@ -604,6 +648,7 @@ static void awaits_event(struct atr_thread *self, struct atr_conn *conn)
 	bool is_loop = self->is_loop || self->awaits_events || atr_live_get(self->work);
 
 	conn->awaits_event = true;
+	conn->asker = self;
 	if (self->awaits_events < UINT16_MAX)
 		self->awaits_events++;
 	if (is_loop) {
@@ -672,6 +717,8 @@ void atr_lambda_exchange_ended(struct atr_thread *self, struct atr_conn *conn, b
 	struct going_by *g = going_by(conn);
 	struct atr_str error;
 
+	if (conn->awaits_event && conn->asker != self)
+		threads_hop();
 	if (conn->awaits_event && self->awaits_events)
 		self->awaits_events--;
 	switch (conn->api) {

@@ -17,6 +17,7 @@
 /* The constructor: is this a function? Nothing below is called where it is not. */
 void atr_lambda_setup(void);
 extern bool atr_lambda_is_on;
+extern bool atr_lambda_runs_several; /* invocations at once, in this process */
 
 /* Whether the library is to stand aside altogether: this is an extension. */
 bool atr_lambda_is_extension(struct atr_str executable_path);

@@ -101,7 +101,8 @@ struct atr_conn {
 	uint8_t api; /* whose payload is looked at: a call of Lambda's (see lambda.c), or AWS's */
 	uint16_t api_status, invocation;
 	bool awaits_event; /* of several that may be under way: as a server's connection is waited on */
-	bool is_handed; /* it answers what another process was asked */
+	const struct atr_thread *asker; /* for that event */
+	bool is_handed;			/* it answers what another process was asked */
 	atr_ref api_block;
 	atr_ref http2;	     /* it is HTTP/2, of which this is the rest (see http2.h) */
 	bool owes_http2;     /* of a head of HTTP/2 that we change a part is out */

@@ -25,6 +25,7 @@
 
 _Atomic uint64_t atr_work_in_flight;
 static _Atomic uint64_t invocation;
+static _Atomic bool hops;
 static _Atomic int unseen; /* server connections whose requests we do not see */
 
 #define LOOPS_MAX 512
@@ -160,6 +161,11 @@ static void push_outer(struct atr_thread *self, atr_ref work)
 void atr_work_invocation(atr_ref work)
 {
 	atomic_store_explicit(&invocation, work, memory_order_relaxed);
+}
+
+void atr_work_hops(void)
+{
+	atomic_store_explicit(&hops, true, memory_order_relaxed);
 }
 
 void atr_work_unseen(int more)
@@ -375,6 +381,8 @@ atr_ref atr_work_current(struct atr_thread *self, atr_ref bound)
 		self->work = 0;
 		doing = NULL;
 	}
+	if (doing && atomic_load_explicit(&hops, memory_order_relaxed))
+		doing = NULL;
 	if (doing && self->lent_by && !atr_carrier_is_sure(self->lent_by - 1u, self->work))
 		doing = NULL;
 	if (doing && !self->is_loop)

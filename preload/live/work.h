@@ -100,6 +100,12 @@ static inline void atr_work_waits(struct atr_thread *self)
  */
 void atr_work_calls(struct atr_thread *self, atr_ref work, bool is_opened_for);
 
+/*
+ * What a thread read says nothing of what it does: work goes from thread to thread, between
+ * several Lambda invocations. For good.
+ */
+void atr_work_hops(void);
+
 /* The invocation that runs, alone; 0: none does any more. */
 void atr_work_invocation(atr_ref work);
 
