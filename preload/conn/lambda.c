@@ -59,7 +59,7 @@ static struct {
 	_Atomic bool is_slow; /* the last flush did not come to its end */
 	struct invocation invocation[INVOCATIONS_MAX];
 	bool has_extension; /* one is to be registered */
-	bool is_child; /* of the bootstrap: one process of several that serve together */
+	bool is_child;	    /* of the bootstrap: one process of several that serve together */
 } lambda;
 
 /* What the process before left: read by the constructor, ended by an answer to it. */

@@ -12,12 +12,9 @@ static unsigned probe_of(struct atr_str name)
 		const char *name;
 		unsigned bits;
 	} known[] = {
-		{ "http", ATR_PROBE_HTTP },
-		{ "dns", ATR_PROBE_DNS },
-		{ "connect", ATR_PROBE_CONNECT },
-		{ "process", ATR_PROBE_PROCESS },
-		{ "xray_env", ATR_PROBE_XRAY_ENV },
-		{ "all", ATR_PROBE_ALL },
+		{ "http", ATR_PROBE_HTTP },	    { "dns", ATR_PROBE_DNS },
+		{ "connect", ATR_PROBE_CONNECT },   { "process", ATR_PROBE_PROCESS },
+		{ "xray_env", ATR_PROBE_XRAY_ENV }, { "all", ATR_PROBE_ALL },
 	};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
