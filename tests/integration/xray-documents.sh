@@ -23,7 +23,8 @@ documented 'shop {1}' curl -s -A "$long" "$url"/{ok,status/302,status/404,status
 	"$url/ok?$long" "$url/ok?caf%C3%A9" http://127.0.0.1:1/ >/dev/null 2>&1
 documented shop curl -s -H 'X-Amzn-Trace-Id: Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1' "$url/ok" >/dev/null
 serving=$(free_port)
-AUTOTRACE_XRAY_ANNOTATIONS=http.response.status_code,url.path documented 'front "end"' \
+under_documented 'front "end"'
+"${env[@]}" AUTOTRACE_XRAY_ANNOTATIONS=http.response.status_code,url.path \
 	/usr/bin/python3 "$here/servers/python_http.py" "$serving" "$dir" >/dev/null 2>&1 &
 server=$!
 running="$running $server"

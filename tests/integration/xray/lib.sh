@@ -25,11 +25,16 @@ documents_are() {
 	wait_for 10 has_documents "$1" || { echo "  fewer than $1 documents"; return 1; }
 }
 
+# the words before a command, in $env; a function would be a process in between
+under_documented() {
+	env=(env LD_PRELOAD="$library" OTEL_TRACES_EXPORTER=xray OTEL_PROPAGATORS=xray OTEL_SERVICE_NAME="$1"
+		AWS_XRAY_DAEMON_ADDRESS="$daemon" OTEL_BSP_SCHEDULE_DELAY=50 AUTOTRACE_EXIT_FLUSH_MS=5000)
+}
+
 documented() {
-	local service=$1
+	under_documented "$1"
 	shift
-	env LD_PRELOAD="$library" OTEL_TRACES_EXPORTER=xray OTEL_PROPAGATORS=xray OTEL_SERVICE_NAME="$service" \
-		AWS_XRAY_DAEMON_ADDRESS="$daemon" OTEL_BSP_SCHEDULE_DELAY=50 AUTOTRACE_EXIT_FLUSH_MS=5000 "$@"
+	"${env[@]}" "$@"
 }
 
 check_documents() {
