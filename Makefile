@@ -71,9 +71,9 @@ ROOMS := $(BUILD)/rooms.a
 # cJSON twice: the command's uses the heap, the library's allocates from export/encode/arena.h.
 CJSON_HEAP := $(BUILD)/obj/cjson/heap.o
 CJSON_ARENA := $(BUILD)/obj/cjson/arena.o
-# Of nghttp2 what reads HPACK: it allocates from what preload/proto/hpack.c gives it.
+# Of nghttp2 what reads HPACK, under names of ours; preload/proto/hpack.c is where it allocates.
 NGHTTP2_OBJ := $(patsubst %,$(BUILD)/obj/nghttp2/%.o,nghttp2_hd nghttp2_hd_huffman \
-	nghttp2_hd_huffman_data nghttp2_rcbuf nghttp2_buf nghttp2_helper nghttp2_mem)
+	nghttp2_hd_huffman_data nghttp2_rcbuf nghttp2_buf nghttp2_helper)
 
 # ---- what is built -----------------------------------------------------------------------------
 
@@ -117,6 +117,8 @@ $(NGHTTP2_OBJ): $(BUILD)/obj/nghttp2/%.o: $(NGHTTP2)/fetched $(BUILD)/flags
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -U_FORTIFY_SOURCE -DNDEBUG -DHAVE_ARPA_INET_H -I$(NGHTTP2)/lib/includes $(ALL_CFLAGS) -w -c \
 		-o $@ $(NGHTTP2)/lib/$*.c
+	$(Q)nm --format=posix $@ | awk '$$1 ~ /^(nghttp2|huff)_/ { print $$1, "atr_" $$1 }' > $@.names
+	$(Q)objcopy --redefine-syms=$@.names $@
 
 $(BUILD)/man/%: tools/man/%.scd | $(CJSON)/cJSON.c
 	$(call say,MAN,$@)

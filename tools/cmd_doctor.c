@@ -209,7 +209,7 @@ static void judge_network(struct patient *p)
 {
 	if (calls(p, ATR_USE_NETWORK))
 		say(&p->seen,
-		    "Plain HTTP/1 that it speaks over sockets, as a client and as a server; "
+		    "Plain HTTP/1, HTTP/2 and gRPC that it speaks, as a client and as a server; "
 		    "trace headers are put into its requests and read from those it gets.");
 	if (calls(p, ATR_USE_TLS))
 		say(&p->seen, "The same inside TLS (HTTPS), by OpenSSL or GnuTLS.");

@@ -5,6 +5,7 @@
 /* cursor: a walk over what a program hands to a call, for the files that send. */
 #include "preload/live/readable.h"
 
+#include <string.h>
 #include <sys/uio.h>
 
 /*

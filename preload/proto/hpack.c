@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "preload/proto/hpack.h"
 
+/* It is built under these names: whatever else is in a program calls another nghttp2. */
+#define nghttp2_hd_inflate_new2 atr_nghttp2_hd_inflate_new2
+#define nghttp2_hd_inflate_hd2 atr_nghttp2_hd_inflate_hd2
+#define nghttp2_hd_inflate_end_headers atr_nghttp2_hd_inflate_end_headers
+#define nghttp2_hd_inflate_change_table_size atr_nghttp2_hd_inflate_change_table_size
 #include <nghttp2/nghttp2.h>
 
 /*
@@ -139,6 +144,44 @@ static void *take_larger(void *at, size_t size, void *arg)
 		give(at, arg);
 	}
 	return to;
+}
+
+/* What it calls in the place of its own. Nothing of it that we use has a default. */
+nghttp2_mem *atr_nghttp2_mem_default(void);
+void *atr_nghttp2_mem_malloc(nghttp2_mem *mem, size_t size);
+void *atr_nghttp2_mem_calloc(nghttp2_mem *mem, size_t nr, size_t size);
+void *atr_nghttp2_mem_realloc(nghttp2_mem *mem, void *at, size_t size);
+void atr_nghttp2_mem_free(nghttp2_mem *mem, void *at);
+void atr_nghttp2_mem_free2(nghttp2_free how, void *at, void *arg);
+
+nghttp2_mem *atr_nghttp2_mem_default(void)
+{
+	return NULL;
+}
+
+void *atr_nghttp2_mem_malloc(nghttp2_mem *mem, size_t size)
+{
+	return take(size, mem->mem_user_data);
+}
+
+void *atr_nghttp2_mem_calloc(nghttp2_mem *mem, size_t nr, size_t size)
+{
+	return take_zeroed(nr, size, mem->mem_user_data);
+}
+
+void *atr_nghttp2_mem_realloc(nghttp2_mem *mem, void *at, size_t size)
+{
+	return take_larger(at, size, mem->mem_user_data);
+}
+
+void atr_nghttp2_mem_free(nghttp2_mem *mem, void *at)
+{
+	give(at, mem->mem_user_data);
+}
+
+void atr_nghttp2_mem_free2(nghttp2_free how, void *at, void *arg)
+{
+	how(at, arg);
 }
 
 struct atr_hpack *atr_hpack_begin(char *room)

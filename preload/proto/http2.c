@@ -226,7 +226,7 @@ static long step(struct atr_http2_reader *r, const char *bytes, size_t len,
 	case PREFACE:
 		n = r->preface < len ? r->preface : len;
 		at = ATR_HTTP2_PREFACE_LEN - r->preface;
-		if (n && memcmp(bytes, ATR_HTTP2_PREFACE + at, n))
+		if (n && memcmp(bytes, &ATR_HTTP2_PREFACE[at], n))
 			return -1;
 		r->preface -= (uint8_t)n;
 		if (!r->preface)
