@@ -170,8 +170,13 @@ static void feed_answer(struct atr_conn *conn, const char *bytes, size_t len)
 	const char *all;
 	enum atr_hello is;
 
-	if (c->request_ns && !c->first_byte_ns)
+	if (c->request_ns && !c->first_byte_ns) {
 		c->first_byte_ns = atr_clock_ns();
+		/* what was asked is being answered: more cannot be told of a call */
+		if (conn->counts_as_call)
+			atr_work_ends_call(conn->opened_in);
+		conn->counts_as_call = false;
+	}
 	c->is_answered = true;
 	if (c->saw_server_hello)
 		return;
@@ -299,6 +304,8 @@ static struct atr_str why(const struct atr_conn *conn)
 		return atr_semconv_errno(conn->error);
 	if (conn->peer_closed && !conn->handshake.end_ns)
 		return ATR_STR("connection_closed");
+	if (conn->wait_timed_out && !conn->handshake.end_ns)
+		return ATR_STR("timed_out");
 	return (struct atr_str){ 0 };
 }
 

@@ -343,6 +343,7 @@ static void handshake_span(struct atr_thread *self, struct atr_conn *conn, struc
 		} else if (!is_server) {
 			len += atr_semconv_peer_text(&conn->peer.any, conn->peer_len, name + len,
 						     255);
+			len -= name[len - 1] == ' '; /* nothing is known of who it is */
 		}
 		atr_span_put_str(span, ATR_NAME, (struct atr_str){ name, len });
 		if (server_name.len)
