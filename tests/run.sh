@@ -27,7 +27,7 @@ report() # state name [why]
 # One program that prints TAP, as the unit tests do; one that dies half way has failed.
 run_tap() # label program arguments...
 {
-	local label=$1 log=$results/tap line
+	local label=$1 log=$results/tap.$1 line
 	shift
 	timeout 600 "$@" >"$log" 2>&1
 	local status=$?
@@ -72,7 +72,7 @@ run_one() # name seconds program arguments...
 
 make_or_fail() # label arguments of make...
 {
-	local label=$1 log=$results/make
+	local label=$1 log=$results/make.$1
 	shift
 	make -j"$(nproc)" "$@" >"$log" 2>&1 && return 0
 	report FAIL "$label does not build"
@@ -83,9 +83,11 @@ make_or_fail() # label arguments of make...
 run_unit()
 {
 	make_or_fail unit BUILD="$build" unit && run_tap unit "$build/tests/unit"
+	# the sanitizers' runs take their time, and do not mind one another
 	make_or_fail unit-asan SAN=address,undefined unit &&
-		run_tap unit-asan build/san-address-undefined/tests/unit
-	make_or_fail unit-tsan SAN=thread unit && run_tap unit-tsan build/san-thread/tests/unit
+		run_tap unit-asan build/san-address-undefined/tests/unit &
+	make_or_fail unit-tsan SAN=thread unit && run_tap unit-tsan build/san-thread/tests/unit &
+	wait
 	run_hooked asan address,undefined
 	run_hooked tsan thread
 }

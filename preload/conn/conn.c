@@ -724,6 +724,19 @@ ssize_t atr_conn_sent(uint64_t word, int fd, const struct iovec *iov, int nr,
 	return n < 0 ? n : (ssize_t)taken;
 }
 
+void atr_conn_leave_alone(uint64_t word)
+{
+	int saved = errno;
+	struct atr_thread *self;
+	struct atr_conn *conn = enter_conn(word, &self);
+
+	if (!conn)
+		return;
+	not_ours(self, conn);
+	leave_conn(self, conn);
+	errno = saved;
+}
+
 void atr_conn_let_go(int fd)
 {
 	int saved = errno;

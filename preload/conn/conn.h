@@ -57,6 +57,7 @@ void atr_conn_received_blind(uint64_t word, int fd, ssize_t n);
 #define ATR_PIECES_TEXT 256
 #define ATR_PIECES_WHOLE 1024
 #define ATR_PIECES_PUTS 16
+#define ATR_PIECES_SECURE (62 * 1024) /* no longer than this where it goes into a TLS session */
 struct atr_pieces {
 	struct iovec iov[ATR_PIECES_IOV + 2];
 	int nr_iov;
@@ -102,6 +103,9 @@ ssize_t atr_conn_sent(uint64_t word, int fd, const struct iovec *iov, int nr,
 		      struct atr_pieces *piece, ssize_t n);
 /* sendfile, splice: n bytes that we did not see went out. Before them: _blind_next. */
 void atr_conn_sent_blind(uint64_t word, int fd, ssize_t n);
+
+/* It is left alone from now on, but for what has begun to go out. */
+void atr_conn_leave_alone(uint64_t word);
 
 /* Sends a byte that was kept back, where the program could pass it by. */
 void atr_conn_let_go(int fd);

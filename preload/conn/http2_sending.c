@@ -510,7 +510,7 @@ static bool fill(const struct atr_h2 *h, struct atr_pieces *piece, const struct 
 }
 
 static bool lay_out(const struct atr_h2 *h, struct atr_pieces *piece, const struct iovec *iov,
-		    int nr, size_t limit)
+		    int nr, size_t limit, bool is_secure)
 {
 	const struct atr_h2_edit *e = &h->edit[0];
 	char *block;
@@ -534,7 +534,7 @@ static bool lay_out(const struct atr_h2 *h, struct atr_pieces *piece, const stru
 	block = atr_block_bytes(piece->block);
 	if (!block)
 		return fill(h, piece, iov, nr, limit, piece->whole, sizeof(piece->whole));
-	if (fill(h, piece, iov, nr, limit, block, ATR_BLOCK_LEN))
+	if (fill(h, piece, iov, nr, limit, block, is_secure ? ATR_PIECES_SECURE : ATR_BLOCK_LEN))
 		return true;
 	atr_block_give(piece->block);
 	return false;
@@ -595,7 +595,7 @@ bool atr_h2_plan(struct atr_thread *self, struct atr_conn *conn, const struct io
 		if (limit < 0)
 			return false;
 	}
-	return lay_out(h, piece, iov, nr, (size_t)limit);
+	return lay_out(h, piece, iov, nr, (size_t)limit, conn->is_secure);
 }
 
 /* ---- what the kernel took ---- */

@@ -445,6 +445,7 @@ struct laid {
 };
 #define LAID_ALIGN 16
 #define LAID_MAX (ATR_BLOCK_LEN - sizeof(struct laid) - LAID_ALIGN)
+_Static_assert(LAID_MAX >= ATR_PIECES_SECURE, "what is planned for a session has room");
 
 static struct laid *laid_in(atr_ref block)
 {
@@ -475,6 +476,8 @@ static bool lay(struct atr_tls *tls, const struct atr_pieces *piece)
 	size_t most = must > ATR_TLS_RECORD_MAX ? must : ATR_TLS_RECORD_MAX;
 	struct laid *laid;
 
+	if (piece->is_http2)
+		must = most = total;
 	if (piece->hold_last || must > LAID_MAX)
 		return false;
 	tls->laid = atr_block_take();
@@ -490,6 +493,11 @@ static bool lay(struct atr_tls *tls, const struct atr_pieces *piece)
 			n = most - laid->len;
 		memcpy(laid->bytes + laid->len, piece->iov[i].iov_base, n);
 		laid->len += n;
+	}
+	if (piece->is_http2) {
+		atr_block_give(piece->block);
+		laid->piece.block = 0;
+		return true;
 	}
 	laid->piece.end -= total - laid->len;
 	laid->piece.from = 0;
@@ -530,7 +538,43 @@ static size_t tell(struct atr_tls *tls, const struct iovec *iov, int nr, struct 
 	return taken > 0 ? (size_t)taken : 0;
 }
 
-static struct outcome write_laid(struct atr_tls *tls, struct atr_tls_writer *writer)
+/* Frames of HTTP/2, of which what is laid does not say which bytes are the program's. */
+static struct outcome write_frames(struct atr_tls *tls, const struct iovec *iov, size_t done,
+				   struct atr_pieces *piece, const struct iovec *bytes,
+				   struct atr_tls_writer *writer)
+{
+	struct outcome o = { .raw = writer->write(writer, bytes->iov_base, bytes->iov_len) };
+
+	if (o.raw <= 0 && writer->end(writer) == ATR_TLS_LATER)
+		return o;
+	piece->from = done;
+	if (o.raw > 0 && !iov->iov_base) {
+		/* those of an earlier call, which are not there to be followed */
+		o.taken = atr_sending_settle(NULL, piece, (size_t)o.raw);
+		atr_conn_sent_blind(tls->word, -1, o.raw);
+	} else {
+		o.taken = tell(tls, iov, 1, piece, writer, o.raw);
+	}
+	o.is_whole = o.raw > 0 && (size_t)o.raw == bytes->iov_len;
+	return o;
+}
+
+static struct outcome write_laid_frames(struct atr_tls *tls, const struct iovec *iov, size_t done,
+					struct atr_tls_writer *writer)
+{
+	struct laid *laid = laid_in(tls->laid);
+	struct iovec bytes = { laid->bytes, laid->len };
+	struct outcome o = write_frames(tls, iov, done, &laid->piece, &bytes, writer);
+
+	if (o.raw <= 0 && writer->end(writer) == ATR_TLS_LATER)
+		return o;
+	atr_block_give(tls->laid);
+	tls->laid = 0;
+	return o;
+}
+
+static struct outcome write_laid(struct atr_tls *tls, const struct iovec *program, size_t done,
+				 struct atr_tls_writer *writer)
 {
 	struct laid *laid = laid_in(tls->laid);
 	struct atr_pieces *piece = &laid->piece;
@@ -538,8 +582,11 @@ static struct outcome write_laid(struct atr_tls *tls, struct atr_tls_writer *wri
 	struct iovec iov[2] = { { laid->bytes, inserted ? piece->at : laid->len },
 				{ laid->bytes + piece->at + inserted,
 				  inserted ? laid->len - piece->at - inserted : 0 } };
-	struct outcome o = { .raw = writer->write(writer, laid->bytes, laid->len) };
+	struct outcome o = { 0 };
 
+	if (piece->is_http2)
+		return write_laid_frames(tls, program, done, writer);
+	o.raw = writer->write(writer, laid->bytes, laid->len);
 	if (o.raw <= 0 && writer->end(writer) == ATR_TLS_LATER)
 		return o;
 	o.taken = tell(tls, iov, 2, piece, writer, o.raw);
@@ -564,22 +611,37 @@ static struct outcome write_plain(struct atr_tls *tls, const struct iovec *iov,
 	return o;
 }
 
+static struct outcome write_untold(struct atr_tls *tls, const struct iovec *iov, size_t done,
+				   struct atr_tls_writer *writer)
+{
+	struct outcome o = { .raw = writer->write(writer, (const char *)iov->iov_base + done,
+						  iov->iov_len - done) };
+
+	tls->is_over = true;
+	o.taken = o.raw > 0 ? (size_t)o.raw : 0;
+	o.is_whole = o.taken == iov->iov_len - done;
+	return o;
+}
+
 static struct outcome write_next(struct atr_tls *tls, const struct iovec *iov, size_t done,
 				 struct atr_tls_writer *writer)
 {
-	struct outcome o = { 0 };
 	struct atr_pieces piece;
 
-	if (tls->is_over || !atr_conn_plan(tls->word, -1, iov, 1, done, 0, &piece)) {
-		tls->is_over = true;
-		o.raw = writer->write(writer, (const char *)iov->iov_base + done,
-				      iov->iov_len - done);
-		o.taken = o.raw > 0 ? (size_t)o.raw : 0;
-		o.is_whole = o.taken == iov->iov_len - done;
-		return o;
-	}
+	if (tls->is_over || !atr_conn_plan(tls->word, -1, iov, 1, done, 0, &piece))
+		return write_untold(tls, iov, done, writer);
 	if (!piece.is_plain && lay(tls, &piece))
-		return write_laid(tls, writer);
+		return write_laid(tls, iov, done, writer);
+	/* frames that are changed, and no memory in which they could stay until they are taken */
+	if (!piece.is_plain && piece.is_http2 && piece.nr_iov == 1 &&
+	    (piece.block || piece.iov[0].iov_base == piece.whole)) {
+		atr_block_give(piece.block);
+		atr_conn_leave_alone(tls->word);
+		if (!atr_conn_plan(tls->word, -1, iov, 1, done, 0, &piece))
+			return write_untold(tls, iov, done, writer);
+		if (!piece.is_plain)
+			return write_frames(tls, iov, done, &piece, piece.iov, writer);
+	}
 	if (!piece.is_plain)
 		leave_out(&piece);
 	return write_plain(tls, iov, &piece, writer);
@@ -618,7 +680,8 @@ static ssize_t write_pieces(struct atr_tls *tls, const struct iovec *iov,
 
 	tls->done = 0;
 	do {
-		o = tls->laid ? write_laid(tls, writer) : write_next(tls, iov, done, writer);
+		o = tls->laid ? write_laid(tls, iov, done, writer) :
+				write_next(tls, iov, done, writer);
 		if (o.raw <= 0) {
 			if (writer->end(writer) == ATR_TLS_LATER)
 				return stopped(tls, iov, done, partly, o.raw);
