@@ -215,4 +215,25 @@ static inline void http2_answer(struct http2_peer *p, int32_t id, const char *st
 	http2_pump(p);
 }
 
+/* What the server gets of these bytes, as text, without the lines that are ours. */
+static inline const char *http2_heard(const char *bytes, size_t len, unsigned *nr_ours)
+{
+	static char text[2][HTTP2_PEER_ROOM];
+	static unsigned which;
+	struct http2_peer *server = http2_peer(true);
+	char *to = text[which++ % 2];
+
+	http2_tell(server, bytes, len);
+	*nr_ours = 0;
+	*to = 0;
+	for (char *line = strtok(server->said, "\n"); line; line = strtok(NULL, "\n")) {
+		if (strstr(line, " traceparent 00-"))
+			++*nr_ours;
+		else
+			strcat(strcat(to, line), "\n");
+	}
+	http2_peer_end(server);
+	return text[(which - 1) % 2];
+}
+
 #endif

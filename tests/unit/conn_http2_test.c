@@ -27,27 +27,6 @@ static void send_in(struct way way, const char *bytes, size_t len)
 		conn_write_all(FD, part[1].iov_base, part[1].iov_len);
 }
 
-/* What the server gets of these bytes, as text, without the lines that are ours. */
-static const char *heard(const char *bytes, size_t len, unsigned *nr_ours)
-{
-	static char text[2][HTTP2_PEER_ROOM];
-	static unsigned which;
-	struct http2_peer *server = http2_peer(true);
-	char *to = text[which++ % 2];
-
-	http2_tell(server, bytes, len);
-	*nr_ours = 0;
-	*to = 0;
-	for (char *line = strtok(server->said, "\n"); line; line = strtok(NULL, "\n")) {
-		if (strstr(line, " traceparent 00-"))
-			++*nr_ours;
-		else
-			strcat(strcat(to, line), "\n");
-	}
-	http2_peer_end(server);
-	return text[(which - 1) % 2];
-}
-
 static void drop_spans(void)
 {
 	while (live_next())
@@ -62,8 +41,8 @@ static unsigned sent_in(struct way way, const char *bytes, size_t len)
 
 	conn_connect(FD);
 	send_in(way, bytes, len);
-	want = heard(bytes, len, &none);
-	got = heard(conn_wire(FD)->arrived, conn_wire(FD)->len, &nr_ours);
+	want = http2_heard(bytes, len, &none);
+	got = http2_heard(conn_wire(FD)->arrived, conn_wire(FD)->len, &nr_ours);
 	if (strcmp(got, want))
 		print_error("cut %zu most %zu turns %d vector %d\n%s\ninstead of\n%s\n", way.cut,
 			    way.most, way.in_turns, way.is_vector, got, want);
@@ -451,8 +430,8 @@ TEST(http2_more_streams_than_are_followed_pass_untouched)
 	CHECK(client->len);
 	conn_connect(FD);
 	conn_write_all(FD, client->bytes, client->len);
-	heard(client->bytes, client->len, &none);
-	heard(conn_wire(FD)->arrived, conn_wire(FD)->len, &nr_ours);
+	http2_heard(client->bytes, client->len, &none);
+	http2_heard(conn_wire(FD)->arrived, conn_wire(FD)->len, &nr_ours);
 	conn_close(FD);
 	while (live_next())
 		nr++;
@@ -528,7 +507,7 @@ TEST(http2_a_head_that_has_begun_is_ended_whatever_happens)
 	char *want;
 
 	CONN_BEGIN();
-	want = strdup(heard(client->bytes, client->len, &none));
+	want = strdup(http2_heard(client->bytes, client->len, &none));
 	for (size_t most = 60; most < client->len; most++) {
 		size_t done;
 
@@ -538,7 +517,8 @@ TEST(http2_a_head_that_has_begun_is_ended_whatever_happens)
 		conn_wire(FD)->most = 0;
 		conn_read(FD, "\0\0\0\7\7\7\7\7\7\7", 10); /* no settings */
 		conn_write_all(FD, client->bytes + done, client->len - done);
-		CHECK(live_is(heard(conn_wire(FD)->arrived, conn_wire(FD)->len, &nr_ours), want));
+		CHECK(live_is(http2_heard(conn_wire(FD)->arrived, conn_wire(FD)->len, &nr_ours),
+			      want));
 		conn_close(FD);
 		drop_spans();
 	}
@@ -562,7 +542,7 @@ TEST(http2_a_context_that_is_passed_on_is_continued_wherever_the_kernel_stops)
 	http2_request(client, "POST", "/a", WITH_PARENT, 3);
 	client->pads = true;
 	http2_request(client, "GET", "/b", "", 0);
-	want = strdup(heard(client->bytes, client->len, &nr));
+	want = strdup(http2_heard(client->bytes, client->len, &nr));
 	CHECK(nr == 1);
 	for (size_t most = 0; most < client->len + 150; most++) {
 		uint8_t parent[ATR_SPAN_ID_LEN];
@@ -573,7 +553,7 @@ TEST(http2_a_context_that_is_passed_on_is_continued_wherever_the_kernel_stops)
 		conn_connect(FD);
 		send_in((struct way){ .most = most, .in_turns = most & 1 }, client->bytes,
 			client->len);
-		got = heard(conn_wire(FD)->arrived, conn_wire(FD)->len, &nr);
+		got = http2_heard(conn_wire(FD)->arrived, conn_wire(FD)->len, &nr);
 		CHECK(live_is(got, want) && nr == 2);
 		CHECK(!memmem(conn_wire(FD)->arrived, conn_wire(FD)->len, PARENT, 55));
 		conn_close(FD);

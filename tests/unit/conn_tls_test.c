@@ -2,6 +2,7 @@
 #include "preload/conn/state.h"
 
 #include "preload/conn/probes.h"
+#include "tests/http2_peer.h"
 #include "tests/unit/conn.h"
 
 #include <stdio.h>
@@ -199,6 +200,60 @@ TEST(tls_head_with_a_body_of_many_records_goes_out_in_parts)
 	memset(text + head, 'b', 50000);
 	text[head + 50000] = 0;
 	check_writes(text, 1);
+	end();
+}
+
+static void check_frames(const struct http2_peer *client, const char *want, unsigned modes,
+			 size_t record, size_t cut)
+{
+	struct atr_tls *tls = begin(modes, ATR_TLS_CLIENT);
+	const struct wire *wire = conn_wire(FD);
+	unsigned nr_ours, nr_spans = 0;
+	const char *got;
+
+	library.record = record;
+	library.in_turns = cut & 1;
+	if (cut)
+		write_all(tls, client->bytes, cut);
+	write_all(tls, client->bytes + cut, client->len - cut);
+	got = http2_heard(wire->arrived, wire->len, &nr_ours);
+	if (strcmp(got, want) || nr_ours != 3)
+		print_error("modes %u record %zu cut %zu: %u of ours\n", modes, record, cut,
+			    nr_ours);
+	CHECK(!strcmp(got, want) && nr_ours == 3);
+	atr_tls_ended(session);
+	while (live_next())
+		nr_spans++;
+	CHECK(nr_spans == 3);
+}
+
+/* Cuts between frames: a head that is cut by the program goes without ours. */
+TEST(tls_frames_of_http2_carry_ours_in_all_modes)
+{
+	static const size_t records[] = { 29, 300, 16384 };
+	struct http2_peer *client = http2_peer(false);
+	size_t first, second;
+	unsigned none;
+	char *want;
+
+	CONN_BEGIN();
+	http2_request(client, "GET", "/a", "", 0);
+	first = client->len;
+	http2_request(client, "POST", "/b", "content-type: text/plain\n", 400);
+	second = client->len;
+	http2_request(client, "GET", "/c", "", 0);
+	want = strdup(http2_heard(client->bytes, client->len, &none));
+	for (size_t m = 0; m < sizeof(all_modes) / sizeof(all_modes[0]); m++)
+		for (size_t r = 0; r < sizeof(records) / sizeof(records[0]); r++) {
+			if (all_modes[m] & ATR_TLS_BY_NULL)
+				continue; /* frames are not followed through such a write */
+			check_frames(client, want, all_modes[m], records[r], 0);
+			check_frames(client, want, all_modes[m], records[r], first);
+			check_frames(client, want, all_modes[m], records[r], second);
+			check_frames(client, want, all_modes[m], records[r], second - 1);
+		}
+	free(want);
+	http2_peer_end(client);
 	end();
 }
 
