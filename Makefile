@@ -141,14 +141,14 @@ FORCE:
 .PHONY: deps packages
 deps: packages $(CJSON)/cJSON.c $(NGHTTP2)/fetched ## installs by apt and npm what the build, the demo and the tests need
 packages:
-	$(Q).ci/deps $(DEPS)
+	$(Q).ci/deps $(DEPS) $(if $(filter-out demo,$(MAKECMDGOALS)),,demo)
 
 # Everything that is built comes after this one, and so after the packages where those are wanted.
-$(CJSON)/cJSON.c: $(if $(filter deps demo check bench soak transparency,$(MAKECMDGOALS)),| packages)
+$(CJSON)/cJSON.c: $(if $(filter deps demo check bench soak portability transparency,$(MAKECMDGOALS)),| packages)
 	$(call say,FETCH,$(CJSON))
 	$(Q).ci/debian-source cjson $(CJSON)
 # Its own build would write the header with its version.
-$(NGHTTP2)/fetched: $(if $(filter deps demo check bench soak transparency,$(MAKECMDGOALS)),| packages)
+$(NGHTTP2)/fetched: $(if $(filter deps demo check bench soak portability transparency,$(MAKECMDGOALS)),| packages)
 	$(call say,FETCH,$(NGHTTP2))
 	$(Q).ci/debian-source nghttp2 $(NGHTTP2)
 	$(Q)echo '#define NGHTTP2_VERSION "of Debian"' > $(NGHTTP2)/lib/includes/nghttp2/nghttp2ver.h
