@@ -168,7 +168,7 @@ unit: $(UNIT)
 # Programs with the library's own objects in them: the sanitizers see into both.
 .PHONY: hooked
 hooked: $(HOOKED)
-$(HOOKED): $(BUILD)/tests/hooked_%: $(BUILD)/obj/tests/hooked/%.o $(call objects,$(SO_SRC)) $(CJSON_ARENA)
+$(HOOKED): $(BUILD)/tests/hooked_%: $(BUILD)/obj/tests/hooked/%.o $(call objects,$(SO_SRC)) $(CJSON_ARENA) $(NGHTTP2_OBJ)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lpthread -ldl

@@ -30,6 +30,7 @@
 #define CLOSED 4u
 #define TRIES 2000
 #define YIELDS 1000 /* the holder may have lost its processor: it is given one to end on */
+#define YIELDS_WHEN_SHARED 30000 /* of HTTP/2, where threads write for one another as a rule */
 #define YIELDS_WHEN_OWED 1000000 /* giving up would leave half a header on the wire */
 
 /* `shown`, about right at any moment. */
@@ -37,6 +38,7 @@
 #define BUSY 2u	   /* a request was read or sent, and is not answered */
 #define RECORDS 4u /* with a span of its own */
 #define AWAITS 32u /* an event of Lambda's */
+#define SHARED 64u /* its requests are of several threads */
 #define OWES 8u	   /* bytes must go out before the program's */
 #define CONNECTING 16u
 
@@ -127,7 +129,8 @@ static void show(struct atr_conn *conn)
 {
 	unsigned now = (conn->side == ATR_SIDE_SERVER ? SERVES : 0) |
 		       (conn->nr_exchanges || conn->nr_streams ? BUSY : 0) |
-		       (atr_sending_owes(conn) ? OWES : 0) | (conn->connecting ? CONNECTING : 0);
+		       (atr_sending_owes(conn) ? OWES : 0) | (conn->connecting ? CONNECTING : 0) |
+		       (conn->awaits_event ? AWAITS : 0) | (conn->http2 ? SHARED : 0);
 
 	if (conn->prepared || conn->nr_streams ||
 	    (conn->nr_exchanges && conn->exchange[conn->first_exchange].span))
@@ -178,6 +181,13 @@ static void abandon(struct atr_thread *self)
 	let_go(self, conn);
 }
 
+static int yields_for(const struct atr_conn *conn, bool owed)
+{
+	if (owed)
+		return YIELDS_WHEN_OWED;
+	return shown(conn) & SHARED ? YIELDS_WHEN_SHARED : YIELDS;
+}
+
 /*
  * Enters and holds; NULL: not to be touched. Ended by leave_conn. `owed` when
  * bytes of the program's must not go by without ours.
@@ -200,7 +210,7 @@ static struct atr_conn *enter_owed(uint64_t word, bool owed, struct atr_thread *
 	}
 	if (__builtin_expect((*self)->holds != NULL, 0))
 		abandon(*self);
-	if (!conn_of(word) || !try_hold(conn, owed ? YIELDS_WHEN_OWED : YIELDS)) {
+	if (!conn_of(word) || !try_hold(conn, yields_for(conn, owed))) {
 		atr_leave(*self);
 		return NULL;
 	}

@@ -301,9 +301,12 @@ static bool plan_values(struct atr_conn *conn, const struct atr_pair *fields, si
  * or one with the header that Lambda gave the invocation, to be continued in place;
  * or else one that the program traces itself.
  */
-static atr_ref passed_on(struct atr_conn *conn, const struct atr_pair *fields, size_t nr,
-			 const char *bytes, uint32_t sent_len, struct atr_str authorization,
-			 atr_ref likely, struct atr_replacing *plan)
+/* Rare, and not to be on the stack of every request. */
+__attribute__((noinline)) static atr_ref passed_on(struct atr_conn *conn,
+						   const struct atr_pair *fields, size_t nr,
+						   const char *bytes, uint32_t sent_len,
+						   struct atr_str authorization, atr_ref likely,
+						   struct atr_replacing *plan)
 {
 	struct atr_context_copy own = { .block = 0 };
 	struct atr_context context;
@@ -366,7 +369,8 @@ struct request {
 };
 
 /* Name and attributes of the prepared span. */
-static void describe_client(struct atr_conn *conn, const struct request *request, uint64_t now)
+__attribute__((noinline)) static void describe_client(struct atr_conn *conn,
+						      const struct request *request, uint64_t now)
 {
 	struct atr_span *span = atr_live_span(conn->prepared);
 
@@ -406,8 +410,8 @@ atr_ref atr_request_open_h2(struct atr_thread *self, struct atr_conn *conn,
 }
 
 /* A transfer's span is this request's: its work and its header are there already. */
-static void take_own_span(struct atr_conn *conn, const struct request *request,
-			  const struct atr_own *own)
+__attribute__((noinline)) static void
+take_own_span(struct atr_conn *conn, const struct request *request, const struct atr_own *own)
 {
 	conn->is_prepared = conn->is_own = true;
 	conn->prepared = own->span;

@@ -78,6 +78,14 @@ CLIENT POST [unknown_service:python] UNSET url.full=http://h/ak
 CLIENT POST [unknown_service:python] UNSET url.full=http://h/ak
 
 CLIENT POST [unknown_service:python] UNSET url.full=http://h/ak
+
+CLIENT TLS 127.0.0.1:PORT [unknown_service:python] ERROR error.type=connection_closed
+
+CLIENT TLS 127.0.0.1:PORT [unknown_service:python] ERROR error.type=connection_closed
+
+CLIENT TLS 127.0.0.1:PORT [unknown_service:python] ERROR error.type=connection_closed
+
+CLIENT TLS 127.0.0.1:PORT [unknown_service:python] ERROR error.type=connection_closed
 END
 no_origin
 
