@@ -4,9 +4,7 @@
 # TLS. And git, which has GnuTLS's.
 . "$(dirname "$0")/lib.sh"
 need openssl
-openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=localhost -keyout "$dir/key" -out "$dir/certificate" \
-	2>/dev/null || skip "no certificate can be made"
-cat "$dir/key" "$dir/certificate" >"$dir/pem"
+certificate
 ours="--anywhere --again"
 attributes=http.response.status_code,http.request.resend_count,url.full,error.type
 
@@ -42,7 +40,7 @@ for scheme in http https; do
 	# over TLS, the wire not looked at: one span for each transfer
 	if [ $scheme = https ]; then
 		export AUTOTRACE_PROBES=curl
-		origin --apart --tls "$dir/pem"
+		origin --apart --tls "$dir/tls"
 		url=https://127.0.0.1:$port
 	else
 		origin --apart
@@ -69,7 +67,7 @@ before=forget
 forget() {
 	rm -rf "$dir/clone"
 }
-origin --apart --tls "$dir/pem" --root "$dir"
+origin --apart --tls "$dir/tls" --root "$dir"
 url=https://127.0.0.1:$port
 attributes=http.response.status_code
 tree_mask=

@@ -5,9 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 need php openssl
 php -r 'exit(extension_loaded("curl") ? 0 : 1);' || skip "php has no curl"
-openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=localhost -keyout "$dir/key" -out "$dir/certificate" \
-	2>/dev/null || skip "no certificate can be made"
-cat "$dir/key" "$dir/certificate" >"$dir/pem"
+certificate
 ours=--anywhere
 attributes=http.response.status_code,url.query,url.full
 requests() {
@@ -32,7 +30,7 @@ expected() {
 
 mask='s/^\[.*//; s/X-Powered-By.*//'
 for scheme in http https; do
-	[ $scheme = http ] && origin --apart || origin --apart --tls "$dir/pem"
+	[ $scheme = http ] && origin --apart || origin --apart --tls "$dir/tls"
 	export ORIGIN=$scheme://127.0.0.1:$port
 	expected >"$dir/expected"
 	serves "php, which asks by curl, $scheme" php -S 127.0.0.1:PORT "$here/servers/curl.php" <"$dir/expected"
