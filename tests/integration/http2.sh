@@ -128,7 +128,7 @@ END
 	serves "apache2" apache2 -DFOREGROUND -f "$dir/httpd.conf" < <(of_server)
 	requests() {
 		curl -s --http2 "http://127.0.0.1:$port/ok"
-		nghttp -u "http://127.0.0.1:$port/big" | md5sum
+		curl -s --http2 "http://127.0.0.1:$port/big" | md5sum
 	}
 	serves "apache2, upgraded" apache2 -DFOREGROUND -f "$dir/httpd.conf" <<'END'
 SERVER GET [server] UNSET http.response.status_code=200 url.path=/big network.protocol.version=1.1
