@@ -4,6 +4,11 @@
 # an invocation nothing, makes no span, and a function without it is as it was.
 . "$(dirname "$0")/lib.sh"
 echo '{}' >"$dir/event"
+# What whoever started the test left open would be counted too.
+for number in /proc/self/fd/*; do
+	number=${number##*/}
+	if [ "$number" -gt 2 ] && [ "$number" -lt 100 ]; then eval "exec $number>&-"; fi
+done
 
 # ends CLAIM options...: what the function said, and its spans
 ends() {
@@ -20,23 +25,23 @@ ends() {
 }
 
 ends "not asked for: the end is not told" <<'END'
-low descriptors: 6
-low descriptors: 6
+low descriptors: 5
+low descriptors: 5
 *init
 *function
 *function
 END
 ends "asked for" --env AUTOTRACE_LAMBDA_EXTENSION=true <<'END'
-low descriptors: 6
-low descriptors: 6
+low descriptors: 5
+low descriptors: 5
 SIGTERM
 *init
 *function
 *function
 END
 ends "frozen between invocations" --env AUTOTRACE_LAMBDA_EXTENSION=true --freeze=50 <<'END'
-low descriptors: 6
-low descriptors: 6
+low descriptors: 5
+low descriptors: 5
 SIGTERM
 *init
 *function
