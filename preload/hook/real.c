@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "preload/hook/real.h"
+#include "preload/hook/object.h"
 
 #include "export/weak.h"
 #include "preload/live/thread.h"
@@ -13,10 +14,6 @@
 
 ATR_WEAK(dlsym);
 ATR_WEAK(dlerror);
-
-#define SYMBOL ElfW(Sym)
-#define ADDRESS ElfW(Addr)
-#define DYNAMIC ElfW(Dyn)
 
 /* Aligned, so that it lies in one page. */
 _Alignas(2048) void *atr_real[ATR_NR_REAL];
@@ -62,86 +59,6 @@ static long is_missing(void)
 	return -1;
 }
 
-/*
- * A library's own tables of what it defines (DT_GNU_HASH). A filter of bits says of
- * most names that they are not there; a bucket is a run of symbols with their hashes,
- * of which the last one's lowest bit is set.
- */
-struct library {
-	uintptr_t base;
-	const SYMBOL *symbols;
-	const char *strings;
-	const uint16_t *versions;
-	const uint32_t *hash;
-};
-
-#define VERSION_HIDDEN 0x8000 /* not the one that a name alone stands for */
-#define TYPE(info) ((info)&0xf)
-
-static const void *table_at(const struct library *library, uintptr_t at)
-{
-	return (const void *)(at < library->base ? library->base + at : at); /* musl, glibc */
-}
-
-static bool read_library(struct library *library, const struct dl_phdr_info *info)
-{
-	const DYNAMIC *dyn = NULL;
-
-	*library = (struct library){ .base = info->dlpi_addr };
-	for (int i = 0; i < info->dlpi_phnum; i++)
-		if (info->dlpi_phdr[i].p_type == PT_DYNAMIC)
-			dyn = (const void *)(library->base + info->dlpi_phdr[i].p_vaddr);
-	for (; dyn && dyn->d_tag != DT_NULL; dyn++) {
-		const void *table = table_at(library, dyn->d_un.d_ptr);
-
-		if (dyn->d_tag == DT_GNU_HASH)
-			library->hash = table;
-		else if (dyn->d_tag == DT_SYMTAB)
-			library->symbols = table;
-		else if (dyn->d_tag == DT_STRTAB)
-			library->strings = table;
-		else if (dyn->d_tag == DT_VERSYM)
-			library->versions = table;
-	}
-	return library->hash && library->symbols && library->strings;
-}
-
-static uint32_t hash_of(const char *name)
-{
-	uint32_t hash = 5381;
-
-	for (; *name; name++)
-		hash = hash * 33 + (unsigned char)*name;
-	return hash;
-}
-
-static const SYMBOL *defined_as(const struct library *library, const char *name, uint32_t hash)
-{
-	const unsigned bits = 8 * sizeof(ADDRESS);
-	uint32_t nr_buckets = library->hash[0], first = library->hash[1];
-	uint32_t nr_words = library->hash[2], shift = library->hash[3];
-	const ADDRESS *filter = (const void *)(library->hash + 4);
-	const uint32_t *buckets = (const void *)(filter + nr_words);
-	const uint32_t *chain = buckets + nr_buckets;
-	ADDRESS word = filter[hash / bits & (nr_words - 1)];
-	uint32_t i;
-
-	if (!(word >> hash % bits & word >> (hash >> shift) % bits & 1))
-		return NULL;
-	i = buckets[hash % nr_buckets];
-	for (; i >= first && i; i++) {
-		const SYMBOL *symbol = &library->symbols[i];
-
-		if ((chain[i - first] | 1) == (hash | 1) && symbol->st_shndx != SHN_UNDEF &&
-		    !(library->versions && library->versions[i] & VERSION_HIDDEN) &&
-		    !strcmp(library->strings + symbol->st_name, name))
-			return symbol;
-		if (chain[i - first] & 1)
-			break;
-	}
-	return NULL;
-}
-
 /* For all names, or for one of them. */
 struct search {
 	int from, to;
@@ -150,53 +67,43 @@ struct search {
 	bool is_behind_us;
 };
 
-static bool is_us(const struct dl_phdr_info *info)
-{
-	uintptr_t at = (uintptr_t)names - info->dlpi_addr;
-
-	for (int i = 0; i < info->dlpi_phnum; i++)
-		if (info->dlpi_phdr[i].p_type == PT_LOAD &&
-		    at - info->dlpi_phdr[i].p_vaddr < info->dlpi_phdr[i].p_memsz)
-			return true;
-	return false;
-}
-
 /*
  * What is not a plain function, dlsym knows to call. Not from here: other threads, where
  * there are any, take the loader's two locks the other way round.
  */
-static void take_from(const struct library *library, struct search *search)
+static void take_from(const struct atr_object *library, struct search *search)
 {
 	const char *name = name_of(search->from);
 
 	for (int i = search->from; i < search->to; i++, name = next_name(name)) {
-		const SYMBOL *symbol =
-			search->is_found[i] ? NULL : defined_as(library, name, search->hash[i]);
+		uint32_t symbol = search->is_found[i] ?
+					  0 :
+					  atr_object_find(library, name, search->hash[i], true);
+		void *function = atr_object_function(library, symbol);
 
-		if (!symbol)
-			continue;
-		search->is_found[i] = true;
-		if (TYPE(symbol->st_info) == STT_FUNC)
-			__atomic_store_n(&atr_real[i], (void *)(library->base + symbol->st_value),
-					 __ATOMIC_RELEASE);
+		search->is_found[i] |= symbol != 0;
+		if (function)
+			__atomic_store_n(&atr_real[i], function, __ATOMIC_RELEASE);
 	}
 }
 
 /* The libraries behind us in the order of the search; dlsym knows those that come after libc. */
 static int look_in(struct dl_phdr_info *info, size_t size, void *arg)
 {
+	static const char last[] = "__libc_start_main";
 	struct search *search = arg;
-	struct library library;
+	struct atr_object library;
+	bool is_readable = atr_object_read(&library, info);
 
 	(void)size;
 	if (!search->is_behind_us) {
-		search->is_behind_us = is_us(info);
+		search->is_behind_us = atr_object_has(&library, names);
 		return 0;
 	}
-	if (!read_library(&library, info))
+	if (!is_readable || !library.gnu_hash) /* by the other table it would take long */
 		return dlsym != NULL;
 	take_from(&library, search);
-	return dlsym && defined_as(&library, "__libc_start_main", hash_of("__libc_start_main"));
+	return dlsym && atr_object_find(&library, last, atr_object_hash(last), true);
 }
 
 static void search_tables(int from, int to)
@@ -209,7 +116,7 @@ static void search_tables(int from, int to)
 	search.is_behind_us = false;
 	memcpy(search.is_found, is_late, sizeof(search.is_found));
 	for (int i = from; i < to; i++, name = next_name(name))
-		search.hash[i] = hash_of(name);
+		search.hash[i] = atr_object_hash(name);
 	dl_iterate_phdr(look_in, &search);
 }
 
@@ -221,31 +128,19 @@ static void ask_loader(int index, const char *name)
 		__atomic_store_n(&atr_real[index], found, __ATOMIC_RELEASE);
 }
 
-struct range {
-	uintptr_t begin, end;
+/* The library that has this function. */
+struct place {
+	const void *function;
+	struct atr_object library;
 };
 
-/* Where the library lies that has this function. */
-static int find_range(struct dl_phdr_info *library, size_t size, void *arg)
+static int find_place(struct dl_phdr_info *info, size_t size, void *arg)
 {
-	struct range *range = arg, here = { UINTPTR_MAX, 0 };
+	struct place *place = arg;
 
 	(void)size;
-	for (int i = 0; i < library->dlpi_phnum; i++) {
-		const ElfW(Phdr) *part = &library->dlpi_phdr[i];
-		uintptr_t at = library->dlpi_addr + part->p_vaddr;
-
-		if (part->p_type != PT_LOAD)
-			continue;
-		if (at < here.begin)
-			here.begin = at;
-		if (at + part->p_memsz > here.end)
-			here.end = at + part->p_memsz;
-	}
-	if (range->begin < here.begin || range->begin >= here.end)
-		return 0;
-	*range = here;
-	return 1;
+	atr_object_read(&place->library, info);
+	return atr_object_has(&place->library, place->function);
 }
 
 /*
@@ -254,15 +149,12 @@ static int find_range(struct dl_phdr_info *library, size_t size, void *arg)
  */
 static bool is_of_several(void)
 {
-	struct range libc = { (uintptr_t)getauxval, 0 };
+	struct place libc = { .function = (const void *)getauxval };
 
-	dl_iterate_phdr(find_range, &libc);
-	for (int i = ATR_REAL_send; i <= ATR_REAL___recvfrom_chk; i++) {
-		uintptr_t at = (uintptr_t)atr_real[i];
-
-		if (at && (at < libc.begin || at >= libc.end))
+	dl_iterate_phdr(find_place, &libc);
+	for (int i = ATR_REAL_send; i <= ATR_REAL___recvfrom_chk; i++)
+		if (atr_real[i] && !atr_object_has(&libc.library, atr_real[i]))
 			return true;
-	}
 	return false;
 }
 
@@ -312,16 +204,15 @@ struct one {
 static int look_for_one(struct dl_phdr_info *info, size_t size, void *arg)
 {
 	struct one *one = arg;
-	struct library library;
-	const SYMBOL *symbol;
+	struct atr_object library;
+	uint32_t symbol;
 
 	(void)size;
-	if (is_us(info) || !read_library(&library, info))
+	if (!atr_object_read(&library, info) || atr_object_has(&library, names))
 		return 0;
-	symbol = defined_as(&library, one->name, hash_of(one->name));
-	if (symbol)
-		one->found = (void *)(library.base + symbol->st_value);
-	return symbol != NULL;
+	symbol = atr_object_find(&library, one->name, atr_object_hash(one->name), true);
+	one->found = atr_object_function(&library, symbol);
+	return one->found != NULL;
 }
 
 /*

@@ -41,7 +41,13 @@ origin_pid=$origin_PID
 mkdir -p "$build/portability"
 for suite in $suites; do
 	root=$build/portability/$suite
-	[ -x "$root/usr/bin/gcc" ] || debootstrap --variant=minbase --include=gcc,libc6-dev "$suite" "$root" >"$build/portability.log" 2>&1 ||
+	[ -x "$root/ready" ] || {
+		# What an interrupted one left, which may have /proc mounted in it.
+		umount -q "$root"/* 2>/dev/null
+		rm -rf --one-file-system "$root"
+		debootstrap --variant=minbase --include=gcc,libc6-dev "$suite" "$root" &&
+			install /dev/null "$root/ready"
+	} >"$build/portability.log" 2>&1 ||
 		{ echo "FAIL  $suite: debootstrap, see $build/portability.log"; bad=1; continue; }
 	strip --strip-unneeded -o "$root/libautotrace.so" "$build/libautotrace.so"
 	try "$suite" "ls" ls /usr
