@@ -34,6 +34,9 @@ static struct {
 } loops[LOOPS_MAX];
 static _Atomic uint32_t nr_loops;
 static _Atomic uint64_t staggers_until;
+/* Calls of loops that ended beside other work, and nothing was done out of the blue; up to the limit. */
+static _Atomic uint32_t unstaggered;
+#define UNSTAGGERED_ENOUGH 256
 /* Threads that are made in requests were seen to serve others later: they are a pool's. */
 static _Atomic bool pools_grow;
 #define LATE_CALLS 8
@@ -265,6 +268,12 @@ void atr_work_begins_call(atr_ref work)
 	moved(live, work, before, before + 1);
 }
 
+/* Loops were seen for long enough to know that they do not act by timers for work that waits. */
+static bool is_trusted(void)
+{
+	return atomic_load_explicit(&unstaggered, memory_order_relaxed) >= UNSTAGGERED_ENOUGH;
+}
+
 void atr_work_ends_call(atr_ref work)
 {
 	struct atr_live *live = atr_live_get(work);
@@ -274,6 +283,8 @@ void atr_work_ends_call(atr_ref work)
 		return;
 	before = atomic_fetch_sub_explicit(&live->phase, 1, memory_order_relaxed);
 	moved(live, work, before, before - 1);
+	if (loop_slot_of(live) && atr_work_nr_in_flight() > 1 && !is_trusted())
+		atomic_fetch_add_explicit(&unstaggered, 1, memory_order_relaxed);
 }
 
 /*
@@ -335,16 +346,28 @@ static void note_out_of_the_blue(struct atr_thread *self)
 		atomic_load_explicit(&loops[self->loop_slot - 1].parked, memory_order_relaxed);
 	uint32_t in_all = atr_work_nr_in_flight();
 
-	if (in_all > 1 || (in_all == 1 && !(parked >> 40)))
+	if (in_all > 1 || (in_all == 1 && !(parked >> 40))) {
 		atomic_store_explicit(&staggers_until, atr_clock_ns() + STAGGERS_FOR_NS,
 				      memory_order_relaxed);
+		atomic_store_explicit(&unstaggered, 0, memory_order_relaxed);
+	}
+}
+
+/*
+ * One more call, while one of its is under way: it may as well be that of other work
+ * which has one under way too, and whose timer ran in this turn.
+ */
+static bool may_be_staggered(uint32_t phase, uint32_t nr_parked)
+{
+	return phase & CALLS_MASK && !is_trusted() &&
+	       atr_work_nr_in_flight() > nr_parked + is_in_flight(phase);
 }
 
 static bool is_sure_on_loop(struct atr_thread *self, const struct atr_live *doing)
 {
 	uint64_t until = atomic_load_explicit(&staggers_until, memory_order_relaxed);
 	bool is_of_loop = loop_slot_of(doing) == self->loop_slot;
-	uint32_t others;
+	uint32_t others, phase = atomic_load_explicit(&doing->phase, memory_order_relaxed);
 
 	/* another thread's, and not even told us now: the loop may serve many such */
 	if (!self->loop_slot || (!is_of_loop && !self->lent_by))
@@ -354,7 +377,9 @@ static bool is_sure_on_loop(struct atr_thread *self, const struct atr_live *doin
 	others = (uint32_t)(atomic_load_explicit(&loops[self->loop_slot - 1].parked,
 						 memory_order_relaxed) >>
 			    40);
-	if (is_of_loop && is_parked(atomic_load_explicit(&doing->phase, memory_order_relaxed)))
+	if (may_be_staggered(phase, others))
+		return false;
+	if (is_of_loop && is_parked(phase))
 		others--;
 	return !others;
 }

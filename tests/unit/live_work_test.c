@@ -327,6 +327,41 @@ TEST(loop_that_acts_out_of_the_blue_is_not_sure_for_a_while)
 	live_end();
 }
 
+/* In one turn a request is read, and a timer runs for another: before anything else was seen. */
+static int staggers_in_a_turn(void)
+{
+	atr_ref first, second;
+
+	atr_work_idle(&server, true);
+	first = request(&server, 1);
+	atr_work_begins_call(first);
+	EXPECT(doing(&server) == first); /* several calls at once, of the only one there is */
+	atr_work_idle(&server, true);
+	second = request(&server, 2);
+	EXPECT(doing(&server) == second);
+	atr_work_begins_call(second);
+	EXPECT(!doing(&server)); /* one more of this, or the first one's other */
+	for (int i = 0; i < 256; i++) {
+		atr_work_begins_call(first);
+		EXPECT(i > 200 || !doing(&server));
+		atr_work_ends_call(first);
+	}
+	EXPECT(doing(&server) == second); /* for so long nothing was done out of the blue */
+	atr_work_idle(&server, true);
+	atr_work_calls(&server, 0, false);
+	atr_work_resume(&server, second);
+	usleep(1010000);
+	EXPECT(!doing(&server));
+	return 0;
+}
+
+TEST(loop_whose_acts_may_be_anothers_is_sure_when_it_was_seen_for_a_while)
+{
+	begin();
+	CHECK(in_child(staggers_in_a_turn) == 0);
+	live_end();
+}
+
 static int does_not_stagger(void)
 {
 	atr_ref first, second;
