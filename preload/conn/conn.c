@@ -860,7 +860,7 @@ void atr_conn_added(int set, int fd)
 		atr_fd_set(set, atr_fd_word(ATR_FD_SET, 0, 0) | ATR_FD_SERVES);
 }
 
-void atr_conn_waits(uint64_t set_word)
+void atr_conn_waits(uint64_t set_word, int timeout_ms)
 {
 	struct atr_thread *self;
 
@@ -868,7 +868,7 @@ void atr_conn_waits(uint64_t set_word)
 		return;
 	self = atr_enter();
 	if (self)
-		atr_work_idle(self, true);
+		atr_work_idle(self, true, timeout_ms);
 	atr_leave(self);
 }
 

@@ -653,7 +653,7 @@ static void awaits_event(struct atr_thread *self, struct atr_conn *conn)
 		self->awaits_events++;
 	if (is_loop) {
 		self->is_events_loop = true;
-		atr_work_idle(self, true);
+		atr_work_idle(self, true, -1);
 	}
 }
 

@@ -5,6 +5,8 @@
 #include "preload/live/readable.h"
 #include "preload/live/work.h"
 
+#include <limits.h>
+
 /*
  * Waiting. A thread that waits for new work does none meanwhile; one that waits
  * on several of its connections runs a loop. The program's set is only read.
@@ -17,28 +19,38 @@
 
 #define LOOK_AT 64 /* descriptors of a set; larger ones are those of loops in any case */
 
-static void goes_idle(bool is_loop)
+/* The program's timeout; one that cannot be read, which the kernel refuses, is none. */
+static int in_ms(const struct timespec *timeout)
+{
+	if (!timeout || !atr_is_readable(timeout, sizeof(*timeout)))
+		return -1;
+	return timeout->tv_sec < 1000000 ?
+		       (int)(timeout->tv_sec * 1000 + (timeout->tv_nsec + 999999) / 1000000) :
+		       INT_MAX;
+}
+
+static void goes_idle(bool is_loop, int timeout_ms)
 {
 	struct atr_thread *self = atr_enter();
 
 	if (self)
-		atr_work_idle(self, is_loop);
+		atr_work_idle(self, is_loop, timeout_ms);
 	atr_leave(self);
 }
 
-static void before_poll(const struct pollfd *fds, nfds_t nr)
+static void before_poll(const struct pollfd *fds, nfds_t nr, int timeout_ms)
 {
 	if (!atr_fds || !atr_is_readable(fds, sizeof(*fds) * (nr < LOOK_AT ? nr : LOOK_AT)))
 		return;
 	if (__builtin_expect(atr_self.is_events_loop, 0) && nr > 1) {
-		goes_idle(true);
+		goes_idle(true, timeout_ms);
 		return;
 	}
 	for (nfds_t i = 0; i < nr && i < LOOK_AT; i++) {
 		uint64_t word = fds[i].fd >= 0 ? atr_fd(fds[i].fd) : 0;
 
 		if (word && atr_conn_awaits_work(word)) {
-			goes_idle(nr > 1);
+			goes_idle(nr > 1, timeout_ms);
 			return;
 		}
 	}
@@ -57,7 +69,7 @@ HOOK int poll(struct pollfd *fds, nfds_t nr, int timeout_ms)
 {
 	int got;
 
-	before_poll(fds, nr);
+	before_poll(fds, nr, timeout_ms);
 	got = REAL(poll)(fds, nr, timeout_ms);
 	if (timeout_ms > 0)
 		after_poll(fds, nr, got);
@@ -68,7 +80,7 @@ HOOK int __poll_chk(struct pollfd *fds, nfds_t nr, int timeout_ms, size_t room)
 {
 	int got;
 
-	before_poll(fds, nr);
+	before_poll(fds, nr, timeout_ms);
 	got = REAL(__poll_chk)(fds, nr, timeout_ms, room);
 	if (timeout_ms > 0)
 		after_poll(fds, nr, got);
@@ -79,7 +91,7 @@ HOOK int ppoll(struct pollfd *fds, nfds_t nr, const struct timespec *timeout, co
 {
 	int got;
 
-	before_poll(fds, nr);
+	before_poll(fds, nr, in_ms(timeout));
 	got = REAL(ppoll)(fds, nr, timeout, mask);
 	if (got == 0 && timeout && (timeout->tv_sec || timeout->tv_nsec))
 		after_poll(fds, nr, got);
@@ -91,7 +103,7 @@ HOOK int __ppoll_chk(struct pollfd *fds, nfds_t nr, const struct timespec *timeo
 {
 	int got;
 
-	before_poll(fds, nr);
+	before_poll(fds, nr, in_ms(timeout));
 	got = REAL(__ppoll_chk)(fds, nr, timeout, mask, room);
 	if (got == 0 && timeout && (timeout->tv_sec || timeout->tv_nsec))
 		after_poll(fds, nr, got);
@@ -104,7 +116,7 @@ struct watched {
 	int nr;
 };
 
-static void before_select(int nr, const fd_set *readable, struct watched *conns)
+static void before_select(int nr, const fd_set *readable, int timeout_ms, struct watched *conns)
 {
 	int watched = 0;
 	bool for_work = false;
@@ -121,7 +133,7 @@ static void before_select(int nr, const fd_set *readable, struct watched *conns)
 			conns->fd[conns->nr++] = fd;
 	}
 	if (for_work)
-		goes_idle(watched > 1);
+		goes_idle(watched > 1, timeout_ms);
 }
 
 static void after_select(const struct watched *conns, bool has_limit, int got)
@@ -135,14 +147,16 @@ HOOK int select(int nr, fd_set *readable, fd_set *writable, fd_set *exceptional,
 		struct timeval *timeout)
 {
 	/* looked at before: the kernel writes what is left of it */
-	bool has_limit = timeout && atr_is_readable(timeout, sizeof(*timeout)) &&
-			 (timeout->tv_sec || timeout->tv_usec);
+	int limit_ms =
+		timeout && atr_is_readable(timeout, sizeof(*timeout)) ?
+			in_ms(&(struct timespec){ timeout->tv_sec, timeout->tv_usec * 1000 }) :
+			0;
 	struct watched conns;
 	int got;
 
-	before_select(nr, readable, &conns);
+	before_select(nr, readable, timeout ? limit_ms : -1, &conns);
 	got = REAL(select)(nr, readable, writable, exceptional, timeout);
-	after_select(&conns, has_limit, got);
+	after_select(&conns, limit_ms != 0, got);
 	return got;
 }
 
@@ -152,7 +166,7 @@ HOOK int pselect(int nr, fd_set *readable, fd_set *writable, fd_set *exceptional
 	struct watched conns;
 	int got;
 
-	before_select(nr, readable, &conns);
+	before_select(nr, readable, in_ms(timeout), &conns);
 	got = REAL(pselect)(nr, readable, writable, exceptional, timeout, mask);
 	after_select(&conns, got == 0 && timeout && (timeout->tv_sec || timeout->tv_nsec), got);
 	return got;
@@ -165,30 +179,30 @@ HOOK int epoll_ctl(int set, int operation, int fd, struct epoll_event *event)
 	return REAL(epoll_ctl)(set, operation, fd, event);
 }
 
-static void before_epoll(int set)
+static void before_epoll(int set, int timeout_ms)
 {
 	uint64_t word = atr_fd(set);
 
 	if (word || __builtin_expect(atr_self.awaits_events | atr_self.is_events_loop, 0))
-		atr_conn_waits(word);
+		atr_conn_waits(word, timeout_ms);
 }
 
 HOOK int epoll_wait(int set, struct epoll_event *events, int most, int timeout_ms)
 {
-	before_epoll(set);
+	before_epoll(set, timeout_ms);
 	return REAL(epoll_wait)(set, events, most, timeout_ms);
 }
 
 HOOK int epoll_pwait(int set, struct epoll_event *events, int most, int timeout_ms,
 		     const sigset_t *mask)
 {
-	before_epoll(set);
+	before_epoll(set, timeout_ms);
 	return REAL(epoll_pwait)(set, events, most, timeout_ms, mask);
 }
 
 HOOK int epoll_pwait2(int set, struct epoll_event *events, int most, const struct timespec *timeout,
 		      const sigset_t *mask)
 {
-	before_epoll(set);
+	before_epoll(set, in_ms(timeout));
 	return REAL(epoll_pwait2)(set, events, most, timeout, mask);
 }

@@ -28,7 +28,9 @@ struct atr_thread {
 	uint16_t awaits_events;	      /* calls of `next` under way, where several may be (Lambda) */
 	uint16_t lent_by;	      /* the carrier that `work` came by, + 1 */
 	uint16_t loop_slot;	      /* a loop's number + 1, see work.c */
+	bool in_doubt;		      /* a loop's turn: touched a call of work that is not known */
 	atr_ref work;		      /* what it is doing; may be stale */
+	uint64_t due_ns;	      /* a loop's: when the timeout of its last wait is over */
 	atr_ref just_read;	      /* the request it read, and has touched nothing since */
 	atr_ref outer[ATR_OUTER_MAX]; /* what it did before that, and will again */
 	void *holds;		      /* the connection that it holds: conn.c */

@@ -5,6 +5,8 @@
 
 #include "propagator/propagator.h"
 
+#include <time.h>
+
 /*
  * The phase of a piece of work, one word, so that every change is one atomic
  * operation whose old and new value tell whether it became parked or ceased to
@@ -233,6 +235,8 @@ void atr_work_whole(struct atr_thread *self, atr_ref work)
 {
 	set_phase(work, WHOLE);
 	atr_work_resume(self, work);
+	if (self->is_loop && atr_live_get(work))
+		self->just_read = work;
 }
 
 void atr_work_answering(struct atr_thread *self, atr_ref work)
@@ -300,6 +304,7 @@ void atr_work_resume(struct atr_thread *self, atr_ref work)
 		self->work = work;
 		self->lent_by = 0;
 	}
+	self->in_doubt = self->in_doubt || !work;
 }
 
 /* Its own request, read and not answered, is what a thread does whoever wakes it. */
@@ -320,7 +325,29 @@ void atr_work_lent(struct atr_thread *self, atr_ref work, uint32_t carrier)
 	self->lent_by = (uint16_t)(carrier + 1);
 }
 
-void atr_work_idle(struct atr_thread *self, bool loop)
+/* A loop's timers may run in this turn. The clock that it is told by is a coarse one. */
+#define CLOCK_STEP_NS UINT64_C(10000000)
+
+static uint64_t coarse_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static bool timers_may_run(const struct atr_thread *self)
+{
+	return coarse_ns() + CLOCK_STEP_NS >= self->due_ns;
+}
+
+/* 0 says nothing of timers: something is left over from this turn, as it is in most of node's. */
+static uint64_t due_after(int timeout_ms)
+{
+	return timeout_ms > 0 ? coarse_ns() + (uint64_t)timeout_ms * 1000000 : UINT64_MAX;
+}
+
+void atr_work_idle(struct atr_thread *self, bool loop, int timeout_ms)
 {
 	if (loop && !self->is_loop) {
 		uint32_t n = atomic_fetch_add_explicit(&nr_loops, 1, memory_order_relaxed);
@@ -328,9 +355,11 @@ void atr_work_idle(struct atr_thread *self, bool loop)
 		self->is_loop = true;
 		self->loop_slot = n < LOOPS_MAX ? (uint16_t)(n + 1) : 0;
 	}
+	if (loop && !is_trusted())
+		self->due_ns = due_after(timeout_ms);
 	self->work = self->just_read = 0;
 	self->nr_outer = self->lent_by = 0;
-	self->inherited = false;
+	self->inherited = self->in_doubt = false;
 }
 
 /*
@@ -354,13 +383,16 @@ static void note_out_of_the_blue(struct atr_thread *self)
 }
 
 /*
- * One more call, while one of its is under way: it may as well be that of other work
- * which has one under way too, and whose timer ran in this turn.
+ * Not its first call in the turn that read it: it may as well be that of other work which
+ * has a call under way, and whose timer runs in this turn.
  */
-static bool may_be_staggered(uint32_t phase, uint32_t nr_parked)
+static bool may_be_staggered(const struct atr_thread *self, uint32_t phase, uint32_t nr_parked)
 {
-	return phase & CALLS_MASK && !is_trusted() &&
-	       atr_work_nr_in_flight() > nr_parked + is_in_flight(phase);
+	bool is_first = !(phase & CALLS_MASK) && (self->lent_by || self->just_read == self->work);
+
+	return !is_first && !is_trusted() &&
+	       atr_work_nr_in_flight() > nr_parked + (is_in_flight(phase) && !is_parked(phase)) &&
+	       timers_may_run(self);
 }
 
 static bool is_sure_on_loop(struct atr_thread *self, const struct atr_live *doing)
@@ -377,7 +409,7 @@ static bool is_sure_on_loop(struct atr_thread *self, const struct atr_live *doin
 	others = (uint32_t)(atomic_load_explicit(&loops[self->loop_slot - 1].parked,
 						 memory_order_relaxed) >>
 			    40);
-	if (may_be_staggered(phase, others))
+	if (may_be_staggered(self, phase, others))
 		return false;
 	if (is_of_loop && is_parked(phase))
 		others--;
@@ -386,7 +418,8 @@ static bool is_sure_on_loop(struct atr_thread *self, const struct atr_live *doin
 
 void atr_work_calls(struct atr_thread *self, atr_ref work, bool is_opened_for)
 {
-	if (!is_opened_for && self->is_loop && self->loop_slot && !atr_live_get(self->work))
+	if (!is_opened_for && self->is_loop && self->loop_slot && !atr_live_get(self->work) &&
+	    !self->in_doubt)
 		note_out_of_the_blue(self);
 	if (self->was_made_in_work && !self->inherited && self->late_calls < LATE_CALLS &&
 	    ++self->late_calls == LATE_CALLS)

@@ -25,7 +25,8 @@
  * that would explain why nothing happens to it. Where a loop is seen to act for
  * work that has a request under way (two calls at once, the second by a timer),
  * that explanation is no good for a while: then it holds only for work that is
- * alone in flight. Where there is no telling the span is a root: that is better
+ * alone in flight. And before it is known for long enough: not in a turn in which
+ * its timers may run, but for the first call for a request that was read in it. Where there is no telling the span is a root: that is better
  * than a wrong parent.
  */
 #include "preload/live/live.h"
@@ -72,7 +73,7 @@ void atr_work_ended(struct atr_thread *self, atr_ref work);
 void atr_work_begins_call(atr_ref work);
 void atr_work_ends_call(atr_ref work);
 
-/* The thread is (again) doing what this descriptor was used for. */
+/* The thread is (again) doing what this descriptor was used for. 0: not known what. */
 void atr_work_resume(struct atr_thread *self, atr_ref work);
 
 /*
@@ -118,9 +119,10 @@ static inline uint32_t atr_work_nr_in_flight(void)
 
 /*
  * The thread goes to wait for new work: it does none now. _loop: on a set that
- * holds several of its connections, so it runs an event loop.
+ * holds several of its connections, so it runs an event loop; timeout_ms: for so long,
+ * after which its timers may run; -1: it has none.
  */
-void atr_work_idle(struct atr_thread *self, bool loop);
+void atr_work_idle(struct atr_thread *self, bool loop, int timeout_ms);
 
 /*
  * The work that a message to another thread belongs to: as _current, but a loop

@@ -691,7 +691,7 @@ TEST(conn_set_that_holds_a_server_makes_who_waits_on_it_a_loop)
 	CHECK(atr_fd_kind(atr_fd(SET)) == ATR_FD_SET && (atr_fd(SET) & ATR_FD_SERVES));
 	CONN_READ(SERVER, REQUEST);
 	CHECK(atr_self.work && !atr_self.is_loop);
-	atr_conn_waits(atr_fd(SET));
+	atr_conn_waits(atr_fd(SET), -1);
 	CHECK(!atr_self.work && atr_self.is_loop);
 	conn_close(SERVER);
 	CONN_SAYS("SERVER GET /a incomplete");

@@ -256,7 +256,7 @@ TEST(carrier_read_by_a_loop_makes_it_do_that_work)
 	atr_ref work, own;
 
 	begin();
-	atr_work_idle(&worker, true);
+	atr_work_idle(&worker, true, -1);
 	own = request(&worker, 2);
 	work = request(&server, 1);
 	atr_carrier_written(&server, PIPE);
@@ -277,7 +277,7 @@ TEST(carrier_written_by_a_loop_tells_of_what_it_has_just_read)
 	atr_ref first, second;
 
 	begin();
-	atr_work_idle(&server, true);
+	atr_work_idle(&server, true, -1);
 	first = request(&server, 1);
 	atr_carrier_written(&server, PIPE);
 	CHECK(woken(&worker, PIPE) == first);
