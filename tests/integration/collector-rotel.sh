@@ -11,7 +11,7 @@ otlp=$(free_port)
 "$rotel" start --exporter blackhole --debug-log traces --debug-log-verbosity detailed \
 	--otlp-http-endpoint "127.0.0.1:$otlp" --otlp-grpc-endpoint "127.0.0.1:$(free_port)" >>"$dir/rotel.log" 2>&1 &
 running="$running $!"
-ready "$otlp" $! || exit
+ready "$otlp" $! || fail
 
 # exported PROTOCOL: what the collector prints of one curl, ids and numbers of this run taken out;
 # and host.id, which not every machine has

@@ -71,7 +71,9 @@ sends "curl, with a body" curl -sSk -d a=1 "$url/echo" <<END
 CLIENT POST [unknown_service:curl] UNSET http.request.method=POST http.response.status_code=200 url.full=https://127.0.0.1:PORT/echo $end
 END
 
-sends "curl that shows its headers has them without ours" curl -skv -o /dev/null "$url/ok" <<END
+# Its head alone: how the session's records arrive is another thing each time.
+sends "curl that shows its headers has them without ours" \
+	sh -c "curl -skv -o /dev/null '$url/ok' 2>&1 | grep '^[<>]'" <<END
 END
 
 attributes=http.response.status_code,autotrace.dns.lookup.duration
@@ -107,8 +109,8 @@ http {
 	uwsgi_temp_path $dir/nginx; scgi_temp_path $dir/nginx;
 	server {
 		listen 127.0.0.1:$port ssl http2;
-		ssl_certificate $dir/certificate;
-		ssl_certificate_key $dir/key;
+		ssl_certificate $dir/tls/cert.pem;
+		ssl_certificate_key $dir/tls/key.pem;
 		location /ok { return 200 "ok\n"; }
 		location /moved { return 302 /ok?moved; }
 	}
@@ -116,7 +118,7 @@ http {
 END
 nginx -c "$dir/nginx.conf" -p "$dir/nginx" -e "$dir/nginx/error" &
 running="$running $!"
-ready "$port" $! || exit
+ready "$port" $! || fail
 url=https://127.0.0.1:$port
 attributes=http.response.status_code,http.request.resend_count,url.full,network.protocol.version,error.type
 

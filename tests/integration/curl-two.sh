@@ -23,7 +23,7 @@ sed 's/libcurl\.so\.4/libcurX.so.4/g' "$openssl" >"$renamed"
 
 as_library() { # NAME LIBCURL
 	"${CC:-cc}" -std=gnu11 -D_GNU_SOURCE -O2 -fPIC -shared -DAS_A_LIBRARY -o "$dir/$1.so" \
-		"$here/programs/curl_two.c" "$2" -Wl,-rpath,"$dir" || exit
+		"$here/programs/curl_two.c" "$2" -Wl,-rpath,"$dir" || fail
 }
 as_library with_gnutls "$gnutls"
 as_library with_openssl "$openssl"

@@ -6,7 +6,7 @@ need php
 origin
 
 mkdir "$dir/lib"
-"${CC:-cc}" -shared -fPIC -O2 -o "$dir/lib/libdeep.so" "$here/programs/libdeep.c" || exit
+"${CC:-cc}" -shared -fPIC -O2 -o "$dir/lib/libdeep.so" "$here/programs/libdeep.c" || fail
 program deepbind "-Wl,-rpath,$dir/lib" -ldl -rdynamic
 sends "a library of the program's own RUNPATH" "$program" "$port" <<'TREE'
 CLIENT GET [unknown_service:deepbind] UNSET http.response.status_code=200 url.full=http://h/ok

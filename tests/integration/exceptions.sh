@@ -8,7 +8,7 @@ origin
 program=$build/tests/exceptions
 mkdir -p "$build/tests"
 "${CXX:-g++}" -std=gnu++17 -O2 -g -Wall -Wextra -pthread -fnon-call-exceptions -o "$program" \
-	"$here/programs/exceptions.cc" || exit
+	"$here/programs/exceptions.cc" || fail
 
 got() { # [QUERY]
 	echo "CLIENT GET [unknown_service:exceptions] UNSET http.response.status_code=200 url.full=http://h/ok${1:+?$1}"

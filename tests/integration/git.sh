@@ -60,7 +60,7 @@ setenv.add-environment = ("GIT_PROJECT_ROOT" => "$dir/www", "GIT_HTTP_EXPORT_ALL
 END
 lighttpd -D -f "$dir/lighttpd.conf" >"$dir/lighttpd.log" 2>&1 &
 running="$running $!"
-ready "$port" $! || exit
+ready "$port" $! || fail
 smart=http://127.0.0.1:$port/git/repo.git
 
 sends "ls-remote" git ls-remote "$smart" <<'END'

@@ -9,7 +9,7 @@ sh=$here/programs/lambda_sh
 py=$here/programs/lambda_py.py
 export AUTOTRACE_LIBRARY=$library
 for name in $(compgen -e | grep '^AWS_'); do unset "$name"; done
-cd "$dir" || exit
+cd "$dir" || fail
 
 # lambda STATUS [option...] -- BOOTSTRAP...: runs it; out, err and responses are left in $dir
 lambda() {

@@ -69,6 +69,12 @@ leave() {
 trap leave EXIT
 trap 'failed=1; exit' INT TERM HUP
 
+# What the test needs and made itself is not as it should be.
+fail() {
+	failed=1
+	exit
+}
+
 skip() {
 	echo "$*"
 	failed=77
@@ -168,7 +174,7 @@ program() {
 	mkdir -p "$build/tests"
 	program=$build/tests/$name
 	"${CC:-cc}" -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -pthread -o "$dir/$name" \
-		"$here/programs/$name.c" "$@" && mv "$dir/$name" "$program" || exit
+		"$here/programs/$name.c" "$@" && mv "$dir/$name" "$program" || fail
 }
 
 # ---- what was got and what was expected --------------------------------------------------------

@@ -57,7 +57,7 @@ chmod 777 "$dir/other"
 origin
 cc=${CC:-cc}
 "$cc" -D_GNU_SOURCE -o "$dir/secure" "$here/programs/life_secure.c" -L"$dir/lib" -Wl,--no-as-needed \
-	-l:libautotrace.so -Wl,-rpath,"$dir/lib" || exit
+	-l:libautotrace.so -Wl,-rpath,"$dir/lib" || fail
 nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)
 
 # as_another: our variables are set, and nothing may come of them

@@ -35,7 +35,7 @@ serve() {
 	"${env[@]}" nginx -c "$dir/nginx.conf" &
 	server=$!
 	running="$running $server"
-	ready "$port" "$server" || exit
+	ready "$port" "$server" || fail
 }
 
 grown_quiet() {

@@ -4,7 +4,7 @@
 # write, or left alone as a whole.
 . "$(dirname "$0")/lib.sh"
 origin
-cd "$dir" || exit
+cd "$dir" || fail
 
 got() { # [METHOD]
 	echo "CLIENT ${1:-GET} [unknown_service:stdio_client] UNSET http.response.status_code=200 url.full=http://h/ok"

@@ -50,7 +50,7 @@ each_file() { # VALUE: names of files that cannot be, or hold no file
 	return $bad
 }
 
-cd "$dir" || exit
+cd "$dir" || fail
 check "empty" each empty ""
 check "huge" each huge "$huge"
 check "60,000 commas" each commas "$commas"

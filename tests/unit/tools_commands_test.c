@@ -252,10 +252,13 @@ TEST(run_leaves_nothing_behind_in_the_temporary_directory)
 
 TEST(run_writes_json_that_show_draws_and_html)
 {
-	char *json = "/tmp/autotrace-test.jsonl", *html = "/tmp/autotrace-test.html";
-	struct ended e = RUN(atr_cmd_run, "--json", json, "--html", html, "/bin/sh", "-c", ":");
+	char json[64], html[64];
+	struct ended e;
 	struct stat st;
 
+	snprintf(json, sizeof(json), "/tmp/autotrace-test.%d.jsonl", getpid());
+	snprintf(html, sizeof(html), "/tmp/autotrace-test.%d.html", getpid());
+	e = RUN(atr_cmd_run, "--json", json, "--html", html, "/bin/sh", "-c", ":");
 	CHECK(e.code == 0);
 	CHECK(stat(html, &st) == 0 && st.st_size > 2000);
 	e = RUN(atr_cmd_show, "--tree", "--attributes", "process.exit.code", json);
@@ -314,11 +317,19 @@ TEST(show_of_a_damaged_file_draws_the_rest_and_fails)
 	CHECK(strstr(e.err, "/etc/passwd:1: not OTLP"));
 }
 
-/* A copy of /bin/sh to be examined: cut to `len` (0: whole), with a mode. Of one name for all tests. */
+/* Where the copies below are: of one name for all tests of a run. */
+static char *copy_path(void)
+{
+	static char path[64];
+
+	snprintf(path, sizeof(path), "/tmp/autotrace-test.%d.program", getpid());
+	return path;
+}
+
+/* A copy of /bin/sh to be examined: cut to `len` (0: whole), with a mode. */
 static char *shell_copy(const char *from, size_t len, mode_t mode)
 {
-	static char path[] = "/tmp/autotrace-test-program";
-	char buffer[4096];
+	char buffer[4096], *path = copy_path();
 	FILE *in = fopen(from, "rb"), *out = fopen(path, "wb");
 	size_t n, left = len ? len : SIZE_MAX;
 
@@ -348,7 +359,7 @@ TEST(doctor_of_a_cut_program_says_that_it_is_damaged)
 	CHECK(e.code == 1 && strstr(e.out, "damaged or cut off"));
 	e = RUN(atr_cmd_doctor, shell_copy(TOOLS_DATA "services.pb", 0, 0755));
 	CHECK(e.code == 1 && strstr(e.out, "neither an ELF executable nor a script"));
-	unlink("/tmp/autotrace-test-program");
+	unlink(copy_path());
 }
 
 TEST(doctor_of_a_program_without_interpreter_says_that_it_is_static)
@@ -386,9 +397,9 @@ TEST(doctor_of_a_set_id_program_says_that_the_loader_ignores_us)
 	CHECK(e.code == 1);
 	CHECK(strstr(e.out, "set-user-id") && strstr(e.out, "ignores LD_PRELOAD"));
 	/* for its owner it is a program like any other */
-	e = RUN(atr_cmd_doctor, "/tmp/autotrace-test-program");
+	e = RUN(atr_cmd_doctor, copy_path());
 	CHECK(e.code == 0);
-	unlink("/tmp/autotrace-test-program");
+	unlink(copy_path());
 }
 
 static void switch_off(void)

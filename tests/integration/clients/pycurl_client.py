@@ -36,7 +36,7 @@ print(*perform(handle("/redirect", FOLLOWLOCATION=1)))
 easy.reset()
 easy.close()
 print(*perform(handle("/echo", POSTFIELDS="a=1")))
-print(*perform(handle("/slow", TIMEOUT_MS=300)))
+print(*perform(handle("/slow", TIMEOUT_MS=1500)))
 
 threads = [threading.Thread(target=perform, args=[handle(f"/ok?thread{i}")]) for i in range(4)]
 for thread in threads:

@@ -19,7 +19,7 @@ own=
 events=()
 for name in $(compgen -e | grep '^AWS_'); do unset "$name"; done
 
-echo | "${CC:-cc}" -shared -x c -o "$dir/empty.so" - || exit
+echo | "${CC:-cc}" -shared -x c -o "$dir/empty.so" - || fail
 
 event() {
 	local file=$dir/event-$((${#events[@]} / 2))
