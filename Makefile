@@ -35,12 +35,19 @@ say = $(if $(V),,@printf '  %-8s %s\n' '$(1)' '$(2)')
 CPPFLAGS := -I. -isystem $(CJSON) -isystem $(NGHTTP2)/lib/includes -D_GNU_SOURCE -U_FORTIFY_SOURCE
 CFLAGS ?= -O2 -g
 ALL_CFLAGS := -std=gnu11 $(CFLAGS) -Wall -Wextra $(if $(WERROR),-Werror) \
-	-fvisibility=hidden -fPIC -fno-stack-protector -fno-plt -ftls-model=initial-exec \
+	-fvisibility=hidden -fPIC -fno-stack-protector -ftls-model=initial-exec \
 	-ffunction-sections -fdata-sections \
 	$(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+# What a program's own calls run through: each function of libc that it uses is found at start,
+# since a lookup takes more of a stack than a small thread or a signal's has.
+WARM_CFLAGS := -fno-plt
+# The rest: what it alone uses of libc is found when it is first called, most often never.
+COLD_CFLAGS := $(filter -Os,$(patsubst -O2,-Os,$(CFLAGS)))
+cflags_of = $(if $(filter $(COLD_SRC),$(1)),$(COLD_CFLAGS),$(WARM_CFLAGS))
 ALL_LDFLAGS := $(LDFLAGS) $(if $(SAN),-fsanitize=$(SAN)) -Wl,--as-needed -Wl,--gc-sections
-SO_LDFLAGS := -shared -Wl,-soname,libautotrace.so -Wl,--exclude-libs,ALL -Wl,-z,text -Wl,-z,relro \
-	-Wl,-z,now -Wl,-z,noexecstack $(if $(SAN),,-Wl,-z,defs) -Wl,--hash-style=gnu
+SO_LDFLAGS := -shared -Wl,-soname,libautotrace.so -Wl,--exclude-libs,ALL -Wl,-Bsymbolic-functions -Wl,-z,text -Wl,-z,relro \
+	-Wl,-z,lazy -Wl,-z,noexecstack $(if $(SAN),,-Wl,-z,defs) -Wl,--hash-style=gnu \
+	-Wl,-z,noseparate-code $(if $(SAN),,-nostartfiles) -Wl,-T,preload/order.ld
 
 # ---- sources -----------------------------------------------------------------------------------
 
@@ -49,6 +56,13 @@ objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 LOW_SRC := $(wildcard propagator/*.c export/*.c export/encode/*.c export/transport/*.c)
 ROOM_SRC := $(LOW_SRC) $(wildcard preload/conn/*.c preload/live/*.c preload/proto/*.c)
 SO_SRC := $(ROOM_SRC) $(wildcard preload/*.c preload/hook/*.c)
+# What runs at a process's start, on the exporter's thread, or not in most programs.
+COLD_SRC := $(addprefix export/,exporter.c options.c print.c resource.c encode/otlp_json.c \
+		encode/xray.c encode/encode.c transport/file.c transport/http.c transport/udp.c) \
+	$(addprefix preload/conn/,aws.c curlcode.c extension.c faas.c handover.c lambda.c probes.c \
+		transfer.c) \
+	$(addprefix preload/hook/,dns.c late.c load.c loaded.c process.c program.c seccomp.c \
+		stdio.c) preload/init.c propagator/ids.c
 TOOL_SRC := $(wildcard tools/*.c)
 UNIT_SRC := tests/main.c $(wildcard tests/unit/*_test.c)
 HOOKED_SRC := $(wildcard tests/hooked/*.c)
@@ -80,7 +94,7 @@ NGHTTP2_OBJ := $(patsubst %,$(BUILD)/obj/nghttp2/%.o,nghttp2_hd nghttp2_hd_huffm
 .PHONY: all
 all: $(SO) $(TOOL) $(MAN) ## the library, the command, the manual (default)
 
-$(SO): $(call objects,$(SO_SRC)) $(CJSON_ARENA) $(NGHTTP2_OBJ) $(BUILD)/autotrace.map
+$(SO): $(call objects,$(SO_SRC)) $(CJSON_ARENA) $(NGHTTP2_OBJ) $(BUILD)/autotrace.map preload/order.ld
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $(SO_LDFLAGS) -Wl,--version-script=$(BUILD)/autotrace.map -o $@ \
 		$(filter %.o,$^)
@@ -104,18 +118,18 @@ $(BUILD)/autotrace.map: preload/hook/hooks.def | $(CJSON)/cJSON.c
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(CJSON)/cJSON.c $(NGHTTP2)/fetched
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(call cflags_of,$<) -MMD -MP -c -o $@ $<
 
 $(CJSON_ARENA): CJSON_FLAGS := $(foreach f,malloc realloc free,-D$(f)=atr_arena_$(f))
 $(CJSON_HEAP) $(CJSON_ARENA): $(CJSON)/cJSON.c $(BUILD)/flags
 	$(call say,CC,$< ($(notdir $(basename $@))))
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -U_FORTIFY_SOURCE -DCJSON_HIDE_SYMBOLS $(CJSON_FLAGS) $(ALL_CFLAGS) -w -c -o $@ $<
+	$(Q)$(CC) -U_FORTIFY_SOURCE -DCJSON_HIDE_SYMBOLS $(CJSON_FLAGS) $(ALL_CFLAGS) $(COLD_CFLAGS) -w -c -o $@ $<
 
 $(NGHTTP2_OBJ): $(BUILD)/obj/nghttp2/%.o: $(NGHTTP2)/fetched $(BUILD)/flags
 	$(call say,CC,$(NGHTTP2)/lib/$*.c)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -U_FORTIFY_SOURCE -DNDEBUG -DHAVE_ARPA_INET_H -I$(NGHTTP2)/lib/includes $(ALL_CFLAGS) -w -c \
+	$(Q)$(CC) -U_FORTIFY_SOURCE -DNDEBUG -DHAVE_ARPA_INET_H -I$(NGHTTP2)/lib/includes $(ALL_CFLAGS) $(WARM_CFLAGS) -w -c \
 		-o $@ $(NGHTTP2)/lib/$*.c
 	$(Q)nm --format=posix $@ | awk '$$1 ~ /^(nghttp2|huff)_/ { print $$1, "atr_" $$1 }' > $@.names
 	$(Q)objcopy --redefine-syms=$@.names $@
@@ -128,8 +142,8 @@ $(BUILD)/man/%: tools/man/%.scd | $(CJSON)/cJSON.c
 # Rewritten only when the compiler or a flag changed, and then everything is compiled again.
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
-	@echo '$(CC) $(CPPFLAGS) $(ALL_CFLAGS)' | cmp -s - $@ || \
-		echo '$(CC) $(CPPFLAGS) $(ALL_CFLAGS)' > $@
+	@echo '$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(WARM_CFLAGS) $(COLD_SRC)' | cmp -s - $@ || \
+		echo '$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(WARM_CFLAGS) $(COLD_SRC)' > $@
 
 .PHONY: FORCE
 FORCE:

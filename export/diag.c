@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -62,13 +63,23 @@ uint64_t atr_count_read(enum atr_count what)
 
 const char *atr_count_name(enum atr_count what)
 {
-	static const char *const names[] = {
+	static const struct texts {
+#define ATR_COUNT(id, name) char id[sizeof(name)];
+#include "export/diag.def"
+#undef ATR_COUNT
+	} texts = {
 #define ATR_COUNT(id, name) name,
 #include "export/diag.def"
 #undef ATR_COUNT
 	};
+	/* where each begins: as pointers they would have to be relocated at start */
+	static const uint16_t at[] = {
+#define ATR_COUNT(id, name) offsetof(struct texts, id),
+#include "export/diag.def"
+#undef ATR_COUNT
+	};
 
-	return names[what];
+	return (const char *)&texts + at[what];
 }
 
 void atr_count_reset(void)

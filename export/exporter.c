@@ -42,11 +42,10 @@ enum { BOOKS_OPEN, BOOKS_HELD, BOOKS_CLOSED };
  */
 static struct {
 	const struct atr_io *io;
-	struct atr_io sending; /* the same, but the thread looks around in its waits */
 	const struct atr_process *process;
 	struct atr_ring *ring; /* NULL: nothing is exported */
 	pid_t pid;
-	size_t stack_len; /* 0: as the program has it */
+	size_t tls_len;
 	uint32_t exit_flush_ms;
 	_Atomic int state, books;
 	_Atomic uint32_t bell, idle, waiting;
@@ -59,7 +58,6 @@ static struct {
 	_Atomic uint32_t threads;	 /* of ours; more than one while one takes over */
 	_Atomic uint64_t alone_until_ms; /* it is the last, and has that long; 0: it is not */
 	bool has_options;		 /* read by the first thread of a process */
-	sigset_t mask;			 /* the program's, when the thread was made */
 	uint32_t batch_size;
 	_Atomic uint64_t stop_ms;  /* the latest limit of a flush; one that is over is none */
 	_Atomic uint32_t done;	   /* rung when a flush has nothing more to do */
@@ -71,6 +69,9 @@ static struct {
 	_Atomic uint64_t discarded; /* without a ring */
 	_Atomic uint64_t displaced; /* by a thread's next span: see `filling` */
 	struct atr_options options;
+	/* from here on all is the thread's */
+	struct atr_io sending; /* `io`, but the thread looks around in its waits */
+	sigset_t mask;	       /* the program's, when the thread was made */
 	struct atr_resource_attr resource[ATR_RESOURCE_MAX];
 	size_t nr_resource;
 	struct atr_buf buf;
@@ -118,13 +119,18 @@ static int add_tls(struct dl_phdr_info *library, size_t size, void *sum)
 
 ATR_WEAK(pthread_attr_setstacksize);
 
-static void measure_stack(void)
+/* At start: the loader's lock is taken. */
+static void measure_tls(void)
+{
+	dl_iterate_phdr(add_tls, &ex.tls_len);
+}
+
+static size_t small_stack(void)
 {
 	long least = sysconf(_SC_THREAD_STACK_MIN), page = sysconf(_SC_PAGESIZE);
-	size_t len = STACK_LEN + (least > 0 ? (size_t)least : 0);
+	size_t len = STACK_LEN + ex.tls_len + (least > 0 ? (size_t)least : 0);
 
-	dl_iterate_phdr(add_tls, &len);
-	ex.stack_len = (len + (size_t)page - 1) & ~((size_t)page - 1);
+	return (len + (size_t)page - 1) & ~((size_t)page - 1);
 }
 
 static bool stopping(void)
@@ -190,8 +196,6 @@ static void nap(uint32_t bell, uint64_t ms)
 bool atr_exporter_setup(const struct atr_io *io, const struct atr_process *process)
 {
 	ex.io = io;
-	ex.sending = *io;
-	ex.sending.poll = poll_and_look;
 	ex.process = process;
 	ex.pid = atr_kernel_pid();
 	ex.exit_flush_ms = atr_env_ms("AUTOTRACE_EXIT_FLUSH_MS", 500);
@@ -199,7 +203,7 @@ bool atr_exporter_setup(const struct atr_io *io, const struct atr_process *proce
 		return true;
 	atr_options_read_queue(&ex.options);
 	ex.batch_size = ex.options.max_export_batch_size;
-	measure_stack();
+	measure_tls();
 	ex.ring = atr_ring_create(ex.options.max_queue_size, ATR_SPAN_MAX);
 	return ex.ring != NULL;
 }
@@ -562,6 +566,8 @@ static void export_all(void)
 	if (!ex.has_options) {
 		atr_options_read(&ex.options);
 		ex.nr_resource = atr_resource_read(ex.process, ex.io, ex.resource);
+		ex.sending = *ex.io;
+		ex.sending.poll = poll_and_look;
 		ex.has_options = true;
 	}
 	due_ms = atr_now_ms() + ex.options.schedule_delay_ms;
@@ -658,7 +664,7 @@ static int create_thread(void *(*thread)(void *), bool has_small_stack, const si
 	ex.mask = *mask;
 	atomic_fetch_add(&ex.threads, 1);
 	if (has_small_stack && pthread_attr_setstacksize)
-		error = create_detached(thread, ex.stack_len);
+		error = create_detached(thread, small_stack());
 	if (error)
 		error = create_detached(thread, 0);
 	if (error)
@@ -765,11 +771,12 @@ static bool is_settled(void)
 
 void atr_exporter_flush(uint32_t timeout_ms)
 {
-	uint64_t until = atr_now_ms() + timeout_ms, now;
+	uint64_t until, now;
 
 	if (!ex.ring || is_settled() || !timeout_ms || atomic_load(&ex.in_vain) ||
 	    atomic_load(&ex.state) == NO_THREAD)
 		return;
+	until = atr_now_ms() + timeout_ms;
 	/* of flushes side by side the longest holds for the thread; each waits for its own */
 	stop_at(until);
 	if (atomic_load(&ex.state) == NOT_STARTED)
@@ -848,6 +855,8 @@ static void tally(struct atr_ring_sums sums)
 	uint64_t displaced = atomic_load(&ex.displaced);
 	bool no_thread = atomic_load(&ex.state) == NO_THREAD;
 
+	if (!(sums.claimed | sums.lost | discarded | displaced))
+		return; /* as most processes: no memory is touched */
 	if (!ex.ring)
 		atr_count_set(ATR_COUNT_SPANS_DISCARDED, discarded);
 	atr_count_set(ATR_COUNT_SPANS_ENDED, sums.claimed + sums.lost + discarded + displaced);

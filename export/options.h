@@ -35,13 +35,14 @@ struct atr_exporter_options {
 };
 
 struct atr_options {
-	struct atr_exporter_options exporter[ATR_EXPORTERS_MAX];
 	unsigned nr_exporters; /* 0: `none` */
 	uint32_t schedule_delay_ms, export_timeout_ms;
 	uint32_t max_queue_size, max_export_batch_size;
 	uint32_t attribute_value_length_limit; /* UINT32_MAX: none */
 	uint32_t attribute_count_limit, event_count_limit, event_attribute_count_limit;
 	uint32_t link_count_limit;
+	/* last: what is before it is set at a process's start, this is not */
+	struct atr_exporter_options exporter[ATR_EXPORTERS_MAX];
 };
 
 /*

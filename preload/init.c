@@ -34,9 +34,9 @@ static struct {
 	struct atr_process process;
 	atr_ref span;
 	int exit_status;
-	char executable_path[PATH_MAX];
-	char started_with[ATR_CARRY_MAX];
+	char short_path[256]; /* the executable's, as most are */
 } own;
+static char long_path[PATH_MAX], started_with[ATR_CARRY_MAX];
 
 /* The exporter's calls: libc's own, found when they are needed. */
 static int io_socket(int family, int type, int protocol)
@@ -137,10 +137,11 @@ static ssize_t conn_send(int fd, const void *buf, size_t len, int flags)
 /* Whether a list of globs has one for the executable's path or base name. */
 static bool is_listed(struct atr_str list)
 {
-	const char *base = strrchr(own.executable_path, '/');
+	const char *path = own.process.executable_path.len ? own.process.executable_path.at : "";
+	const char *base = strrchr(path, '/');
 	char glob[512];
 
-	base = base ? base + 1 : own.executable_path;
+	base = base ? base + 1 : path;
 	while (list.len) {
 		const char *comma = memchr(list.at, ',', list.len);
 		struct atr_str one = { list.at, comma ? (size_t)(comma - list.at) : list.len };
@@ -152,7 +153,7 @@ static bool is_listed(struct atr_str list)
 			continue;
 		memcpy(glob, one.at, one.len);
 		glob[one.len] = 0;
-		if (fnmatch(glob, own.executable_path, 0) == 0 || fnmatch(glob, base, 0) == 0)
+		if (fnmatch(glob, path, 0) == 0 || fnmatch(glob, base, 0) == 0)
 			return true;
 	}
 	return false;
@@ -172,11 +173,14 @@ static bool stands_down(void)
 
 static void learn_process(void)
 {
-	ssize_t n =
-		readlink("/proc/self/exe", own.executable_path, sizeof(own.executable_path) - 1);
+	char path[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	char *kept = n < (ssize_t)sizeof(own.short_path) ? own.short_path : long_path;
 
-	if (n > 0)
-		own.process.executable_path = (struct atr_str){ own.executable_path, (size_t)n };
+	if (n > 0) {
+		memcpy(kept, path, (size_t)n); /* the NUL behind it is there */
+		own.process.executable_path = (struct atr_str){ kept, (size_t)n };
+	}
 	own.process.command = atr_str(program_invocation_name);
 }
 
@@ -193,7 +197,7 @@ static void learn_context(void)
 		if (atr_propagators_env_name(&atr_formats, variable.name))
 			variables[nr++] = variable;
 	}
-	if (atr_propagators_extract_env(&atr_formats, variables, nr, own.started_with, &context))
+	if (atr_propagators_extract_env(&atr_formats, variables, nr, started_with, &context))
 		atr_work_setup(&context);
 	else
 		atr_work_setup(atr_lambda_handed(&context) ? &context : NULL);
@@ -300,6 +304,8 @@ __attribute__((constructor)) static void begin(void)
 	atr_exporter_parts_by(part_descriptors);
 	atr_process_begins();
 	atr_thread_setup(forked);
+	if (atr_lambda_is_on || atr_probes & ATR_PROBE_PROCESS)
+		atr_leave(atr_enter()); /* there is something to do at its end, whatever it does */
 	if (atr_probes & ATR_PROBE_PROCESS) {
 		if (on_exit)
 			on_exit(note_status, NULL);
@@ -316,7 +322,7 @@ __attribute__((destructor)) static void end(void)
 	atr_process_ends(own.exit_status);
 	atr_conn_stop();
 	/* not where a filter of the program's had us stand down: it takes a system call */
-	if (*atr_process_state == ATR_PROCESS_ON)
+	if (atr_was_entered && *atr_process_state == ATR_PROCESS_ON)
 		atr_exporter_count_lost();
 	if (atr_log_is_on() && atr_env_bool("AUTOTRACE_STATS", false))
 		atr_log_counts();

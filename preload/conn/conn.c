@@ -960,7 +960,7 @@ enum end { STOPPED, ENDED, TOLD };
 
 static void end_all(enum end how)
 {
-	struct atr_thread *self = atr_enter();
+	struct atr_thread *self = atr_was_entered ? atr_enter() : NULL;
 	uint32_t fresh;
 
 	if (!self)

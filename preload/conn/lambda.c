@@ -159,9 +159,11 @@ size_t atr_lambda_child_variable(char *out, size_t cap)
 
 void atr_lambda_setup(void)
 {
-	lambda.api = atr_env_get("AWS_LAMBDA_RUNTIME_API");
-	if (!lambda.api.len || !atr_env_get("AWS_LAMBDA_FUNCTION_NAME").len)
+	struct atr_str api = atr_env_get("AWS_LAMBDA_RUNTIME_API");
+
+	if (!api.len || !atr_env_get("AWS_LAMBDA_FUNCTION_NAME").len)
 		return;
+	lambda.api = api;
 	lambda.metadata = atr_env_get("AWS_LAMBDA_METADATA_API");
 	lambda.concurrency = atr_env_uint("AWS_LAMBDA_MAX_CONCURRENCY", 1, 1, 1000000);
 	lambda.has_extension = atr_env_bool("AUTOTRACE_LAMBDA_EXTENSION", false);

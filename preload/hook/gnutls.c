@@ -42,7 +42,8 @@ _Static_assert(NR_FUNCTIONS <= ATR_LATE_NAMES, "late.h has room for so many");
 
 static const char *const names[] = { FUNCTIONS(NAME) NULL };
 static const char *const sonames[] = { "libgnutls.so.30", "libgnutls-deb0.so.28", NULL };
-static struct atr_late gnutls = { .sonames = sonames, .names = names };
+static struct atr_late_found found;
+static const struct atr_late gnutls = { sonames, names, &found };
 
 #define CALL(f, name, type, params, args) (((type(*) params)(f)[F_##name])args)
 #define HAS(f, name) ((f)[F_##name] != NULL)

@@ -71,7 +71,7 @@ static void *by_soname(const struct atr_late *late, const char *name)
 }
 
 /* The library that the function is in; two threads may find one at once, and then it is there twice. */
-static struct atr_late_library *library_of(struct atr_late *late, void *function)
+static struct atr_late_library *library_of(const struct atr_late *late, void *function)
 {
 	struct atr_late_library *library;
 	Dl_info info;
@@ -84,22 +84,22 @@ static struct atr_late_library *library_of(struct atr_late *late, void *function
 	if (!handle)
 		return NULL;
 	for (int i = 0; i < ATR_LATE_LIBRARIES; i++)
-		if (atomic_load_explicit(&late->libraries[i].handle, memory_order_acquire) ==
+		if (atomic_load_explicit(&late->found->libraries[i].handle, memory_order_acquire) ==
 		    handle)
-			return &late->libraries[i];
-	nr = atomic_fetch_add_explicit(&late->nr, 1, memory_order_relaxed);
+			return &late->found->libraries[i];
+	nr = atomic_fetch_add_explicit(&late->found->nr, 1, memory_order_relaxed);
 	if (nr >= ATR_LATE_LIBRARIES) {
-		atomic_store_explicit(&late->nr, ATR_LATE_LIBRARIES, memory_order_relaxed);
+		atomic_store_explicit(&late->found->nr, ATR_LATE_LIBRARIES, memory_order_relaxed);
 		return NULL;
 	}
-	library = &late->libraries[nr];
+	library = &late->found->libraries[nr];
 	for (int i = 0; late->names[i]; i++)
 		library->function[i] = next_of(handle, late->names[i]);
 	atomic_store_explicit(&library->handle, handle, memory_order_release);
 	return library;
 }
 
-static struct atr_late_library *look_for(struct atr_late *late, const void *caller)
+static struct atr_late_library *look_for(const struct atr_late *late, const void *caller)
 {
 	struct atr_late_library *library = NULL;
 	void *found;
@@ -118,13 +118,14 @@ static struct atr_late_library *look_for(struct atr_late *late, const void *call
 }
 
 /* What is known of the caller: its library + 1; and where that may be noted, if it is not. */
-static uint64_t known_of(struct atr_late *late, uint64_t key, _Atomic uint64_t **room)
+static uint64_t known_of(const struct atr_late *late, uint64_t key, _Atomic uint64_t **room)
 {
 	uint64_t at = key * UINT64_C(0x9e3779b97f4a7c15) >> 58;
 
 	*room = NULL;
 	for (int i = 0; i < TRIES; i++) {
-		_Atomic uint64_t *slot = &late->callers[(at + (uint64_t)i) % ATR_LATE_CALLERS];
+		_Atomic uint64_t *slot =
+			&late->found->callers[(at + (uint64_t)i) % ATR_LATE_CALLERS];
 		uint64_t known = atomic_load_explicit(slot, memory_order_acquire);
 
 		if (known && (known & ~UINT64_C(0xff)) == key)
@@ -135,7 +136,7 @@ static uint64_t known_of(struct atr_late *late, uint64_t key, _Atomic uint64_t *
 	return 0;
 }
 
-void *const *atr_late_find(struct atr_late *late, const void *caller)
+void *const *atr_late_find(const struct atr_late *late, const void *caller)
 {
 	uint64_t key = (uint64_t)(uintptr_t)caller << 8;
 	_Atomic uint64_t *room;
@@ -144,17 +145,17 @@ void *const *atr_late_find(struct atr_late *late, const void *caller)
 	int saved = errno;
 
 	if (known)
-		return late->libraries[known - 1].function;
+		return late->found->libraries[known - 1].function;
 	/* more callers than can be noted: a lookup each time would be dear, and there is one mostly */
-	if (!room && atomic_load_explicit(&late->nr, memory_order_acquire) == 1 &&
-	    atomic_load_explicit(&late->libraries[0].handle, memory_order_acquire))
-		return late->libraries[0].function;
+	if (!room && atomic_load_explicit(&late->found->nr, memory_order_acquire) == 1 &&
+	    atomic_load_explicit(&late->found->libraries[0].handle, memory_order_acquire))
+		return late->found->libraries[0].function;
 	library = look_for(late, caller);
 	errno = saved;
 	if (!library)
 		return NULL;
 	if (room)
-		atomic_store_explicit(room, key | (uint64_t)(library - late->libraries + 1),
+		atomic_store_explicit(room, key | (uint64_t)(library - late->found->libraries + 1),
 				      memory_order_release);
 	return library->function;
 }

@@ -15,10 +15,8 @@
 #define ATR_LATE_NAMES 40
 #define ATR_LATE_CALLERS 64
 
-struct atr_late {
-	const char *const *sonames; /* the last is NULL */
-	const char *const
-		*names; /* of the functions; the last is NULL, the first is in every version */
+/* What is known so far: all zero, and no memory, where no such library is used. */
+struct atr_late_found {
 	_Atomic uint32_t nr;
 	struct atr_late_library {
 		void *_Atomic handle; /* kept: it stays loaded as long as we may call it */
@@ -28,11 +26,18 @@ struct atr_late {
 	_Atomic uint64_t callers[ATR_LATE_CALLERS];
 };
 
+struct atr_late {
+	const char *const *sonames; /* the last is NULL */
+	/* of the functions; the last is NULL, the first is in every version */
+	const char *const *names;
+	struct atr_late_found *found;
+};
+
 /*
  * The functions, in the order of their names, that who calls from this address
  * would have reached; NULL in it: there is none. Returns NULL when there is no such
  * library at all. Any thread; errno is kept.
  */
-void *const *atr_late_find(struct atr_late *late, const void *caller);
+void *const *atr_late_find(const struct atr_late *late, const void *caller);
 
 #endif

@@ -430,7 +430,7 @@ void atr_process_ends(int status)
 	struct atr_thread *self;
 	int saved = errno;
 
-	if (atr_in_shared_child())
+	if (!atr_was_entered || atr_in_shared_child())
 		return;
 	atr_conn_end_all();
 	self = atr_enter();
@@ -444,7 +444,7 @@ void atr_process_ends(int status)
 
 void atr_process_dies(int number)
 {
-	if (*atr_process_state != ATR_PROCESS_ON)
+	if (!atr_was_entered || *atr_process_state != ATR_PROCESS_ON)
 		return;
 	if (!atr_self.inside)
 		atr_process_ends(128 + number); /* as shells tell it */

@@ -9,35 +9,68 @@
 #include <errno.h>
 #include <link.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/auxv.h>
 
 ATR_WEAK(dlsym);
 ATR_WEAK(dlerror);
 
-/* Aligned, so that it lies in one page. */
-_Alignas(2048) void *atr_real[ATR_NR_REAL];
-_Static_assert(sizeof(atr_real) <= 2048, "aligned to its own size or more");
+/* In lines of its own: it is read by every call, and never written after the start. */
+_Alignas(64) void *atr_real[ATR_NR_REAL];
 
 /* One behind the other: as pointers each would have to be relocated at start. */
-static const char names[] =
-#define ATR_HOOK(name, need) #name "\0"
+static const struct names {
+#define ATR_HOOK(name, need) char text_##name[sizeof(#name)];
 #include "preload/hook/hooks.def"
 #undef ATR_HOOK
-	;
+} names = {
+#define ATR_HOOK(name, need) #name,
+#include "preload/hook/hooks.def"
+#undef ATR_HOOK
+};
 
-static const char *next_name(const char *name)
-{
-	return name + strlen(name) + 1;
-}
+/*
+ * What atr_object_hash says of a name, by the compiler: the sum of its characters, the
+ * last one's place first, and of 5381 before them, each times 33 to the power of its place.
+ */
+#define LEN_MAX 31
+#define AT(s, place)                                                                              \
+	((place) < sizeof(s) - 1 ?                                                                \
+		 (uint32_t)(unsigned char)(s)[(place) < sizeof(s) - 1 ? sizeof(s) - 2 - (place) : \
+									0] :                      \
+		 ((place) == sizeof(s) - 1 ? 5381u : 0u))
+#define AT_4(s, place)  \
+	(AT(s, place) + \
+	 33u * (AT(s, (place) + 1) + 33u * (AT(s, (place) + 2) + 33u * AT(s, (place) + 3))))
+#define TO_4 (33u * 33u * 33u * 33u)
+#define HASH(s)                                                \
+	(AT_4(s, 0) +                                          \
+	 TO_4 * (AT_4(s, 4) +                                  \
+		 TO_4 * (AT_4(s, 8) +                          \
+			 TO_4 * (AT_4(s, 12) +                 \
+				 TO_4 * (AT_4(s, 16) +         \
+					 TO_4 * (AT_4(s, 20) + \
+						 TO_4 * (AT_4(s, 24) + TO_4 * AT_4(s, 28))))))))
+
+static const uint32_t hashes[ATR_NR_REAL] = {
+#define ATR_HOOK(name, need) HASH(#name),
+#include "preload/hook/hooks.def"
+#undef ATR_HOOK
+};
+#define ATR_HOOK(name, need) _Static_assert(sizeof(#name) - 1 <= LEN_MAX, "HASH is of so many");
+#include "preload/hook/hooks.def"
+#undef ATR_HOOK
 
 static const char *name_of(int index)
 {
-	const char *name = names;
+	static const uint16_t at[] = {
+#define ATR_HOOK(name, need) offsetof(struct names, text_##name),
+#include "preload/hook/hooks.def"
+#undef ATR_HOOK
+	};
 
-	while (index--)
-		name = next_name(name);
-	return name;
+	return (const char *)&names + at[index];
 }
 
 /* Whether it is looked for when it is called (late.h), and not at start. */
@@ -62,7 +95,6 @@ static long is_missing(void)
 /* For all names, or for one of them. */
 struct search {
 	int from, to;
-	uint32_t hash[ATR_NR_REAL];
 	bool is_found[ATR_NR_REAL];
 	bool is_behind_us;
 };
@@ -73,12 +105,10 @@ struct search {
  */
 static void take_from(const struct atr_object *library, struct search *search)
 {
-	const char *name = name_of(search->from);
-
-	for (int i = search->from; i < search->to; i++, name = next_name(name)) {
+	for (int i = search->from; i < search->to; i++) {
 		uint32_t symbol = search->is_found[i] ?
 					  0 :
-					  atr_object_find(library, name, search->hash[i], true);
+					  atr_object_find(library, name_of(i), hashes[i], true);
 		void *function = atr_object_function(library, symbol);
 
 		search->is_found[i] |= symbol != 0;
@@ -97,7 +127,7 @@ static int look_in(struct dl_phdr_info *info, size_t size, void *arg)
 
 	(void)size;
 	if (!search->is_behind_us) {
-		search->is_behind_us = atr_object_has(&library, names);
+		search->is_behind_us = atr_object_has(&library, &names);
 		return 0;
 	}
 	if (!is_readable || !library.gnu_hash) /* by the other table it would take long */
@@ -109,20 +139,17 @@ static int look_in(struct dl_phdr_info *info, size_t size, void *arg)
 static void search_tables(int from, int to)
 {
 	struct search search;
-	const char *name = name_of(from);
 
 	search.from = from;
 	search.to = to;
 	search.is_behind_us = false;
 	memcpy(search.is_found, is_late, sizeof(search.is_found));
-	for (int i = from; i < to; i++, name = next_name(name))
-		search.hash[i] = atr_object_hash(name);
 	dl_iterate_phdr(look_in, &search);
 }
 
-static void ask_loader(int index, const char *name)
+static void ask_loader(int index)
 {
-	void *found = dlsym(RTLD_NEXT, name);
+	void *found = dlsym(RTLD_NEXT, name_of(index));
 
 	if (found)
 		__atomic_store_n(&atr_real[index], found, __ATOMIC_RELEASE);
@@ -167,13 +194,12 @@ static bool is_of_several(void)
  */
 __attribute__((constructor(101))) static void find_all(void)
 {
-	const char *name = names;
 	int saved = errno;
 
 	search_tables(0, ATR_NR_REAL);
-	for (int i = 0; dlsym && i < ATR_NR_REAL; i++, name = next_name(name))
+	for (int i = 0; dlsym && i < ATR_NR_REAL; i++)
 		if (!atr_real[i] && !is_late[i])
-			ask_loader(i, name);
+			ask_loader(i);
 	atr_may_be_below = is_of_several();
 	if (dlerror)
 		dlerror(); /* the program's next question is not to be answered with this */
@@ -186,7 +212,7 @@ void *atr_real_find(enum atr_real_index index)
 	void *found;
 
 	if (dlsym)
-		ask_loader((int)index, name_of((int)index));
+		ask_loader((int)index);
 	else
 		search_tables((int)index, (int)index + 1);
 	found = __atomic_load_n(&atr_real[index], __ATOMIC_ACQUIRE);
@@ -208,7 +234,7 @@ static int look_for_one(struct dl_phdr_info *info, size_t size, void *arg)
 	uint32_t symbol;
 
 	(void)size;
-	if (!atr_object_read(&library, info) || atr_object_has(&library, names))
+	if (!atr_object_read(&library, info) || atr_object_has(&library, &names))
 		return 0;
 	symbol = atr_object_find(&library, one->name, atr_object_hash(one->name), true);
 	one->found = atr_object_function(&library, symbol);

@@ -51,7 +51,8 @@ _Static_assert(NR_FUNCTIONS <= ATR_LATE_NAMES, "late.h has room for so many");
 
 static const char *const names[] = { FUNCTIONS(NAME) NULL };
 static const char *const sonames[] = { "libssl.so.3", "libssl.so.1.1", NULL };
-static struct atr_late openssl = { .sonames = sonames, .names = names };
+static struct atr_late_found found;
+static const struct atr_late openssl = { sonames, names, &found };
 
 /* CALL(f, SSL_version, int, (void *), (ssl)) */
 #define CALL(f, name, type, params, args) (((type(*) params)(f)[F_##name])args)

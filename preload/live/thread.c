@@ -4,6 +4,7 @@
 #include "export/kernel.h"
 
 #include <errno.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 
 __thread struct atr_thread atr_self;
 bool atr_may_be_below;
+_Atomic bool atr_was_entered;
 
 static _Atomic uint32_t off = ATR_PROCESS_OFF;
 _Atomic uint32_t *atr_process_state = &off;
@@ -22,18 +24,18 @@ static pid_t process_id; /* of the process that last made itself clean */
 
 void atr_thread_setup(void (*forked)(struct atr_thread *self))
 {
-	long page_len = sysconf(_SC_PAGESIZE);
-	void *page = mmap(NULL, (size_t)page_len, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned long page_len = getauxval(AT_PAGESZ);
+	void *page =
+		mmap(NULL, page_len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (page == MAP_FAILED)
 		return;
 	/* where the kernel cannot (before 4.14), the fork hook is what tells: atr_thread_forked */
-	madvise(page, (size_t)page_len, MADV_WIPEONFORK);
+	madvise(page, page_len, MADV_WIPEONFORK);
 	on_forked = forked;
 	process_id = atr_kernel_pid();
+	/* it reads 0, as in a child: who enters first makes it ON, and most processes never do */
 	atr_process_state = page;
-	atomic_store_explicit(atr_process_state, ATR_PROCESS_ON, memory_order_release);
 }
 
 void atr_thread_off(void)
@@ -90,6 +92,7 @@ struct atr_thread *atr_enter_slow(struct atr_thread *self)
 		self->inside = false;
 	}
 	atomic_store_explicit(atr_process_state, ATR_PROCESS_ON, memory_order_release);
+	atomic_store_explicit(&atr_was_entered, true, memory_order_relaxed);
 	self->inside = true;
 	errno = saved;
 	return self;

@@ -46,7 +46,7 @@ extern __thread struct atr_thread atr_self
 	__attribute__((tls_model("initial-exec"), visibility("hidden")));
 
 /*
- * Whether hooks do anything at all: set at the end of the constructor, and
+ * Whether hooks do anything at all: set by who enters first after the constructor, and
  * cleared where we stand down. A word in a page that the kernel wipes in a
  * forked child, so that a child is noticed however it was made.
  */
@@ -59,6 +59,9 @@ extern _Atomic uint32_t *atr_process_state;
  * is made clean first. Every non-NULL enter is followed by leave.
  */
 struct atr_thread *atr_enter_slow(struct atr_thread *self);
+
+/* Whether it was ever: in most processes nothing is, and at their end nothing is to be done. */
+extern _Atomic bool atr_was_entered;
 
 static inline struct atr_thread *atr_enter(void)
 {
