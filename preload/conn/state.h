@@ -30,7 +30,7 @@ struct atr_stream {
 	uint8_t scan;	   /* of the head */
 	uint32_t held_len; /* of an unfinished head, kept in a block */
 	atr_ref held;
-	uint64_t head_ns; /* when its first byte went by */
+	uint64_t head_ns; /* when its first byte went by, of one that came in parts; else 0 */
 	struct atr_http1_body body;
 };
 
