@@ -15,35 +15,69 @@
 
 /*
  * Several of each counter, so that threads that count at once do not wait for one
- * another's line of memory. Which one is a thread's is no more than likely its own;
- * what they come to is the sum.
+ * another's line of memory; what they come to is the sum. The first threads to count have
+ * one for themselves, in which nobody else adds; the others' is likely their own.
  */
 #define STRIPE_BITS 3
-#define STRIPES (1 << STRIPE_BITS)
+#define SHARED (1 << STRIPE_BITS)
+#define OWNED 24
+#define STRIPES (SHARED + OWNED)
 
 static struct {
 	_Alignas(64) _Atomic uint64_t of[ATR_NR_COUNTS];
 } counts[STRIPES];
 
-static __thread char own_place;
+static _Atomic unsigned nr_owned;
+static __thread unsigned own; /* 1: none was left; else its number + 2 */
 
 static struct atr_str log_to;
 static const struct atr_io *log_io;
 
-static unsigned own_stripe(void)
+static unsigned shared_stripe(void)
 {
 	/* the places of threads differ by the size of a stack: the product's upper bits by more */
-	return (uint64_t)(uintptr_t)&own_place * UINT64_C(0x9e3779b97f4a7c15) >> (64 - STRIPE_BITS);
+	return (uint64_t)(uintptr_t)&own * UINT64_C(0x9e3779b97f4a7c15) >> (64 - STRIPE_BITS);
+}
+
+/* A handler of a signal that comes here takes one too, of which one is left unused. */
+__attribute__((noinline)) static void take_stripe(void)
+{
+	unsigned n = atomic_load_explicit(&nr_owned, memory_order_relaxed);
+
+	while (n < OWNED &&
+	       !atomic_compare_exchange_weak_explicit(&nr_owned, &n, n + 1, memory_order_relaxed,
+						      memory_order_relaxed))
+		;
+	own = n < OWNED ? n + 2 : 1;
+}
+
+/*
+ * In what is this thread's alone. Nobody has to be kept out, but a handler that
+ * interrupts us is to find it before or after, and not in between.
+ */
+static inline void add_own(_Atomic uint64_t *at, uint64_t n)
+{
+#ifdef __x86_64__
+	__asm__ volatile("addq %1, %0" : "+m"(*at) : "er"(n) : "cc");
+#else
+	atomic_fetch_add_explicit(at, n, memory_order_relaxed);
+#endif
+}
+
+void atr_count_add(enum atr_count what, uint64_t n)
+{
+	if (__builtin_expect(!own, 0))
+		take_stripe();
+	if (__builtin_expect(own == 1, 0))
+		atomic_fetch_add_explicit(&counts[OWNED + shared_stripe()].of[what], n,
+					  memory_order_relaxed);
+	else
+		add_own(&counts[own - 2].of[what], n);
 }
 
 void atr_count(enum atr_count what)
 {
 	atr_count_add(what, 1);
-}
-
-void atr_count_add(enum atr_count what, uint64_t n)
-{
-	atomic_fetch_add_explicit(&counts[own_stripe()].of[what], n, memory_order_relaxed);
 }
 
 void atr_count_set(enum atr_count what, uint64_t n)

@@ -7,6 +7,9 @@
 
 #include <endian.h>
 #include <stdint.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 /* A lower-case hexadecimal digit's value, or 16. */
 static inline unsigned atr_hex_lower(char c)
@@ -58,11 +61,65 @@ static inline bool atr_hex_read_four(const char *text, uint8_t *out)
 	return true;
 }
 
+/* Sixteen digits and eight bytes at a time. */
+#ifdef __SSE2__
+
+static inline bool atr_hex_read_eight(const char *text, uint8_t *out)
+{
+	__m128i v = _mm_loadu_si128((const __m128i *)(const void *)text);
+	__m128i letters = _mm_and_si128(_mm_cmpgt_epi8(v, _mm_set1_epi8('a' - 1)),
+					_mm_cmplt_epi8(v, _mm_set1_epi8('f' + 1)));
+	__m128i digits = _mm_and_si128(_mm_cmpgt_epi8(v, _mm_set1_epi8('0' - 1)),
+				       _mm_cmplt_epi8(v, _mm_set1_epi8('9' + 1)));
+
+	if (_mm_movemask_epi8(_mm_or_si128(letters, digits)) != 0xffff)
+		return false;
+	v = _mm_add_epi8(_mm_and_si128(v, _mm_set1_epi8(0x0f)),
+			 _mm_and_si128(letters, _mm_set1_epi8(9)));
+	/* pairs of digits to bytes, and the bytes side by side */
+	v = _mm_or_si128(_mm_slli_epi16(v, 4), _mm_srli_epi16(v, 8));
+	v = _mm_and_si128(v, _mm_set1_epi16(0x00ff));
+	_mm_storel_epi64((__m128i *)(void *)out, _mm_packus_epi16(v, v));
+	return true;
+}
+
+static inline void atr_hex_write_eight(char *out, const uint8_t *bytes)
+{
+	__m128i v = _mm_loadl_epi64((const __m128i *)(const void *)bytes);
+
+	v = _mm_and_si128(_mm_unpacklo_epi8(_mm_srli_epi16(v, 4), v), _mm_set1_epi8(0x0f));
+	/* those of 10 and more are letters */
+	v = _mm_add_epi8(
+		_mm_add_epi8(v, _mm_set1_epi8('0')),
+		_mm_and_si128(_mm_cmpgt_epi8(v, _mm_set1_epi8(9)), _mm_set1_epi8('a' - '9' - 1)));
+	_mm_storeu_si128((__m128i *)(void *)out, v);
+}
+
+#else
+
+static inline void atr_hex_write_four(char *out, const uint8_t *bytes);
+
+static inline bool atr_hex_read_eight(const char *text, uint8_t *out)
+{
+	return atr_hex_read_four(text, out) && atr_hex_read_four(text + 8, out + 4);
+}
+
+static inline void atr_hex_write_eight(char *out, const uint8_t *bytes)
+{
+	atr_hex_write_four(out, bytes);
+	atr_hex_write_four(out + 8, bytes + 4);
+}
+
+#endif
+
 /* Reads 2 * len lower-case digits. */
 static inline bool atr_hex_read(const char *text, uint8_t *out, size_t len)
 {
 	unsigned wrong = 0;
 
+	for (; len >= 8; len -= 8, text += 16, out += 8)
+		if (!atr_hex_read_eight(text, out))
+			return false;
 	for (; len >= 4; len -= 4, text += 8, out += 4)
 		if (!atr_hex_read_four(text, out))
 			return false;
@@ -112,6 +169,8 @@ static inline char *atr_hex_write(char *out, const uint8_t *bytes, size_t len)
 {
 	static const char digits[] = "0123456789abcdef";
 
+	for (; len >= 8; len -= 8, bytes += 8, out += 16)
+		atr_hex_write_eight(out, bytes);
 	for (; len >= 4; len -= 4, bytes += 4, out += 8)
 		atr_hex_write_four(out, bytes);
 	for (size_t i = 0; i < len; i++) {

@@ -9,6 +9,7 @@
  */
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 struct atr_str {
@@ -37,9 +38,18 @@ static inline bool atr_str_equal(struct atr_str a, struct atr_str b)
 /* ASCII letters compare without case; every other byte as it is. */
 static inline bool atr_str_equal_nocase(struct atr_str a, struct atr_str b)
 {
+	size_t i = 0;
+
 	if (a.len != b.len)
 		return false;
-	for (size_t i = 0; i < a.len; i++) {
+	/* mostly they are written the same */
+	for (uint64_t x, y; i + sizeof(x) <= a.len; i += sizeof(x)) {
+		memcpy(&x, a.at + i, sizeof(x));
+		memcpy(&y, b.at + i, sizeof(y));
+		if (x != y)
+			break;
+	}
+	for (; i < a.len; i++) {
 		unsigned char x = (unsigned char)a.at[i], y = (unsigned char)b.at[i];
 
 		if (x == y)

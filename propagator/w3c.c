@@ -173,15 +173,35 @@ void atr_traceparent_write(const struct atr_context *context, char out[static AT
 	atr_hex_write(out, &flags, 1);
 }
 
+/* What nearly every message gets, in one go; false: it is another's, or there is no room. */
+static bool write_parent(struct atr_lines *lines, const struct atr_context *context)
+{
+	static const char name[] = "traceparent: ", end[] = "\r\n";
+	const size_t name_len = sizeof(name) - 1, end_len = sizeof(end) - 1;
+	char *at = lines->at + lines->len;
+
+	if (lines->is_env || lines->is_short_of_room ||
+	    lines->cap - lines->len < name_len + ATR_TRACEPARENT_LEN + end_len)
+		return false;
+	memcpy(at, name, name_len);
+	atr_traceparent_write(context, at + name_len);
+	memcpy(at + name_len + ATR_TRACEPARENT_LEN, end, end_len);
+	lines->len += name_len + ATR_TRACEPARENT_LEN + end_len;
+	lines->nr++;
+	return true;
+}
+
 static void write(struct atr_lines *lines, const struct atr_context *context)
 {
 	char *at;
 
 	if (!atr_context_is_valid(context))
 		return;
-	at = atr_line(lines, &headers[PARENT], (struct atr_str){ 0 }, ATR_TRACEPARENT_LEN);
-	if (at)
-		atr_traceparent_write(context, at);
+	if (!write_parent(lines, context)) {
+		at = atr_line(lines, &headers[PARENT], (struct atr_str){ 0 }, ATR_TRACEPARENT_LEN);
+		if (at)
+			atr_traceparent_write(context, at);
+	}
 	if (context->tracestate.len)
 		atr_line_of(lines, &headers[STATE], context->tracestate);
 }

@@ -52,18 +52,23 @@ bool atr_conn_setup(const struct atr_conn_calls *calls)
 	return atr_pool_map(&conns, sizeof(struct atr_conn), ATR_CONNS_MAX) && atr_fds_setup();
 }
 
-static struct atr_conn *conn_of(uint64_t word)
+/* Whether it is still the connection that the word says. */
+static inline bool is_of(const struct atr_conn *conn, uint64_t word)
+{
+	uint32_t gen = atomic_load_explicit(&conn->pooled.gen, memory_order_acquire);
+
+	return ((gen ^ word >> 32) & 0xffffff) == 0;
+}
+
+static inline struct atr_conn *conn_of(uint64_t word)
 {
 	struct atr_conn *conn;
 	uint32_t index = (uint32_t)word - 1;
 
 	if (!atr_fd_holds_conn(word) || index >= conns.cap)
 		return NULL;
-	conn = atr_pool_at(&conns, index);
-	if ((atomic_load_explicit(&conn->pooled.gen, memory_order_acquire) & 0xffffff) !=
-	    (word >> 32 & 0xffffff))
-		return NULL;
-	return conn;
+	conn = (struct atr_conn *)conns.base + index;
+	return is_of(conn, word) ? conn : NULL;
 }
 
 static atr_ref ref_of(const struct atr_conn *conn)
@@ -105,7 +110,17 @@ static void give_up(struct atr_thread *self, struct atr_conn *conn)
 	atr_h2_release(conn, conn->owes_http2);
 }
 
-static bool try_hold(struct atr_conn *conn, int yields)
+/* Mostly nobody else is at it. */
+static inline bool hold_at_once(struct atr_conn *conn)
+{
+	uint32_t now = atomic_load_explicit(&conn->held, memory_order_relaxed);
+
+	return !(now & (HELD | CLOSED)) &&
+	       atomic_compare_exchange_strong_explicit(&conn->held, &now, now | HELD,
+						       memory_order_acquire, memory_order_relaxed);
+}
+
+__attribute__((noinline)) static bool try_hold(struct atr_conn *conn, int yields)
 {
 	uint32_t now = 0;
 
@@ -125,16 +140,17 @@ static bool try_hold(struct atr_conn *conn, int yields)
 	return false;
 }
 
-static void show(struct atr_conn *conn)
+static inline void show(struct atr_conn *conn)
 {
-	unsigned now = (conn->side == ATR_SIDE_SERVER ? SERVES : 0) |
-		       (conn->nr_exchanges || conn->nr_streams ? BUSY : 0) |
-		       (atr_sending_owes(conn) ? OWES : 0) | (conn->connecting ? CONNECTING : 0) |
-		       (conn->awaits_event ? AWAITS : 0) | (conn->http2 ? SHARED : 0);
+	unsigned now = (conn->side == ATR_SIDE_SERVER) * SERVES | conn->connecting * CONNECTING |
+		       conn->awaits_event * AWAITS | !!conn->http2 * SHARED |
+		       atr_sending_owes(conn) * OWES |
+		       !!(conn->nr_exchanges | conn->nr_streams) * BUSY;
 
-	if (conn->prepared || conn->nr_streams ||
-	    (conn->nr_exchanges && conn->exchange[conn->first_exchange].span))
-		now |= RECORDS;
+	if (now & BUSY || conn->prepared)
+		now |= (conn->prepared || conn->nr_streams ||
+			conn->exchange[conn->first_exchange].span) *
+		       RECORDS;
 	if (atomic_load_explicit(&conn->shown, memory_order_relaxed) != now)
 		atomic_store_explicit(&conn->shown, (uint8_t)now, memory_order_relaxed);
 }
@@ -150,21 +166,27 @@ static void note(_Atomic bool *what, bool is)
 	atomic_store_explicit(what, is, memory_order_relaxed);
 }
 
-static void let_go(struct atr_thread *self, struct atr_conn *conn)
+/* While it was held, others have asked for something. */
+__attribute__((noinline)) static void carry_out(struct atr_thread *self, struct atr_conn *conn,
+						uint32_t now)
 {
-	uint32_t now = HELD;
-
-	self->holds = NULL;
-	show(conn);
-	if (atomic_compare_exchange_strong_explicit(&conn->held, &now, 0, memory_order_release,
-						    memory_order_relaxed))
-		return;
 	if (now & CLOSED) {
 		take_apart(self, conn);
 		return;
 	}
 	give_up(self, conn);
 	atomic_fetch_and_explicit(&conn->held, ~(HELD | GIVE_UP), memory_order_release);
+}
+
+static inline void let_go(struct atr_thread *self, struct atr_conn *conn)
+{
+	uint32_t now = HELD;
+
+	self->holds = NULL;
+	show(conn);
+	if (!atomic_compare_exchange_strong_explicit(&conn->held, &now, 0, memory_order_release,
+						     memory_order_relaxed))
+		carry_out(self, conn, now);
 }
 
 /*
@@ -192,7 +214,7 @@ static int yields_for(const struct atr_conn *conn, bool owed)
  * Enters and holds; NULL: not to be touched. Ended by leave_conn. `owed` when
  * bytes of the program's must not go by without ours.
  */
-static struct atr_conn *enter_owed(uint64_t word, bool owed, struct atr_thread **self)
+static inline struct atr_conn *enter_owed(uint64_t word, bool owed, struct atr_thread **self)
 {
 	struct atr_conn *conn;
 
@@ -210,14 +232,16 @@ static struct atr_conn *enter_owed(uint64_t word, bool owed, struct atr_thread *
 	}
 	if (__builtin_expect((*self)->holds != NULL, 0))
 		abandon(*self);
-	if (!conn_of(word) || !try_hold(conn, yields_for(conn, owed))) {
+	if (__builtin_expect(!hold_at_once(conn), 0) &&
+	    !(is_of(conn, word) && try_hold(conn, yields_for(conn, owed)))) {
 		atr_leave(*self);
 		return NULL;
 	}
 	(*self)->holds = conn;
-	if (conn_of(word) == conn) {
+	if (__builtin_expect(is_of(conn, word), 1)) {
 		/* bytes went by unseen: nothing that is known of it is to be believed now */
-		if (atomic_load_explicit(&conn->held, memory_order_relaxed) & GIVE_UP)
+		if (__builtin_expect(
+			    atomic_load_explicit(&conn->held, memory_order_relaxed) & GIVE_UP, 0))
 			give_up(*self, conn);
 		return conn;
 	}

@@ -4,6 +4,7 @@
 
 /* cursor: a walk over what a program hands to a call, for the files that send. */
 #include "preload/live/readable.h"
+#include "preload/live/thread.h"
 
 #include <string.h>
 #include <sys/uio.h>
@@ -32,6 +33,24 @@ static inline struct cursor cursor_at(const struct iovec *iov, int nr, size_t fr
 	return c;
 }
 
+/* Nothing is known of any page any more: a plan begins. Until it ends a page is asked about once. */
+static inline void forget_page(void)
+{
+	atr_self.known_page = 0;
+}
+
+static inline bool can_read_page(const void *at)
+{
+	uintptr_t page = (uintptr_t)at | 4095;
+
+	if (atr_self.known_page == page + 1)
+		return true;
+	if (!atr_page_is_readable(at))
+		return false;
+	atr_self.known_page = page + 1;
+	return true;
+}
+
 static inline bool next_bytes(struct cursor *c, const char **at, size_t *len)
 {
 	while (c->nr && c->skip == c->iov->iov_len) {
@@ -45,7 +64,7 @@ static inline bool next_bytes(struct cursor *c, const char **at, size_t *len)
 	*len = c->iov->iov_len - c->skip;
 	if (!c->unread) {
 		*len = atr_len_in_page(*at, *len);
-		c->ends_badly = !atr_page_is_readable(*at);
+		c->ends_badly = !can_read_page(*at);
 		if (c->ends_badly)
 			return false;
 	}

@@ -325,8 +325,6 @@ static void plan_head(struct atr_thread *self, struct atr_conn *conn, const stru
 	if (!head || (!is_read && !atr_http1_parse_request(head, len, &piece->head)))
 		return;
 	piece->head_end = end;
-	if (!conn->out.head_ns)
-		conn->out.head_ns = atr_clock_ns();
 	atr_request_prepare(self, conn, head, len, &piece->head, conn->out.held_len, &replacing);
 	if (replacing.inject && !atr_sending_rest(conn) && !conn->injected)
 		plan_injection(conn, piece, &replacing);
@@ -381,6 +379,7 @@ bool atr_sending_plan(struct atr_thread *self, struct atr_conn *conn, const stru
 	bool at_blank = false, is_read;
 	long end;
 
+	forget_page();
 	atr_sending_as_it_is(piece, from, total);
 	if (conn->http2 || begins_http2(conn, c, total))
 		return atr_h2_plan(self, conn, iov, nr, from, total, flags, piece);

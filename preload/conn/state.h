@@ -30,7 +30,7 @@ struct atr_stream {
 	uint8_t scan;	   /* of the head */
 	uint32_t held_len; /* of an unfinished head, kept in a block */
 	atr_ref held;
-	uint64_t head_ns; /* when its first byte went by */
+	uint64_t head_ns; /* when its first byte went by, of one that came in parts; else 0 */
 	struct atr_http1_body body;
 };
 
@@ -73,6 +73,7 @@ struct atr_exchange {
 	uint64_t request_size;
 };
 
+/* What every call looks at stands together, at its begin. */
 struct atr_conn {
 	struct atr_pooled pooled;
 	_Atomic uint32_t held; /* who may touch the rest: see conn.c */
@@ -89,37 +90,37 @@ struct atr_conn {
 	bool injected; /* our fields are out, the end of their head is not yet */
 	bool overlays; /* part of a replaced header is on its way */
 	uint8_t nr_exchanges, first_exchange;
-	int fd;	   /* a descriptor of it, at the time it was opened */
-	int error; /* errno of the last failed call */
-	struct atr_stream in, out;
-	struct atr_exchange exchange[ATR_EXCHANGES_MAX];
-	atr_ref prepared; /* client: the span of the head that is being sent */
-	atr_ref prepared_work;
 	bool is_prepared;
 	bool is_own;			      /* `prepared` is a transfer's */
 	bool prepared_head, prepared_connect; /* its method is HEAD, or CONNECT */
 	uint8_t api; /* whose payload is looked at: a call of Lambda's (see lambda.c), or AWS's */
-	uint16_t api_status, invocation;
 	bool awaits_event; /* of several that may be under way: as a server's connection is waited on */
-	const struct atr_thread *asker; /* for that event */
-	bool is_handed;			/* it answers what another process was asked */
-	atr_ref api_block;
-	atr_ref http2;	     /* it is HTTP/2, of which this is the rest (see http2.h) */
+	bool is_handed;	     /* it answers what another process was asked */
 	bool owes_http2;     /* of a head of HTTP/2 that we change a part is out */
-	uint16_t nr_streams; /* of HTTP/2, open */
 	bool answered_early; /* its response came before we were told that it was sent */
-	atr_ref opened_in;   /* the work it was opened in */
+	bool is_secure;	     /* the plain side of a TLS session */
+	bool is_cipher;	     /* TLS goes by: see cipher.c */
+	bool in_tunnel;	     /* a proxy passes on what goes by now */
+	uint16_t nr_streams; /* of HTTP/2, open */
+	/* [rest_at, rest_len) of what the kernel took a part of: ours, and goes before all else */
+	uint32_t rest_at, rest_len;
+	atr_ref http2;	  /* it is HTTP/2, of which this is the rest (see http2.h) */
+	atr_ref prepared; /* client: the span of the head that is being sent */
+	atr_ref prepared_work;
+	atr_ref opened_in; /* the work it was opened in */
+	struct atr_stream in, out;
+	struct atr_exchange exchange[ATR_EXCHANGES_MAX];
+	int fd;	   /* a descriptor of it, at the time it was opened */
+	int error; /* errno of the last failed call */
+	uint16_t api_status, invocation;
+	const struct atr_thread *asker; /* for that event */
+	atr_ref api_block;
 	uint64_t connect_ns, connected_ns;
 	struct atr_lookup lookup; /* the name it was opened for */
-	bool is_secure;		  /* the plain side of a TLS session */
-	bool is_cipher;		  /* TLS goes by: see cipher.c */
-	bool in_tunnel;		  /* a proxy passes on what goes by now */
 	struct atr_handshake handshake;
 	_Atomic uint64_t plain;	  /* is_cipher: the word of its session's plain side, or 0 */
 	struct atr_cipher cipher; /* is_cipher */
-	/* [rest_at, rest_len) of what the kernel took a part of: ours, and goes before all else */
-	uint32_t rest_at, rest_len;
-	atr_ref rest_block; /* where it is when it is not in rest_text */
+	atr_ref rest_block;	  /* where it is when it is not in rest_text */
 	socklen_t peer_len;
 	union {
 		struct sockaddr any;
@@ -226,7 +227,7 @@ static inline uint32_t atr_sending_rest(const struct atr_conn *conn)
 /* What must go out before any later byte: bytes of ours begun, or the CR kept back. */
 static inline bool atr_sending_owes(const struct atr_conn *conn)
 {
-	return atr_sending_rest(conn) || conn->keeps_cr || conn->owes_http2;
+	return atr_sending_rest(conn) | conn->keeps_cr | conn->owes_http2;
 }
 void atr_sending_release(struct atr_conn *conn);
 /* Nothing of ours: all of it, as the program's own call has it. */

@@ -139,11 +139,12 @@ static void learn_peer(struct atr_conn *conn, int fd)
 static atr_ref open_server(struct atr_thread *self, struct atr_conn *conn,
 			   const struct atr_pair *fields, size_t nr_fields, uint64_t start_ns)
 {
-	struct atr_context_copy started_with = { .block = 0 };
+	struct atr_context_copy started_with; /* not to be cleared: it is large */
 	struct atr_context context;
 	const struct atr_context *parent = NULL;
 	atr_ref block = 0, span;
 
+	started_with.block = 0;
 	if (nr_fields) {
 		block = atr_block_take();
 		if (block) {
@@ -348,14 +349,15 @@ static void describe_aws(struct atr_conn *conn, struct atr_span *span, const cha
 static atr_ref open_client(struct atr_thread *self, struct atr_conn *conn, atr_ref work,
 			   uint64_t now)
 {
-	struct atr_context_copy parent = { .block = 0 };
-	bool has_parent = atr_work_context(work, &parent);
+	uint64_t start_ns = atr_opening_start(conn, now);
+	struct atr_context_copy parent; /* not to be cleared: it is large */
 	atr_ref span;
 
-	if (!has_parent)
+	if (!atr_work_context(work, &parent)) {
 		atr_count(ATR_COUNT_NO_PARENT);
-	span = atr_live_open(self, ATR_KIND_CLIENT, has_parent ? &parent.context : NULL,
-			     atr_opening_start(conn, now));
+		return atr_live_open(self, ATR_KIND_CLIENT, NULL, start_ns);
+	}
+	span = atr_live_open(self, ATR_KIND_CLIENT, &parent.context, start_ns);
 	atr_context_copy_release(&parent);
 	return span;
 }
@@ -388,8 +390,11 @@ __attribute__((noinline)) static void describe_client(struct atr_conn *conn,
 static void open_client_span(struct atr_thread *self, struct atr_conn *conn,
 			     const struct request *request, atr_ref work)
 {
-	uint64_t now = conn->out.head_ns ? conn->out.head_ns : atr_clock_ns();
+	uint64_t now = conn->out.head_ns;
 
+	/* else it is asked for where a span is recorded */
+	if (!now && conn->is_fresh)
+		now = atr_clock_ns();
 	conn->prepared = open_client(self, conn, work, now);
 	describe_client(conn, request, now);
 }
@@ -432,7 +437,8 @@ void atr_request_prepare(struct atr_thread *self, struct atr_conn *conn, const c
 	struct atr_own own;
 	atr_ref work, from;
 
-	memset(plan, 0, sizeof(*plan));
+	plan->inject = false;
+	plan->except = plan->nr_replaced = 0;
 	if (atr_lambda_is_on && atr_lambda_request(conn, bytes, len, head)) {
 		conn->is_prepared = true;
 		conn->prepared_head = conn->prepared_connect = false;
@@ -541,7 +547,7 @@ static void ended(struct atr_thread *self, struct atr_conn *conn, struct atr_str
 		exchange_ended(self, conn, true);
 	if (span && response->body.size)
 		atr_span_late_int(span, ATR_HTTP_RESPONSE_BODY_SIZE, (int64_t)response->body.size);
-	pop(self, conn, atr_clock_ns());
+	pop(self, conn, span || first(conn)->is_own ? atr_clock_ns() : 0);
 }
 
 static bool is_upgrade_to_http2(const char *bytes, size_t len, const struct atr_http1_head *head)
@@ -670,8 +676,7 @@ static long feed_head(struct atr_thread *self, struct atr_conn *conn, struct atr
 	if (!s->held_len) {
 		if (!looks_right(s, is_request, bytes, len))
 			return -1;
-		if (is_request)
-			s->head_ns = atr_clock_ns();
+		s->head_ns = 0;
 	}
 	end = at_once ? read_head(conn, s, is_request, bytes, len, &parsed) :
 			atr_http1_scan(&s->scan, bytes, len);
@@ -686,6 +691,8 @@ static long feed_head(struct atr_thread *self, struct atr_conn *conn, struct atr
 	if (!looks_right(s, is_request, head, head_len))
 		return -1;
 	if (!end) {
+		if (!s->held_len && is_request)
+			s->head_ns = atr_clock_ns();
 		s->held_len = (uint32_t)head_len;
 		return (long)len;
 	}

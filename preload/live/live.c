@@ -255,9 +255,13 @@ atr_ref atr_live_open(struct atr_thread *self, enum atr_kind kind, const struct 
 	atomic_store_explicit(&live->loop_slot, 0, memory_order_relaxed);
 	atomic_store_explicit(&live->phase, 0, memory_order_relaxed);
 	atomic_store_explicit(&live->adopted, 0, memory_order_relaxed);
+	if (!start_ns && atr_live_dates_ids)
+		shown.start_ns = atr_clock_ns();
 	choose_ids(self, &shown, has_parent ? parent : NULL, carried);
 	put_carry(live, &shown, carried);
 	live->recording = (shown.flags & ATR_FLAG_SAMPLED) && atr_sampler_makes_spans();
+	if (!shown.start_ns)
+		shown.start_ns = live->recording ? atr_clock_ns() : atr_clock_coarse_ns();
 	if (live->recording)
 		begin_record(live, &shown, has_parent ? parent : NULL);
 	else

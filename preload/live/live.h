@@ -55,7 +55,8 @@ bool atr_live_setup(void);
  * trace that is known) and decides its sampling. Returns 0 when too many
  * are open. Where spans are not made at all (OTEL_SDK_DISABLED), what is opened
  * has its parent's ids, so that the context is only carried on. Name and attributes are put into atr_live_span(ref), which is NULL
- * when nothing is to be recorded. start_ns is monotonic.
+ * when nothing is to be recorded. start_ns is monotonic; 0 is now, which costs less
+ * where nothing is recorded.
  */
 atr_ref atr_live_open(struct atr_thread *self, enum atr_kind kind, const struct atr_context *parent,
 		      uint64_t start_ns);

@@ -103,6 +103,11 @@ uint64_t atr_clock_ns(void)
 	return atr_kernel_ns(CLOCK_MONOTONIC);
 }
 
+uint64_t atr_clock_coarse_ns(void)
+{
+	return atr_kernel_ns(CLOCK_MONOTONIC_COARSE);
+}
+
 /*
  * The difference between the two clocks is measured again when it is older than
  * ten seconds, so that a clock that was set shows in new spans, and never

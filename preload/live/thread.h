@@ -38,7 +38,8 @@ struct atr_thread {
 	uint32_t below;		/* on which descriptor, and which way */
 	const void *in_session; /* of TLS: a call of its library's, from this frame */
 	uintptr_t in_session_at;
-	uint32_t seeding; /* of the ids: see live.c */
+	uintptr_t known_page; /* + 1: can be read, since the plan that is made began: cursor.h */
+	uint32_t seeding;     /* of the ids: see live.c */
 	struct atr_ids ids;
 };
 
@@ -150,6 +151,7 @@ void atr_thread_vforks(void);
 
 /* Clocks: monotonic nanoseconds, and the unix time of such an instant. */
 uint64_t atr_clock_ns(void);
+uint64_t atr_clock_coarse_ns(void); /* behind by some milliseconds, and cheap */
 uint64_t atr_clock_unix(uint64_t monotonic_ns);
 /* The process stood still, and the first of them perhaps with it. */
 void atr_clock_doubt(void);

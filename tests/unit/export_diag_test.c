@@ -5,7 +5,7 @@
 
 #include <pthread.h>
 
-enum { THREADS = 12, EACH = 5000 };
+enum { THREADS = 40, EACH = 5000 };
 
 static void *count_many(void *unused)
 {

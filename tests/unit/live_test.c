@@ -179,6 +179,30 @@ TEST(live_span_that_ends_before_it_began_took_no_time)
 	live_end();
 }
 
+TEST(live_span_that_begins_now_knows_when_that_was)
+{
+	struct atr_context parent = live_parent(7);
+	uint64_t before = atr_clock_ns(), coarse = atr_clock_coarse_ns(), after;
+	const struct atr_span *span;
+	struct atr_shown shown;
+	atr_ref ref;
+
+	BEGIN(ON);
+	ref = atr_live_open(&atr_self, ATR_KIND_CLIENT, NULL, 0);
+	after = atr_clock_ns();
+	CHECK(atr_live_shown(ref, &shown) && shown.start_ns >= before && shown.start_ns <= after);
+	atr_live_close(ref, shown.start_ns + 5);
+	span = live_next();
+	CHECK(span && span->end_ns == span->start_ns + 5);
+	/* of what is not recorded, about when: it grows too old to be a parent by seconds */
+	parent.flags = 0;
+	ref = atr_live_open(&atr_self, ATR_KIND_SERVER, &parent, 0);
+	CHECK(atr_live_shown(ref, &shown) && shown.start_ns >= coarse &&
+	      shown.start_ns <= atr_clock_ns());
+	atr_live_close(ref, 0);
+	live_end();
+}
+
 TEST(live_span_that_did_not_happen_is_not_told)
 {
 	atr_ref ref;
