@@ -62,6 +62,8 @@ static struct bucket *bucket_of(const void *session)
 
 static _Atomic uintptr_t *find(struct bucket *bucket, const void *session)
 {
+	if ((uintptr_t)session <= TAKEN)
+		return NULL; /* SSL_free(NULL) is no session's end */
 	for (int i = 0; i < BUCKET_LEN; i++)
 		if (atomic_load_explicit(&bucket->key[i], memory_order_acquire) ==
 		    (uintptr_t)session)

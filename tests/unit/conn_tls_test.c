@@ -539,6 +539,20 @@ TEST(tls_handshake_has_a_span_of_its_own_with_its_probe)
 	end();
 }
 
+TEST(tls_of_no_session_is_nobodys)
+{
+	CONN_BEGIN();
+	struct atr_tls *tls = begin(0, ATR_TLS_CLIENT);
+
+	CHECK(!atr_tls_of(NULL));
+	atr_tls_ended(NULL);
+	CHECK(atr_tls_of(session) == tls);
+	WRITE(tls, GET);
+	READ(tls, ANSWER);
+	CONN_SAYS("CLIENT GET 204 https://h/a");
+	end();
+}
+
 TEST(tls_sessions_beyond_the_room_are_counted_and_left_alone)
 {
 	CONN_BEGIN();
