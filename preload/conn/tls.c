@@ -62,6 +62,8 @@ static struct bucket *bucket_of(const void *session)
 
 static _Atomic uintptr_t *find(struct bucket *bucket, const void *session)
 {
+	if ((uintptr_t)session <= TAKEN)
+		return NULL; /* SSL_free(NULL) is no session's end */
 	for (int i = 0; i < BUCKET_LEN; i++)
 		if (atomic_load_explicit(&bucket->key[i], memory_order_acquire) ==
 		    (uintptr_t)session)
@@ -357,6 +359,16 @@ static void handshake_span(struct atr_thread *self, struct atr_conn *conn, struc
 	atr_live_close(ref, atr_clock_ns());
 }
 
+/* Where the handshake was made by the request's own write, its span is there already. */
+static void tell_who_waited(struct atr_conn *conn)
+{
+	const struct atr_exchange *e = &conn->exchange[conn->first_exchange];
+	bool is_sent = conn->nr_exchanges;
+
+	if (conn->side == ATR_SIDE_CLIENT && !(is_sent ? e->is_own : conn->is_own))
+		atr_handshake_tell(conn, atr_live_span(is_sent ? e->span : conn->prepared));
+}
+
 void atr_tls_established(struct atr_tls *tls, const struct atr_tls_facts *facts)
 {
 	int saved = errno;
@@ -380,6 +392,7 @@ void atr_tls_established(struct atr_tls *tls, const struct atr_tls_facts *facts)
 	}
 	if (atr_probes & ATR_PROBE_TLS)
 		handshake_span(self, conn, tls, facts->server_name, (struct atr_str){ 0 });
+	tell_who_waited(conn);
 	atr_conn_leave(self, conn);
 	errno = saved;
 }
@@ -751,6 +764,15 @@ static void drop_laid(struct atr_tls *tls)
 		atr_block_give(laid->piece.block);
 	atr_block_give(tls->laid);
 	tls->laid = 0;
+}
+
+void atr_tls_write_unseen(struct atr_tls *tls)
+{
+	struct atr_thread *self = tls->laid ? atr_enter() : NULL;
+
+	if (self)
+		drop_laid(tls);
+	atr_leave(self);
 }
 
 void atr_tls_ended(const void *session)

@@ -90,5 +90,10 @@ struct atr_tls_writer {
  */
 ssize_t atr_tls_write(struct atr_tls *tls, const void *bytes, size_t len,
 		      struct atr_tls_writer *writer);
+/*
+ * That write was refused while hands are being shaken: the library has looked at
+ * none of it, and the next one may be another.
+ */
+void atr_tls_write_unseen(struct atr_tls *tls);
 
 #endif

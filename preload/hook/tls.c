@@ -439,6 +439,13 @@ static unsigned write_modes(struct atr_tls_writer *writer)
 	       (modes & MODE_MOVING ? ATR_TLS_MOVING : 0);
 }
 
+static void wrote(const struct call *c, const struct writing *w)
+{
+	after(c, w->result);
+	if (w->result <= 0 && !atr_tls_is_established(c->tls) && HAS(c->f, SSL_is_init_finished))
+		atr_tls_write_unseen(c->tls);
+}
+
 HOOK int SSL_write(void *ssl, const void *bytes, int len)
 {
 	struct call c;
@@ -451,7 +458,7 @@ HOOK int SSL_write(void *ssl, const void *bytes, int len)
 	if (!c.tls || len < 0)
 		return CALL(c.f, SSL_write, int, (void *, const void *, int), (ssl, bytes, len));
 	n = atr_tls_write(c.tls, bytes, (size_t)len, &w.writer);
-	after(&c, w.result);
+	wrote(&c, &w);
 	return (int)n;
 }
 
@@ -468,7 +475,7 @@ HOOK int SSL_write_ex(void *ssl, const void *bytes, size_t len, size_t *written)
 		return CALL(c.f, SSL_write_ex, int, (void *, const void *, size_t, size_t *),
 			    (ssl, bytes, len, written));
 	n = atr_tls_write(c.tls, bytes, len, &w.writer);
-	after(&c, w.result);
+	wrote(&c, &w);
 	if (n <= 0)
 		return w.result;
 	*written = (size_t)n;

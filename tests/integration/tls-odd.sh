@@ -23,6 +23,10 @@ CLIENT GET [unknown_service:tls_odd] UNSET http.response.status_code=200 url.ful
 CLIENT GET [unknown_service:tls_odd] UNSET http.response.status_code=200 url.full=https://h/ok?6 tls.resumed=false
 
 CLIENT GET [unknown_service:tls_odd] UNSET http.response.status_code=200 url.full=https://h/ok?7 tls.resumed=false
+
+CLIENT GET [unknown_service:tls_odd] UNSET http.response.status_code=200 url.full=https://h/ok?8 tls.resumed=false
+
+CLIENT GET [unknown_service:tls_odd] UNSET http.response.status_code=200 url.full=https://h/ok?9
 END
 
 no_origin

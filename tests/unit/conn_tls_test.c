@@ -18,6 +18,7 @@ static struct library {
 	unsigned modes;
 	size_t record;
 	bool in_turns, refused; /* refused: the write under way was, once */
+	bool shakes_hands;	/* no write is looked at */
 	int error;
 	const void *at; /* of the write under way */
 	size_t len, taken;
@@ -32,6 +33,8 @@ static ssize_t library_write(struct atr_tls_writer *writer, const void *bytes, s
 
 	CHECK(writer == &library.writer);
 	library.end = ATR_TLS_LATER;
+	if (library.shakes_hands)
+		return -1;
 	if (library.at && !(library.modes & ATR_TLS_BY_NULL) &&
 	    (len < library.len || (bytes != library.at && !moves))) {
 		library.nr_wrong++;
@@ -267,6 +270,29 @@ TEST(tls_write_that_is_not_the_same_is_refused_as_it_would_be)
 	CHECK(atr_tls_write(tls, GET, strlen(GET), &library.writer) == -1);
 	CHECK(atr_tls_write(tls, other + 1, strlen(GET) - 1, &library.writer) == -1);
 	CHECK(library.nr_wrong == 1 && library.end == ATR_TLS_GARBLED);
+	end();
+}
+
+TEST(tls_write_while_hands_are_shaken_is_made_again_from_anywhere)
+{
+	CONN_BEGIN();
+	char first[] = GET;
+	struct atr_tls *tls = begin(0, ATR_TLS_CLIENT);
+
+	for (int i = 0; i < 3; i++) {
+		library.shakes_hands = true;
+		CHECK(atr_tls_write(tls, first, strlen(first), &library.writer) == -1);
+		atr_tls_write_unseen(tls);
+	}
+	library.shakes_hands = false;
+	memset(first, '#', strlen(first));
+	WRITE(tls, GET);
+	READ(tls, ANSWER);
+	WRITE(tls, GET);
+	READ(tls, ANSWER);
+	CHECK(conn_has_arrived(FD, GET GET, 2));
+	CONN_SAYS("CLIENT GET 204 https://h/a");
+	CONN_SAYS("CLIENT GET 204 https://h/a");
 	end();
 }
 
@@ -536,6 +562,20 @@ TEST(tls_handshake_has_a_span_of_its_own_with_its_probe)
 	span = live_next();
 	CHECK(span && live_is(live_text(span, ATR_NAME), "TLS server handshake"));
 	CHECK(live_is(live_text(span, ATR_SERVER_ADDRESS), "h.example"));
+	end();
+}
+
+TEST(tls_of_no_session_is_nobodys)
+{
+	CONN_BEGIN();
+	struct atr_tls *tls = begin(0, ATR_TLS_CLIENT);
+
+	CHECK(!atr_tls_of(NULL));
+	atr_tls_ended(NULL);
+	CHECK(atr_tls_of(session) == tls);
+	WRITE(tls, GET);
+	READ(tls, ANSWER);
+	CONN_SAYS("CLIENT GET 204 https://h/a");
 	end();
 }
 

@@ -5,6 +5,7 @@
  * says is printed, with what OpenSSL has to say of it.
  */
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <signal.h>
@@ -29,7 +30,7 @@ static void said(const char *what, long result)
 	ERR_clear_error();
 }
 
-static void begin(const char *port, int version)
+static void prepare(const char *port, int version)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET,
 				  .sin_port = htons((uint16_t)atoi(port)),
@@ -45,6 +46,11 @@ static void begin(const char *port, int version)
 	if (saved)
 		SSL_set_session(ssl, saved);
 	SSL_set_fd(ssl, fd);
+}
+
+static void begin(const char *port, int version)
+{
+	prepare(port, version);
 	said("connect", SSL_connect(ssl));
 	printf("resumed: %d\n", SSL_session_reused(ssl));
 }
@@ -68,6 +74,24 @@ static void hear(void)
 	printf("%.*s\n", n > 0 ? n : 0, got);
 }
 
+/* Each time from somewhere else: while hands are being shaken nothing is kept of a write. */
+static void write_until_it_is_taken(const char *text)
+{
+	int flags = fcntl(fd, F_GETFL), len = (int)strlen(text), n;
+
+	fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+	do {
+		char *copy = strdup(text);
+
+		n = SSL_write(ssl, copy, len);
+		memset(copy, '#', strlen(text));
+		free(copy);
+		usleep(1000);
+	} while (n < 0 && SSL_want_read(ssl));
+	fcntl(fd, F_SETFL, flags);
+	said("write that shakes hands", n);
+}
+
 static void end(void)
 {
 	SSL_free(ssl);
@@ -84,6 +108,7 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	context = SSL_CTX_new(TLS_client_method());
 	begin(argv[1], TLS1_3_VERSION);
+	SSL_free(NULL); /* which is nobody's end */
 	ask("/ok?1");
 	hear();
 	said("key update", SSL_key_update(ssl, SSL_KEY_UPDATE_REQUESTED));
@@ -115,6 +140,14 @@ int main(int argc, char **argv)
 	hear();
 	said("renegotiate", SSL_renegotiate(ssl));
 	said("handshake", SSL_do_handshake(ssl) > 0);
+	end();
+
+	prepare(argv[1], TLS1_3_VERSION);
+	SSL_set_connect_state(ssl);
+	write_until_it_is_taken("GET /ok?8 HTTP/1.1\r\nHost: h\r\n\r\n");
+	hear();
+	ask("/ok?9");
+	hear();
 	end();
 
 	/* cut off below TLS, and what was never connected */
