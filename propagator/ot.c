@@ -158,8 +158,7 @@ static size_t build(struct atr_str was, uint64_t th, char out[static VALUE_MAX +
 	return at == out + 3 ? 0 : (size_t)(at - out);
 }
 
-struct atr_str atr_ot_tell(struct atr_str tracestate, uint64_t th,
-			   char room[static ATR_TRACESTATE_MAX])
+struct atr_str atr_ot_tell(struct atr_str tracestate, uint64_t th, char *room)
 {
 	char own[VALUE_MAX + 32];
 	struct atr_str rest = tracestate;

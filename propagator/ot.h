@@ -30,11 +30,12 @@ uint64_t atr_ot_randomness(struct atr_str tracestate,
 
 /*
  * The tracestate with this threshold in the place of its own, or without any
- * (ATR_TH_NONE); all else in it goes on, behind the member that changed. In `room`; the
- * same as it was, where nothing changes or it would be longer than it may be.
+ * (ATR_TH_NONE); all else in it goes on, behind the member that changed. In `room`, of
+ * tracestate.len + ATR_OT_MORE bytes; the same as it was, where nothing changes or its
+ * member would be longer than it may be.
  */
-struct atr_str atr_ot_tell(struct atr_str tracestate, uint64_t th,
-			   char room[static ATR_TRACESTATE_MAX]);
+#define ATR_OT_MORE 32
+struct atr_str atr_ot_tell(struct atr_str tracestate, uint64_t th, char *room);
 
 /*
  * The threshold for a share from 0 to 1, in as many digits as others write: four that tell

@@ -73,7 +73,7 @@ TEST(ot_randomness_is_rv_or_the_last_7_bytes)
 /* In a room that ends where it may: what is beyond it is seen. */
 static bool tells(const char *was, uint64_t th, const char *is)
 {
-	char *room = malloc(ATR_TRACESTATE_MAX);
+	char *room = malloc(strlen(was) + ATR_OT_MORE);
 	struct atr_str out = atr_ot_tell(atr_str(was), th, room);
 	bool same = atr_str_equal(out, atr_str(is));
 
@@ -130,7 +130,8 @@ TEST(ot_a_33rd_member_drops_the_right_most)
 
 TEST(ot_longest_tracestate_stays_within_its_room)
 {
-	char *was = malloc(ATR_TRACESTATE_MAX + 1), *room = malloc(ATR_TRACESTATE_MAX);
+	char *was = malloc(ATR_TRACESTATE_MAX + 1),
+	     *room = malloc(ATR_TRACESTATE_MAX + ATR_OT_MORE);
 	struct atr_str out;
 
 	for (int i = 0; i < 32; i++) {
