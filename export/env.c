@@ -194,3 +194,26 @@ uint32_t atr_env_ms(const char *name, uint32_t otherwise)
 {
 	return atr_env_uint(name, otherwise, 0, INT32_MAX);
 }
+
+bool atr_decimal_of(struct atr_str text, double *out)
+{
+	double value = 0, scale = 1;
+	bool point = false, digit = false;
+
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.at[i];
+
+		if (c == '.' && !point) {
+			point = true;
+		} else if (c >= '0' && c <= '9') {
+			digit = true;
+			value = value * 10 + (c - '0');
+			if (point)
+				scale *= 10;
+		} else {
+			return false;
+		}
+	}
+	*out = value / scale;
+	return digit && *out == *out && *out < 1e18;
+}

@@ -41,4 +41,7 @@ bool atr_env_bool(const char *name, bool otherwise);
 uint32_t atr_env_uint(const char *name, uint32_t otherwise, uint32_t least, uint32_t most);
 uint32_t atr_env_ms(const char *name, uint32_t otherwise); /* duration or timeout, milliseconds */
 
+/* A number in plain decimal notation, without a sign; false when it is none. */
+bool atr_decimal_of(struct atr_str text, double *out);
+
 #endif

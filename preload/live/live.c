@@ -150,7 +150,7 @@ static void put_carry(struct atr_live *live, struct atr_shown *shown,
 }
 
 static void begin_record(struct atr_live *live, const struct atr_shown *shown,
-			 const struct atr_context *parent)
+			 const struct atr_context *parent, struct atr_str tracestate)
 {
 	struct atr_span *span = atr_span_begin(live->record);
 
@@ -162,8 +162,8 @@ static void begin_record(struct atr_live *live, const struct atr_shown *shown,
 	if (parent) {
 		memcpy(span->parent_id, parent->span_id, sizeof(span->parent_id));
 		span->parent_remote = parent->remote;
-		atr_span_put_str(span, ATR_TRACESTATE, parent->tracestate);
 	}
+	atr_span_put_str(span, ATR_TRACESTATE, tracestate);
 }
 
 bool atr_live_dates_ids;
@@ -174,37 +174,47 @@ void atr_live_reseed(void)
 	atomic_fetch_add(&seeding, 1);
 }
 
-/* The id of a trace that begins here; of one that is known to have begun, its own. */
-static void choose_trace(struct atr_thread *self, struct atr_shown *shown,
-			 const struct atr_context *carried)
+/*
+ * The id of a trace that begins here; of one that is known to have begun, its own, and
+ * what is known of it.
+ */
+static uint8_t choose_trace(struct atr_thread *self, struct atr_shown *shown,
+			    const struct atr_context *carried)
 {
 	static const uint8_t none[ATR_TRACE_ID_LEN];
 
-	if (memcmp(carried->trace_id, none, sizeof(none)) != 0)
+	if (memcmp(carried->trace_id, none, sizeof(none)) != 0) {
 		memcpy(shown->trace_id, carried->trace_id, sizeof(shown->trace_id));
-	else if (atr_live_dates_ids)
+		return carried->flags & ATR_FLAG_RANDOM;
+	}
+	if (atr_live_dates_ids)
 		atr_ids_trace_at(&self->ids,
 				 (uint32_t)(atr_clock_unix(shown->start_ns) / 1000000000),
 				 shown->trace_id);
 	else
 		atr_ids_trace(&self->ids, shown->trace_id);
+	return ATR_FLAG_RANDOM;
 }
 
 /* B3 may say of a trace that begins here whether it is to be sampled. */
-static bool is_kept(const struct atr_context *parent, const struct atr_context *carried,
-		    const struct atr_shown *shown)
+static void decide(const struct atr_context *parent, const struct atr_context *carried,
+		   const struct atr_shown *shown, struct atr_decision *out)
 {
-	if (!parent && carried->marks & (ATR_MARK_KEEP | ATR_MARK_DROP))
-		return carried->marks & ATR_MARK_KEEP;
-	return atr_sampler_keeps(parent, shown->trace_id);
+	struct atr_beginning span = { parent, carried->tracestate, shown->trace_id,
+				      shown->start_ns };
+
+	if (parent || !(carried->marks & (ATR_MARK_KEEP | ATR_MARK_DROP)))
+		atr_sampler_decide(&span, out);
+	else
+		*out = (struct atr_decision){ .is_sampled = carried->marks & ATR_MARK_KEEP };
 }
 
 static void choose_ids(struct atr_thread *self, struct atr_shown *shown,
-		       const struct atr_context *parent, const struct atr_context *carried)
+		       const struct atr_context *parent, const struct atr_context *carried,
+		       struct atr_decision *out)
 {
 	uint32_t seeded = atomic_load_explicit(&seeding, memory_order_relaxed);
 	static const struct atr_context nobody;
-	bool makes_spans = atr_sampler_makes_spans();
 	const struct atr_context *from = parent ? parent : &nobody;
 
 	memcpy(shown->trace_id, from->trace_id, sizeof(shown->trace_id));
@@ -213,7 +223,7 @@ static void choose_ids(struct atr_thread *self, struct atr_shown *shown,
 	shown->parent_is_remote = from->remote;
 	shown->flags = from->flags;
 	shown->marks = carried->marks;
-	if (!makes_spans)
+	if (!atr_sampler_makes_spans())
 		return;
 	/* it is decided here */
 	shown->marks &= ATR_MARK_DEBUG | ATR_MARK_FIREHOSE;
@@ -221,12 +231,25 @@ static void choose_ids(struct atr_thread *self, struct atr_shown *shown,
 		self->seeding = seeded;
 		atr_ids_seed(&self->ids);
 	}
-	if (!parent)
-		choose_trace(self, shown, carried);
+	shown->flags =
+		parent ? parent->flags & ATR_FLAG_RANDOM : choose_trace(self, shown, carried);
 	atr_ids_span(&self->ids, shown->span_id);
-	shown->flags = parent ? parent->flags & ATR_FLAG_RANDOM : ATR_FLAG_RANDOM;
-	if (is_kept(parent, carried, shown))
+	decide(parent, carried, shown, out);
+	if (out->is_sampled)
 		shown->flags |= ATR_FLAG_SAMPLED;
+}
+
+/* The tracestate with what the sampler has to say; in a block where it is long. */
+__attribute__((noinline)) static struct atr_str tell(struct atr_str tracestate,
+						     const struct atr_decision *decision,
+						     char room[static ATR_CARRY_INLINE],
+						     atr_ref *block)
+{
+	if (tracestate.len + ATR_OT_MORE > ATR_CARRY_INLINE) {
+		*block = atr_block_take();
+		room = atr_block_bytes(*block);
+	}
+	return room ? atr_ot_tell(tracestate, decision->th, room) : tracestate;
 }
 
 /* It is whole: others may read it. */
@@ -240,9 +263,12 @@ atr_ref atr_live_open(struct atr_thread *self, enum atr_kind kind, const struct 
 		      uint64_t start_ns)
 {
 	static const struct atr_context nothing;
-	const struct atr_context *carried = parent ? parent : &nothing;
+	struct atr_context carried = parent ? *parent : nothing;
 	bool has_parent = parent && atr_context_is_valid(parent);
 	struct atr_shown shown = { .kind = (uint8_t)kind, .start_ns = start_ns };
+	struct atr_decision decision = { .is_sampled = false };
+	char room[ATR_CARRY_INLINE];
+	atr_ref block = 0;
 	atr_ref ref = atr_pool_take(&atr_live_pool);
 	struct atr_live *live = atr_live_get(ref);
 
@@ -257,16 +283,19 @@ atr_ref atr_live_open(struct atr_thread *self, enum atr_kind kind, const struct 
 	atomic_store_explicit(&live->adopted, 0, memory_order_relaxed);
 	if (!start_ns && atr_live_dates_ids)
 		shown.start_ns = atr_clock_ns();
-	choose_ids(self, &shown, has_parent ? parent : NULL, carried);
-	put_carry(live, &shown, carried);
-	live->recording = (shown.flags & ATR_FLAG_SAMPLED) && atr_sampler_makes_spans();
+	choose_ids(self, &shown, has_parent ? parent : NULL, &carried, &decision);
+	if (decision.tells)
+		carried.tracestate = tell(carried.tracestate, &decision, room, &block);
+	put_carry(live, &shown, &carried);
+	live->recording = decision.is_sampled;
 	if (!shown.start_ns)
 		shown.start_ns = live->recording ? atr_clock_ns() : atr_clock_coarse_ns();
 	if (live->recording)
-		begin_record(live, &shown, has_parent ? parent : NULL);
+		begin_record(live, &shown, has_parent ? parent : NULL, carried.tracestate);
 	else
 		atr_count(ATR_COUNT_UNSAMPLED);
 	show(live, ref, &shown);
+	atr_block_give(block);
 	return ref;
 }
 

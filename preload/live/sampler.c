@@ -3,87 +3,131 @@
 
 #include "export/diag.h"
 #include "export/env.h"
+#include "preload/live/bucket.h"
 
-static bool parent_based = true;
-static bool makes_spans = true;
-static uint64_t keep_below = UINT64_MAX; /* of 2^56: traces whose number is lower are kept */
+static struct {
+	bool parent_based, makes_spans;
+	bool follows; /* a parent in this process, always */
+	bool is_ratio;
+	uint64_t threshold;
+	bool has_limit;
+	struct atr_bucket limit;
+} sampler = { .parent_based = true, .makes_spans = true };
 
-#define ALL (UINT64_C(1) << 56)
-
-/* A number from 0 to 1 in plain decimal notation, as a share of 2^56; false when it is not one. */
-static bool share_of(struct atr_str text, uint64_t *out)
+static void read_ratio(void)
 {
-	double value = 0, scale = 1;
-	bool point = false, digit = false;
+	struct atr_str arg = atr_env_get("OTEL_TRACES_SAMPLER_ARG");
+	double ratio = 1;
 
-	for (size_t i = 0; i < text.len; i++) {
-		char c = text.at[i];
-
-		if (c == '.' && !point) {
-			point = true;
-		} else if (c >= '0' && c <= '9') {
-			digit = true;
-			value = value * 10 + (c - '0');
-			if (point)
-				scale *= 10;
-		} else {
-			return false;
-		}
+	sampler.is_ratio = true;
+	if (arg.at && (!atr_decimal_of(arg, &ratio) || ratio > 1)) {
+		atr_log_bad_env("OTEL_TRACES_SAMPLER_ARG", arg, "not a number from 0 to 1",
+				"1.0 is used");
+		ratio = 1;
 	}
-	value /= scale;
-	if (!digit || value > 1)
-		return false;
-	*out = (uint64_t)(value * (double)ALL);
-	return true;
+	sampler.threshold = atr_ot_threshold(ratio);
 }
 
-void atr_sampler_setup(void)
+static void read_limit(void)
+{
+	struct atr_str text = atr_env_get("AUTOTRACE_RATE_LIMIT");
+	double per_second;
+
+	sampler.has_limit = text.at && atr_decimal_of(text, &per_second);
+	if (sampler.has_limit)
+		atr_bucket_setup(&sampler.limit, per_second);
+	else if (text.at)
+		atr_log_bad_env("AUTOTRACE_RATE_LIMIT", text, "not a number", "there is no limit");
+}
+
+static void read_sampler(void)
 {
 	static const char prefix[] = "parentbased_";
 	struct atr_str name = atr_env_get("OTEL_TRACES_SAMPLER"), rest = name;
-	struct atr_str arg = atr_env_get("OTEL_TRACES_SAMPLER_ARG");
 
-	makes_spans = !atr_env_bool("OTEL_SDK_DISABLED", false);
-	keep_below = ALL;
+	sampler.parent_based = true;
+	sampler.is_ratio = false;
+	sampler.threshold = 0;
 	if (!name.at)
 		return;
-	parent_based = name.len > sizeof(prefix) - 1 &&
-		       atr_str_equal_nocase((struct atr_str){ name.at, sizeof(prefix) - 1 },
-					    ATR_STR("parentbased_"));
-	if (parent_based)
+	sampler.parent_based = name.len > sizeof(prefix) - 1 &&
+			       atr_str_equal_nocase((struct atr_str){ name.at, sizeof(prefix) - 1 },
+						    ATR_STR("parentbased_"));
+	if (sampler.parent_based)
 		rest = (struct atr_str){ name.at + sizeof(prefix) - 1,
 					 name.len - sizeof(prefix) + 1 };
 	if (atr_str_equal_nocase(rest, ATR_STR("always_on")))
 		return;
 	if (atr_str_equal_nocase(rest, ATR_STR("always_off"))) {
-		keep_below = 0;
+		sampler.threshold = ATR_OT_ALL;
 	} else if (atr_str_equal_nocase(rest, ATR_STR("traceidratio"))) {
-		if (arg.at && !share_of(arg, &keep_below))
-			atr_log_bad_env("OTEL_TRACES_SAMPLER_ARG", arg, "not a number from 0 to 1",
-					"1.0 is used");
+		read_ratio();
 	} else {
-		parent_based = true;
+		sampler.parent_based = true;
 		atr_log_bad_env("OTEL_TRACES_SAMPLER", name, "not a sampler known here",
 				"parentbased_always_on is used");
 	}
 }
 
-bool atr_sampler_makes_spans(void)
+void atr_sampler_setup(void)
 {
-	return makes_spans;
+	sampler.makes_spans = !atr_env_bool("OTEL_SDK_DISABLED", false);
+	read_sampler();
+	read_limit();
+	sampler.follows = sampler.has_limit;
 }
 
-bool atr_sampler_keeps(const struct atr_context *parent,
-		       const uint8_t trace_id[static ATR_TRACE_ID_LEN])
+bool atr_sampler_makes_spans(void)
 {
-	uint64_t number = 0;
+	return sampler.makes_spans;
+}
 
-	/* what the parent left open is decided as for a root */
-	if (parent_based && parent && !(parent->marks & ATR_MARK_UNDECIDED))
-		return parent->flags & ATR_FLAG_SAMPLED;
-	if (keep_below >= ALL)
-		return true;
-	for (int i = 9; i < 16; i++)
-		number = number << 8 | trace_id[i];
-	return ALL - 1 - number < keep_below;
+/* What the parent left open is decided as for a root. */
+static bool is_parents(const struct atr_context *parent)
+{
+	return parent && !(parent->marks & ATR_MARK_UNDECIDED) &&
+	       (sampler.parent_based || (sampler.follows && !parent->remote));
+}
+
+/*
+ * A ratio says what it was. `always_on` says so only where somebody before it said
+ * otherwise: no tracestate is made for it.
+ */
+static void ask_sampler(const struct atr_beginning *span, struct atr_decision *out)
+{
+	out->is_sampled =
+		!sampler.threshold ||
+		(sampler.threshold < ATR_OT_ALL &&
+		 atr_ot_randomness(span->tracestate, span->trace_id) >= sampler.threshold);
+	out->tells = sampler.is_ratio || span->tracestate.len;
+	out->th = out->is_sampled ? sampler.threshold : ATR_TH_NONE;
+	if (out->is_sampled && !sampler.is_ratio) {
+		struct atr_ot ot;
+
+		atr_ot_read(span->tracestate, &ot);
+		out->tells = ot.th != ATR_TH_NONE;
+	}
+}
+
+/* How likely it was to be within the limit is not known. */
+static void keep_limit(const struct atr_beginning *span, struct atr_decision *out)
+{
+	out->th = ATR_TH_NONE;
+	if (atr_bucket_take(&sampler.limit, span->start_ns))
+		return;
+	out->is_sampled = false;
+	out->tells = true;
+	atr_count(ATR_COUNT_OVER_LIMIT);
+}
+
+void atr_sampler_decide(const struct atr_beginning *span, struct atr_decision *out)
+{
+	*out = (struct atr_decision){ .th = ATR_TH_NONE };
+	if (is_parents(span->parent)) {
+		out->is_sampled = span->parent->flags & ATR_FLAG_SAMPLED;
+		return;
+	}
+	ask_sampler(span, out);
+	if (out->is_sampled && sampler.has_limit)
+		keep_limit(span, out);
 }

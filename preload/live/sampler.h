@@ -2,20 +2,42 @@
 #ifndef ATR_PRELOAD_LIVE_SAMPLER_H
 #define ATR_PRELOAD_LIVE_SAMPLER_H
 
-/* sampler: OTEL_TRACES_SAMPLER, decided when a span starts. */
+/*
+ * sampler: whether a span is recorded, decided when it starts. In this order:
+ *
+ *	what the parent was told	(parentbased_*; and a parent in this process, below)
+ *	a rule that fits the request	AUTOTRACE_SAMPLING_RULES, in the sampler's place
+ *	the sampler			OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG
+ *	the limit			AUTOTRACE_RATE_LIMIT, of what is to be sampled so far
+ *
+ * Where there are rules or a limit, a span follows its parent in this process whatever
+ * the sampler: what was decided for a request holds for all that is done for it.
+ */
 #include "propagator/context.h"
+#include "propagator/ot.h"
 
-/* The constructor. Reads OTEL_TRACES_SAMPLER, its _ARG and OTEL_SDK_DISABLED. */
+/* What is known of a span when it begins. */
+struct atr_beginning {
+	const struct atr_context *parent; /* NULL: a root */
+	struct atr_str tracestate;	  /* that travels on with it */
+	const uint8_t *trace_id;
+	uint64_t start_ns; /* monotonic */
+};
+
+struct atr_decision {
+	bool is_sampled;
+	bool tells;  /* the tracestate is to say `th` in the place of what it says */
+	uint64_t th; /* ATR_TH_NONE: and nothing in its place */
+};
+
+/* The constructor. Reads OTEL_TRACES_SAMPLER, its _ARG, OTEL_SDK_DISABLED, AUTOTRACE_RATE_LIMIT. */
 void atr_sampler_setup(void);
 
 /*
- * Any thread. Whether a span of this trace is sampled; `parent` NULL for a root.
- * parentbased_* follow the parent's flag; traceidratio keeps a trace by the
- * last 7 bytes of its id, as the specification's probability sampler does, so
- * that every process decides alike.
+ * Any thread. Ratios look at the trace's random number (ot.h), as the specification's
+ * probability sampler does, so that every process decides alike.
  */
-bool atr_sampler_keeps(const struct atr_context *parent,
-		       const uint8_t trace_id[static ATR_TRACE_ID_LEN]);
+void atr_sampler_decide(const struct atr_beginning *span, struct atr_decision *out);
 
 /* OTEL_SDK_DISABLED=true: context is carried on, spans are not made. */
 bool atr_sampler_makes_spans(void);

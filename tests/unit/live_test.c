@@ -530,3 +530,84 @@ TEST(live_span_is_shown_until_it_is_closed_and_not_to_a_child)
 	CHECK(!atr_live_shown(ref, &shown));
 	live_end();
 }
+
+static bool carries_state(atr_ref ref, const char *tracestate)
+{
+	struct atr_context_copy copy;
+	bool same;
+
+	CHECK(atr_live_context(ref, &copy));
+	same = atr_str_equal(copy.context.tracestate, atr_str(tracestate));
+	if (!same)
+		print_error("is: %.*s\n", (int)copy.context.tracestate.len,
+			    copy.context.tracestate.at);
+	atr_context_copy_release(&copy);
+	return same;
+}
+
+TEST(live_span_carries_and_records_what_the_sampler_tells)
+{
+	struct atr_context parent = live_parent(0xff);
+	char text[ATR_CARRY_INLINE + 16], expected[ATR_CARRY_INLINE + 32];
+	const struct atr_span *span;
+	atr_ref ref;
+
+	BEGIN("OTEL_TRACES_SAMPLER=traceidratio", "OTEL_TRACES_SAMPLER_ARG=1");
+	ref = atr_live_open(&atr_self, ATR_KIND_CLIENT, NULL, 1000);
+	CHECK(carries_state(ref, "ot=th:0"));
+	atr_live_close(ref, 1500);
+	span = live_next();
+	CHECK(live_is(live_text(span, ATR_TRACESTATE), "ot=th:0"));
+
+	parent.tracestate = ATR_STR("foo=1,ot=th:c;rv:ffffffffffffff");
+	ref = atr_live_open(&atr_self, ATR_KIND_SERVER, &parent, 1000);
+	CHECK(carries_state(ref, "ot=rv:ffffffffffffff;th:0,foo=1"));
+	atr_live_close(ref, 1500);
+	span = live_next();
+	CHECK(live_is(live_text(span, ATR_TRACESTATE), "ot=rv:ffffffffffffff;th:0,foo=1"));
+
+	/* longer than the room that is always there */
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = 0;
+	memcpy(text, "foo=", 4);
+	memcpy(expected, "ot=th:0,", 8);
+	memcpy(expected + 8, text, sizeof(text));
+	parent.tracestate = atr_str(text);
+	ref = atr_live_open(&atr_self, ATR_KIND_SERVER, &parent, 1000);
+	CHECK(carries_state(ref, expected));
+	atr_live_close(ref, 1500);
+	CHECK(live_next());
+	live_end();
+}
+
+TEST(live_span_that_is_not_sampled_carries_no_threshold)
+{
+	struct atr_context parent = live_parent(0);
+	atr_ref ref;
+
+	BEGIN("OTEL_TRACES_SAMPLER=traceidratio", "OTEL_TRACES_SAMPLER_ARG=0");
+	parent.trace_id[0] = 1;
+	parent.tracestate = ATR_STR("foo=1,ot=th:c;rv:ffffffffffffff");
+	ref = atr_live_open(&atr_self, ATR_KIND_SERVER, &parent, 1000);
+	CHECK(carries_state(ref, "ot=rv:ffffffffffffff,foo=1"));
+	atr_live_close(ref, 1500);
+	live_end();
+}
+
+TEST(live_trace_id_that_came_without_a_parent_is_not_said_to_be_random)
+{
+	struct atr_context only_trace = live_parent(7);
+	struct atr_context_copy copy;
+	atr_ref ref;
+
+	BEGIN(ON);
+	memset(only_trace.span_id, 0, sizeof(only_trace.span_id));
+	only_trace.flags = 0;
+	ref = atr_live_open(&atr_self, ATR_KIND_SERVER, &only_trace, 1000);
+	CHECK(atr_live_context(ref, &copy) && copy.context.flags == ATR_FLAG_SAMPLED);
+	CHECK(!memcmp(copy.context.trace_id, only_trace.trace_id, 16));
+	atr_context_copy_release(&copy);
+	atr_live_close(ref, 1500);
+	CHECK(live_next());
+	live_end();
+}

@@ -1,0 +1,123 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Which requests are recorded, what the next service is told of that, and what is counted.
+. "$(dirname "$0")/lib.sh"
+need curl
+origin
+parent=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331
+
+# ---- one request of curl's: its flag, its tracestate, its spans ---------------------------------
+
+# sampled CLAIM "FLAGS SPANS TRACESTATE" [VARIABLE=value...]
+sampled() {
+	local claim=$1 want=$2 flags state got
+	shift 2
+	rm -f "$dir/origin/captured/"* "$spans"
+	under traced ""
+	"${env[@]}" "$@" curl -sS "$url/ok" >/dev/null
+	wait_for 5 all_captured
+	flags=$(cat "$dir/origin/captured/"* | tr -d '\r' | sed -n 's/^traceparent: .*-//p')
+	state=$(cat "$dir/origin/captured/"* | tr -d '\r' | sed -n 's/^tracestate: //p')
+	got="$flags $(grep -o '"spanId"' "$spans" 2>/dev/null | wc -l) ${state:-none}"
+	[ "$got" = "$want" ] || echo "  $got, not $want"
+	[ "$got" = "$want" ]
+	tell "$claim" $?
+}
+
+ratio() { # SAMPLER RATIO
+	set -- "$1" "$2" "${@:3}"
+	variables=(OTEL_TRACES_SAMPLER="$1" OTEL_TRACES_SAMPLER_ARG="$2")
+}
+
+sampled "nothing is set: no tracestate is made" "03 1 none"
+ratio traceidratio 1
+sampled "a ratio is told" "03 1 ot=th:0" "${variables[@]}"
+ratio parentbased_traceidratio 1
+sampled "a ratio at the root is told" "03 1 ot=th:0" "${variables[@]}"
+ratio parentbased_traceidratio 0.5
+sampled "what the parent decided stays" "01 1 foo=1,ot=th:c" TRACEPARENT=$parent-01 \
+	TRACESTATE=foo=1,ot=th:c "${variables[@]}"
+sampled "what the parent refused, too" "00 0 foo=1" TRACEPARENT=$parent-00 \
+	TRACESTATE=foo=1 "${variables[@]}"
+ratio traceidratio 0.5
+sampled "the explicit random number decides" "01 1 ot=rv:80000000000000;th:8,foo=1" TRACEPARENT=$parent-00 \
+	TRACESTATE='foo=1,ot=rv:80000000000000;th:c' "${variables[@]}"
+sampled "and refuses, and stays" "00 0 ot=rv:7fffffffffffff,foo=1" TRACEPARENT=$parent-01 \
+	TRACESTATE='foo=1,ot=th:c;rv:7fffffffffffff' "${variables[@]}"
+sampled "the random flag is the parent's" "03 1 ot=rv:80000000000000;th:8" TRACEPARENT=$parent-02 \
+	TRACESTATE='ot=rv:80000000000000' "${variables[@]}"
+sampled "over the limit" "02 0 none" AUTOTRACE_RATE_LIMIT=0
+sampled "within it, and how likely that was is not known" "03 1 none" AUTOTRACE_RATE_LIMIT=1 \
+	OTEL_TRACES_SAMPLER=traceidratio
+sampled "the limit is not for what the parent decided" "01 1 none" AUTOTRACE_RATE_LIMIT=0 \
+	TRACEPARENT=$parent-01
+
+# ---- a server -----------------------------------------------------------------------------------
+
+log=$dir/log
+
+# served CLAIM [VARIABLE=value...] with the test's functions `requests` and `holds`
+served() {
+	local claim=$1
+	shift
+	rm -f "$dir/origin/captured/"* "$log"
+	fresh_spans
+	cat "$dir/origin/port" >/dev/null
+	under traced server
+	"${env[@]}" AUTOTRACE_LOG="$log" AUTOTRACE_STATS=true "$@" "${server[@]}" >"$dir/out" 2>&1 &
+	local pid=$!
+	running="$running $pid"
+	ready "$port" $pid && requests >/dev/null 2>&1
+	stop $pid
+	holds
+	tell "$claim" $?
+}
+
+counted() { # "WHAT" in the log of a process that counted any
+	local n
+	n=$(sed -n "s/^autotrace\[[0-9]*\]: $1: //p" "$log" | awk '{ n += $1 } END { print n + 0 }')
+	[ "$n" = "$2" ] || { echo "  $1: $n, not $2"; false; }
+}
+
+flags_sent() { # how often a flag went out to the origin
+	cat "$dir/origin/captured/"* | tr -d '\r' | grep -c "^traceparent: .*-$1\$"
+}
+
+spans_of() { # KIND: 2 a server's, 3 a client's
+	grep -o "\"kind\":$1" "$spans" | wc -l
+}
+
+is() { # WHAT GOT WANTED
+	[ "$2" = "$3" ] || { echo "  $1: $2, not $3"; false; }
+}
+
+ask_many() { # N PATH
+	local i
+	for ((i = 0; i < $1; i++)); do curl -sS "http://127.0.0.1:$port$2"; done
+}
+
+origin_port=$port
+if command -v nginx >/dev/null; then
+	port=$(free_port)
+	mkdir -p "$dir/nginx"
+	cat >"$dir/nginx.conf" <<-END
+		daemon off; master_process off; pid $dir/nginx/pid; error_log $dir/nginx/error.log;
+		events { worker_connections 64; }
+		http {
+			access_log off;
+			client_body_temp_path $dir/nginx/a; proxy_temp_path $dir/nginx/b; fastcgi_temp_path $dir/nginx/c;
+			uwsgi_temp_path $dir/nginx/d; scgi_temp_path $dir/nginx/e;
+			server { listen 127.0.0.1:$port; location / { proxy_pass http://127.0.0.1:$origin_port; } }
+		}
+	END
+	server=(nginx -c "$dir/nginx.conf")
+
+	requests() { ask_many 20 /ok; }
+	holds() {
+		is "server spans" "$(spans_of 2)" 1 && is "client spans" "$(spans_of 3)" 1 &&
+			is "sampled requests" "$(flags_sent 03)" 1 && is "others" "$(flags_sent 02)" 19 &&
+			counted "traces not sampled: over the rate limit" 19
+	}
+	served "nginx: one trace in a thousand seconds, and the others are told so" AUTOTRACE_RATE_LIMIT=0.001
+	served "the same beside a sampler" AUTOTRACE_RATE_LIMIT=0.001 OTEL_TRACES_SAMPLER=always_on
+fi
