@@ -4,6 +4,7 @@
 
 #include "export/attr.h"
 #include "export/env.h"
+#include "preload/conn/routes.h"
 #include "preload/conn/rpc.h"
 
 #include <arpa/inet.h>
@@ -379,10 +380,9 @@ static void put_client_address(struct atr_span *span, const struct atr_http1_hea
 }
 
 static void put_server_request(struct atr_span *span, const struct atr_http1_head *head,
-			       struct atr_str own_scheme, const struct sockaddr *peer,
-			       socklen_t peer_len)
+			       const struct target *t, struct atr_str own_scheme,
+			       const struct sockaddr *peer, socklen_t peer_len)
 {
-	struct target t = split_target(head);
 	struct atr_str host = forwarded_part(head->forwarded, ATR_STR("host"));
 	struct atr_str scheme = scheme_of(head, own_scheme);
 	struct text query = { .len = 0 };
@@ -391,11 +391,11 @@ static void put_server_request(struct atr_span *span, const struct atr_http1_hea
 	if (!host.len)
 		host = first_of(head->x_forwarded_host);
 	if (!host.len)
-		host = t.authority.len ? without_userinfo(t.authority, &had) : head->host;
-	atr_span_put_str(span, ATR_URL_PATH, t.path.len ? t.path : ATR_STR("/"));
+		host = t->authority.len ? without_userinfo(t->authority, &had) : head->host;
+	atr_span_put_str(span, ATR_URL_PATH, t->path.len ? t->path : ATR_STR("/"));
 	atr_span_put_str(span, ATR_URL_SCHEME, scheme);
-	if (t.has_query) {
-		add_query(&query, t.query);
+	if (t->has_query) {
+		add_query(&query, t->query);
 		atr_span_put_str(span, ATR_URL_QUERY, (struct atr_str){ query.at, query.len });
 	}
 	put_server_name(span, host, scheme.len == 5 ? 443 : 80);
@@ -426,12 +426,11 @@ static void put_url(struct atr_span *span, struct atr_str scheme, bool had_useri
 }
 
 static void put_client_request(struct atr_span *span, const struct atr_http1_head *head,
-			       struct atr_str scheme, const struct sockaddr *peer,
-			       socklen_t peer_len)
+			       const struct target *t, struct atr_str scheme,
+			       const struct sockaddr *peer, socklen_t peer_len)
 {
-	struct target t = split_target(head);
 	bool had_userinfo = false, is_secure = atr_str_equal_nocase(scheme, ATR_STR("https"));
-	struct atr_str authority = t.authority.len ? t.authority : head->host;
+	struct atr_str authority = t->authority.len ? t->authority : head->host;
 	char room[INET6_ADDRSTRLEN];
 	int64_t port;
 
@@ -439,19 +438,49 @@ static void put_client_request(struct atr_span *span, const struct atr_http1_hea
 	if (!authority.len)
 		authority = address_text(peer, peer_len, room, &port);
 	put_server_name(span, authority, is_secure ? 443 : 80);
-	put_url(span, is_secure ? ATR_STR("https") : ATR_STR("http"), had_userinfo, authority, &t);
+	put_url(span, is_secure ? ATR_STR("https") : ATR_STR("http"), had_userinfo, authority, t);
 }
 
-static void put_method(struct atr_span *span, struct atr_str method)
+/* The method, and behind it the route. */
+static void put_name(struct atr_span *span, struct atr_str method, struct atr_str route)
 {
-	bool known = is_known(method);
+	struct text name = { .len = 0 };
 
-	/* what knows more of it than its method has named it already */
-	if (!atr_span_find(span, ATR_NAME))
-		atr_span_put_str(span, ATR_NAME, known ? method : ATR_STR("HTTP"));
-	atr_span_put_str(span, ATR_HTTP_REQUEST_METHOD, known ? method : ATR_STR("_OTHER"));
-	if (!known)
-		atr_span_put_str(span, ATR_HTTP_REQUEST_METHOD_ORIGINAL, method);
+	if (route.len) {
+		add(&name, method);
+		add(&name, ATR_STR(" "));
+		add(&name, route);
+		method = (struct atr_str){ name.at, name.len };
+	}
+	atr_span_put_str(span, ATR_NAME, method);
+}
+
+/*
+ * Method, route and name. What knows more of the request than its head has named it
+ * already, and told its route: then that is it.
+ */
+static void put_method(struct atr_span *span, enum atr_kind kind, struct atr_str method,
+		       struct atr_str path)
+{
+	bool known = is_known(method), is_named = atr_span_find(span, ATR_NAME);
+	char room[ATR_ROUTE_MAX];
+	struct atr_str route = { 0 };
+
+	if (!atr_span_find(span, ATR_HTTP_ROUTE)) {
+		route = atr_routes_match(method, path);
+		if (!route.len && !is_named)
+			route = atr_routes_guess(path, room);
+	}
+	if (!is_named)
+		put_name(span, known ? method : ATR_STR("HTTP"), route);
+	if (method.len) {
+		atr_span_put_str(span, ATR_HTTP_REQUEST_METHOD, known ? method : ATR_STR("_OTHER"));
+		if (!known)
+			atr_span_put_str(span, ATR_HTTP_REQUEST_METHOD_ORIGINAL, method);
+	}
+	if (route.len)
+		atr_span_put_str(span, kind == ATR_KIND_SERVER ? ATR_HTTP_ROUTE : ATR_URL_TEMPLATE,
+				 route);
 }
 
 void atr_semconv_url_request(struct atr_span *span, struct atr_str method, struct atr_str url)
@@ -464,13 +493,10 @@ void atr_semconv_url_request(struct atr_span *span, struct atr_str method, struc
 	struct atr_str authority;
 	struct target t;
 
-	if (method.len)
-		put_method(span, method);
-	else
-		atr_span_put_str(span, ATR_NAME, ATR_STR("HTTP"));
 	if (fragment)
 		head.target.len = (size_t)(fragment - url.at);
 	t = split_target(&head);
+	put_method(span, ATR_KIND_CLIENT, method, t.path.len ? t.path : ATR_STR("/"));
 	if (!t.authority.len)
 		return;
 	authority = without_userinfo(t.authority, &had_userinfo);
@@ -482,11 +508,13 @@ static void put_request(struct atr_span *span, enum atr_kind kind,
 			const struct atr_http1_head *head, struct atr_str scheme,
 			struct atr_str version, const struct sockaddr *peer, socklen_t peer_len)
 {
-	put_method(span, head->method);
+	struct target t = split_target(head);
+
+	put_method(span, kind, head->method, t.path);
 	if (kind == ATR_KIND_SERVER)
-		put_server_request(span, head, scheme, peer, peer_len);
+		put_server_request(span, head, &t, scheme, peer, peer_len);
 	else
-		put_client_request(span, head, scheme, peer, peer_len);
+		put_client_request(span, head, &t, scheme, peer, peer_len);
 	atr_semconv_peer(span, peer, peer_len);
 	atr_span_put_str(span, ATR_NETWORK_PROTOCOL_VERSION, version);
 }
