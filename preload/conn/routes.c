@@ -337,6 +337,11 @@ static bool is_one_of_few(struct atr_str route)
 	return false;
 }
 
+bool atr_routes_are_guessed(void)
+{
+	return guesses;
+}
+
 struct atr_str atr_routes_guess(struct atr_str path, char room[static ATR_ROUTE_MAX])
 {
 	struct atr_str segment, part, rest;

@@ -40,6 +40,7 @@ struct atr_str atr_routes_match(struct atr_str method, struct atr_str path);
  * when there have been too many different ones, so that what is no word after all
  * does not make a name for each request.
  */
+bool atr_routes_are_guessed(void);
 struct atr_str atr_routes_guess(struct atr_str path, char room[static ATR_ROUTE_MAX]);
 
 #endif
