@@ -733,7 +733,7 @@ static void *claim(struct atr_ring *ring)
 	return slot;
 }
 
-void atr_exporter_offer(const struct atr_span *span)
+static void offer(const struct atr_span *span)
 {
 	struct atr_ring *to = ex.ring;
 	int saved = errno;
@@ -762,6 +762,30 @@ void atr_exporter_offer(const struct atr_span *span)
 			ring_bell(&ex.bell);
 	}
 	errno = saved;
+}
+
+static const struct atr_span *(*filter)(const struct atr_span *, uint64_t[static ATR_SPAN_MAX / 8]);
+
+void atr_exporter_filters_by(const struct atr_span *(*by)(const struct atr_span *,
+							  uint64_t[static ATR_SPAN_MAX / 8]))
+{
+	filter = by;
+}
+
+/* Rare, and not to be on the stack of every span. */
+__attribute__((noinline)) static void offer_filtered(const struct atr_span *span)
+{
+	uint64_t room[ATR_SPAN_MAX / 8];
+
+	offer(filter(span, room));
+}
+
+void atr_exporter_offer(const struct atr_span *span)
+{
+	if (__builtin_expect(!!filter, 0))
+		offer_filtered(span);
+	else
+		offer(span);
 }
 
 static bool is_settled(void)

@@ -34,6 +34,13 @@ bool atr_exporter_setup(const struct atr_io *io, const struct atr_process *proce
 void atr_exporter_offer(const struct atr_span *span);
 
 /*
+ * The constructor. What each record goes through before it is copied into the ring:
+ * gives the record itself, or another one in `room`.
+ */
+void atr_exporter_filters_by(const struct atr_span *(*filter)(
+	const struct atr_span *span, uint64_t room[static ATR_SPAN_MAX / 8]));
+
+/*
  * Before the process ends, any thread: has what is in the ring sent, and waits
  * for that at most `timeout_ms`; at once when there is nothing to send. A request
  * that is under way at the limit is given up. May be called again, from several

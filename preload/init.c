@@ -11,6 +11,8 @@
 #include "preload/conn/conn.h"
 #include "preload/conn/lambda.h"
 #include "preload/conn/probes.h"
+#include "preload/conn/redact.h"
+#include "preload/conn/routes.h"
 #include "preload/conn/semconv.h"
 #include "preload/conn/state.h"
 #include "preload/hook/load.h"
@@ -295,6 +297,10 @@ __attribute__((constructor)) static void begin(void)
 	atr_probes_setup();
 	atr_sampler_setup();
 	atr_semconv_setup();
+	atr_routes_setup(&io);
+	atr_redact_setup(&io);
+	if (atr_redact_wants_records())
+		atr_exporter_filters_by(atr_redact_record);
 	atr_lambda_setup();
 	atr_live_dates_ids = atr_propagators_want_epoch(&atr_formats) || atr_options_say_xray();
 	learn_context();

@@ -4,6 +4,9 @@
 
 #include "export/attr.h"
 #include "export/env.h"
+#include "export/print.h"
+#include "preload/conn/redact.h"
+#include "preload/conn/routes.h"
 #include "preload/conn/rpc.h"
 
 #include <arpa/inet.h>
@@ -70,63 +73,13 @@ static bool is_known(struct atr_str method)
 }
 
 /* A piece of text that grows in room of its own; what does not fit is left out. */
-struct text {
-	char at[URL_MAX];
-	size_t len;
-};
+#define TEXT(name)                 \
+	char name##_room[URL_MAX]; \
+	struct atr_print name = { name##_room, 0, sizeof(name##_room), false }
 
-static void add(struct text *t, struct atr_str s)
+static struct atr_str as_str(const struct atr_print *t)
 {
-	size_t room = sizeof(t->at) - t->len;
-
-	if (s.len > room)
-		s.len = room;
-	if (s.len)
-		memcpy(t->at + t->len, s.at, s.len);
-	t->len += s.len;
-}
-
-static bool is_secret_key(struct atr_str key)
-{
-#define KEY(text)                      \
-	{                              \
-		text, sizeof(text) - 1 \
-	}
-	static const struct atr_str keys[] = {
-		KEY("X-Amz-Signature"), KEY("X-Amz-Credential"), KEY("X-Amz-Security-Token"),
-		KEY("AWSAccessKeyId"),	KEY("Signature"),	 KEY("sig"),
-		KEY("X-Goog-Signature")
-	};
-#undef KEY
-
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-		if (atr_str_equal(key, keys[i]))
-			return true;
-	return false;
-}
-
-/* A query with the values of known secrets replaced. */
-static void add_query(struct text *t, struct atr_str query)
-{
-	while (query.len) {
-		const char *amp = memchr(query.at, '&', query.len);
-		size_t len = amp ? (size_t)(amp - query.at) : query.len;
-		const char *equals = memchr(query.at, '=', len);
-		struct atr_str key = { query.at, equals ? (size_t)(equals - query.at) : len };
-
-		if (equals && is_secret_key(key)) {
-			add(t, (struct atr_str){ query.at, key.len + 1 });
-			add(t, ATR_STR(REDACTED));
-		} else {
-			add(t, (struct atr_str){ query.at, len });
-		}
-		if (amp) {
-			add(t, ATR_STR("&"));
-			len++;
-		}
-		query.at += len;
-		query.len -= len;
-	}
+	return (struct atr_str){ t->at, t->len };
 }
 
 struct target {
@@ -282,15 +235,15 @@ size_t atr_semconv_peer_text(const struct sockaddr *peer, socklen_t len, char *o
 	char room[INET6_ADDRSTRLEN], digits[20];
 	int64_t port;
 	struct atr_str text = address_text(peer, len, room, &port);
-	struct text all = { .len = 0 };
+	TEXT(all);
 	bool brackets = port && memchr(text.at, ':', text.len);
 
-	add(&all, brackets ? ATR_STR("[") : ATR_STR(""));
-	add(&all, text);
-	add(&all, brackets ? ATR_STR("]") : ATR_STR(""));
+	atr_print(&all, brackets ? ATR_STR("[") : ATR_STR(""));
+	atr_print(&all, text);
+	atr_print(&all, brackets ? ATR_STR("]") : ATR_STR(""));
 	if (port) {
-		add(&all, ATR_STR(":"));
-		add(&all, number_text(port, digits));
+		atr_print(&all, ATR_STR(":"));
+		atr_print(&all, number_text(port, digits));
 	}
 	if (all.len > cap)
 		all.len = cap;
@@ -364,74 +317,105 @@ static void put_server_name(struct atr_span *span, struct atr_str authority, int
 	atr_span_put_int(span, ATR_SERVER_PORT, port ? port : usual_port);
 }
 
+/* What a header says, by the rule for the header's name. */
+static void put_of_header(struct atr_span *span, uint16_t id, struct atr_str name,
+			  struct atr_str value)
+{
+	char room[ATR_REDACTED_MAX];
+
+	if (value.len)
+		atr_span_put_str(span, id, atr_redact_value(atr_redact_header(name), value, room));
+}
+
 static void put_client_address(struct atr_span *span, const struct atr_http1_head *head,
 			       const struct sockaddr *peer, socklen_t peer_len)
 {
 	struct atr_str client = forwarded_part(head->forwarded, ATR_STR("for"));
+	struct atr_str header = ATR_STR("forwarded");
 	char room[INET6_ADDRSTRLEN];
 	int64_t port;
 
-	if (!client.len)
+	if (!client.len) {
 		client = first_of(head->x_forwarded_for);
-	client = client.len ? split_host(client, &port) : address_text(peer, peer_len, room, &port);
+		header = ATR_STR("x-forwarded-for");
+	}
+	if (client.len) {
+		put_of_header(span, ATR_CLIENT_ADDRESS, header, split_host(client, &port));
+		return;
+	}
+	client = address_text(peer, peer_len, room, &port);
 	if (client.len)
 		atr_span_put_str(span, ATR_CLIENT_ADDRESS, client);
 }
 
-static void put_server_request(struct atr_span *span, const struct atr_http1_head *head,
-			       struct atr_str own_scheme, const struct sockaddr *peer,
-			       socklen_t peer_len)
+static void put_path(struct atr_span *span, struct atr_str path)
 {
-	struct target t = split_target(head);
+	TEXT(told);
+
+	if (atr_redact_wants_paths()) {
+		atr_redact_path(&told, path);
+		path = as_str(&told);
+	}
+	atr_span_put_str(span, ATR_URL_PATH, path);
+}
+
+static void put_server_request(struct atr_span *span, const struct atr_http1_head *head,
+			       const struct target *t, struct atr_str own_scheme,
+			       const struct sockaddr *peer, socklen_t peer_len)
+{
 	struct atr_str host = forwarded_part(head->forwarded, ATR_STR("host"));
 	struct atr_str scheme = scheme_of(head, own_scheme);
-	struct text query = { .len = 0 };
+	TEXT(query);
 	bool had;
 
 	if (!host.len)
 		host = first_of(head->x_forwarded_host);
 	if (!host.len)
-		host = t.authority.len ? without_userinfo(t.authority, &had) : head->host;
-	atr_span_put_str(span, ATR_URL_PATH, t.path.len ? t.path : ATR_STR("/"));
+		host = t->authority.len ? without_userinfo(t->authority, &had) : head->host;
+	put_path(span, t->path.len ? t->path : ATR_STR("/"));
 	atr_span_put_str(span, ATR_URL_SCHEME, scheme);
-	if (t.has_query) {
-		add_query(&query, t.query);
-		atr_span_put_str(span, ATR_URL_QUERY, (struct atr_str){ query.at, query.len });
+	if (t->has_query) {
+		atr_redact_query(&query, t->query);
+		if (query.len || !t->query.len)
+			atr_span_put_str(span, ATR_URL_QUERY, as_str(&query));
 	}
 	put_server_name(span, host, scheme.len == 5 ? 443 : 80);
 	put_client_address(span, head, peer, peer_len);
-	if (head->user_agent.len)
-		atr_span_put_str(span, ATR_USER_AGENT_ORIGINAL, head->user_agent);
+	put_of_header(span, ATR_USER_AGENT_ORIGINAL, ATR_STR("user-agent"), head->user_agent);
 }
 
 /* url.full without its secrets. The authority is without userinfo already. */
 static void put_url(struct atr_span *span, struct atr_str scheme, bool had_userinfo,
 		    struct atr_str authority, const struct target *t)
 {
-	struct text url = { .len = 0 };
+	size_t behind;
+	TEXT(url);
 
-	add(&url, scheme);
-	add(&url, ATR_STR("://"));
+	atr_print(&url, scheme);
+	atr_print(&url, ATR_STR("://"));
 	if (had_userinfo)
-		add(&url, ATR_STR(REDACTED ":" REDACTED "@"));
-	add(&url, authority);
+		atr_print(&url, ATR_STR(REDACTED ":" REDACTED "@"));
+	atr_print(&url, authority);
 	/* the asterisk form asks about the server as a whole */
 	if (!atr_str_equal(t->path, ATR_STR("*")))
-		add(&url, t->path);
+		atr_redact_path(&url, t->path);
+	behind = url.len;
 	if (t->has_query) {
-		add(&url, ATR_STR("?"));
-		add_query(&url, t->query);
+		atr_print(&url, ATR_STR("?"));
+		atr_redact_query(&url, t->query);
 	}
-	atr_span_put_str(span, ATR_URL_FULL, (struct atr_str){ url.at, url.len });
+	/* all of it was dropped */
+	if (url.len == behind + 1 && t->query.len)
+		url.len = behind;
+	atr_span_put_str(span, ATR_URL_FULL, as_str(&url));
 }
 
 static void put_client_request(struct atr_span *span, const struct atr_http1_head *head,
-			       struct atr_str scheme, const struct sockaddr *peer,
-			       socklen_t peer_len)
+			       const struct target *t, struct atr_str scheme,
+			       const struct sockaddr *peer, socklen_t peer_len)
 {
-	struct target t = split_target(head);
 	bool had_userinfo = false, is_secure = atr_str_equal_nocase(scheme, ATR_STR("https"));
-	struct atr_str authority = t.authority.len ? t.authority : head->host;
+	struct atr_str authority = t->authority.len ? t->authority : head->host;
 	char room[INET6_ADDRSTRLEN];
 	int64_t port;
 
@@ -439,19 +423,60 @@ static void put_client_request(struct atr_span *span, const struct atr_http1_hea
 	if (!authority.len)
 		authority = address_text(peer, peer_len, room, &port);
 	put_server_name(span, authority, is_secure ? 443 : 80);
-	put_url(span, is_secure ? ATR_STR("https") : ATR_STR("http"), had_userinfo, authority, &t);
+	put_url(span, is_secure ? ATR_STR("https") : ATR_STR("http"), had_userinfo, authority, t);
 }
 
-static void put_method(struct atr_span *span, struct atr_str method)
+/* The method, and behind it the route. */
+static void put_name(struct atr_span *span, struct atr_str method, struct atr_str route)
 {
-	bool known = is_known(method);
+	TEXT(name);
 
-	/* what knows more of it than its method has named it already */
-	if (!atr_span_find(span, ATR_NAME))
-		atr_span_put_str(span, ATR_NAME, known ? method : ATR_STR("HTTP"));
-	atr_span_put_str(span, ATR_HTTP_REQUEST_METHOD, known ? method : ATR_STR("_OTHER"));
-	if (!known)
-		atr_span_put_str(span, ATR_HTTP_REQUEST_METHOD_ORIGINAL, method);
+	if (route.len) {
+		atr_print(&name, method);
+		atr_print(&name, ATR_STR(" "));
+		atr_print(&name, route);
+		method = as_str(&name);
+	}
+	atr_span_put_str(span, ATR_NAME, method);
+}
+
+/* Of what may be told of the path. */
+static struct atr_str guess(struct atr_str path, char room[static ATR_ROUTE_MAX])
+{
+	TEXT(told);
+
+	if (!atr_routes_are_guessed())
+		return (struct atr_str){ 0 };
+	atr_redact_path(&told, path);
+	return atr_routes_guess(as_str(&told), room);
+}
+
+/*
+ * Method, route and name. What knows more of the request than its head has named it
+ * already, and told its route: then that is it.
+ */
+static void put_method(struct atr_span *span, enum atr_kind kind, struct atr_str method,
+		       struct atr_str path)
+{
+	bool known = is_known(method), is_named = atr_span_find(span, ATR_NAME);
+	char room[ATR_ROUTE_MAX];
+	struct atr_str route = { 0 };
+
+	if (!atr_span_find(span, ATR_HTTP_ROUTE)) {
+		route = atr_routes_match(method, path);
+		if (!route.len && !is_named)
+			route = guess(path, room);
+	}
+	if (!is_named)
+		put_name(span, known ? method : ATR_STR("HTTP"), route);
+	if (method.len) {
+		atr_span_put_str(span, ATR_HTTP_REQUEST_METHOD, known ? method : ATR_STR("_OTHER"));
+		if (!known)
+			atr_span_put_str(span, ATR_HTTP_REQUEST_METHOD_ORIGINAL, method);
+	}
+	if (route.len)
+		atr_span_put_str(span, kind == ATR_KIND_SERVER ? ATR_HTTP_ROUTE : ATR_URL_TEMPLATE,
+				 route);
 }
 
 void atr_semconv_url_request(struct atr_span *span, struct atr_str method, struct atr_str url)
@@ -464,13 +489,10 @@ void atr_semconv_url_request(struct atr_span *span, struct atr_str method, struc
 	struct atr_str authority;
 	struct target t;
 
-	if (method.len)
-		put_method(span, method);
-	else
-		atr_span_put_str(span, ATR_NAME, ATR_STR("HTTP"));
 	if (fragment)
 		head.target.len = (size_t)(fragment - url.at);
 	t = split_target(&head);
+	put_method(span, ATR_KIND_CLIENT, method, t.path.len ? t.path : ATR_STR("/"));
 	if (!t.authority.len)
 		return;
 	authority = without_userinfo(t.authority, &had_userinfo);
@@ -482,11 +504,13 @@ static void put_request(struct atr_span *span, enum atr_kind kind,
 			const struct atr_http1_head *head, struct atr_str scheme,
 			struct atr_str version, const struct sockaddr *peer, socklen_t peer_len)
 {
-	put_method(span, head->method);
+	struct target t = split_target(head);
+
+	put_method(span, kind, head->method, t.path);
 	if (kind == ATR_KIND_SERVER)
-		put_server_request(span, head, scheme, peer, peer_len);
+		put_server_request(span, head, &t, scheme, peer, peer_len);
 	else
-		put_client_request(span, head, scheme, peer, peer_len);
+		put_client_request(span, head, &t, scheme, peer, peer_len);
 	atr_semconv_peer(span, peer, peer_len);
 	atr_span_put_str(span, ATR_NETWORK_PROTOCOL_VERSION, version);
 }
