@@ -20,6 +20,7 @@ BUILD ?= build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
 DEPS := build/deps
 CJSON := $(DEPS)/cjson
 NGHTTP2 := $(DEPS)/nghttp2
+LIBYAML := $(DEPS)/libyaml
 PREFIX ?= /usr/local
 DESTDIR ?=
 FUZZ_SECONDS ?= 60
@@ -32,7 +33,7 @@ say = $(if $(V),,@printf '  %-8s %s\n' '$(1)' '$(2)')
 
 # No fortify and no stack protector: their checks are symbols that musl has not. TLS is
 # initial-exec because a general-dynamic access may allocate, and we are inside other people's calls.
-CPPFLAGS := -I. -isystem $(CJSON) -isystem $(NGHTTP2)/lib/includes -D_GNU_SOURCE -U_FORTIFY_SOURCE
+CPPFLAGS := -I. -isystem $(CJSON) -isystem $(NGHTTP2)/lib/includes -isystem $(LIBYAML)/include -D_GNU_SOURCE -U_FORTIFY_SOURCE
 CFLAGS ?= -O2 -g
 ALL_CFLAGS := -std=gnu11 $(CFLAGS) -Wall -Wextra $(if $(WERROR),-Werror) \
 	-fvisibility=hidden -fPIC -fno-stack-protector -ftls-model=initial-exec \
@@ -63,6 +64,7 @@ COLD_SRC := $(addprefix export/,exporter.c options.c print.c resource.c encode/o
 		transfer.c) \
 	$(addprefix preload/hook/,dns.c late.c load.c loaded.c process.c program.c seccomp.c \
 		stdio.c) preload/init.c propagator/ids.c
+CONFIG_SRC := $(wildcard export/config/*.c)
 TOOL_SRC := $(wildcard tools/*.c)
 UNIT_SRC := tests/main.c $(wildcard tests/unit/*_test.c)
 HOOKED_SRC := $(wildcard tests/hooked/*.c)
@@ -71,6 +73,7 @@ BENCH_SRC := $(wildcard tests/bench/*.c)
 MAN_SRC := $(wildcard tools/man/*.scd)
 
 SO := $(BUILD)/libautotrace.so
+CONFIG_SO := $(BUILD)/libautotrace-config.so
 TOOL := $(BUILD)/autotrace
 UNIT := $(BUILD)/tests/unit
 HOOKED := $(patsubst tests/hooked/%.c,$(BUILD)/tests/hooked_%,$(HOOKED_SRC))
@@ -89,17 +92,26 @@ CJSON_ARENA := $(BUILD)/obj/cjson/arena.o
 NGHTTP2_OBJ := $(patsubst %,$(BUILD)/obj/nghttp2/%.o,nghttp2_hd nghttp2_hd_huffman \
 	nghttp2_hd_huffman_data nghttp2_rcbuf nghttp2_buf nghttp2_helper)
 
+# Of libyaml what reads. It and what reads OTEL_CONFIG_FILE by it are an object of their own, which the
+# library loads when the variable is set; it too allocates from the arena.
+LIBYAML_OBJ := $(patsubst %,$(BUILD)/obj/libyaml/%.o,api reader scanner parser loader)
+CONFIG_OBJ := $(call objects,$(CONFIG_SRC)) $(LIBYAML_OBJ)
+
 # ---- what is built -----------------------------------------------------------------------------
 
 .PHONY: all
-all: $(SO) $(TOOL) $(MAN) ## the library, the command, the manual (default)
+all: $(SO) $(CONFIG_SO) $(TOOL) $(MAN) ## the library, the command, the manual (default)
 
 $(SO): $(call objects,$(SO_SRC)) $(CJSON_ARENA) $(NGHTTP2_OBJ) $(BUILD)/autotrace.map preload/order.ld
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $(SO_LDFLAGS) -Wl,--version-script=$(BUILD)/autotrace.map -o $@ \
 		$(filter %.o,$^)
 
-$(TOOL): $(call objects,$(TOOL_SRC)) $(CJSON_HEAP) $(ROOMS)
+$(CONFIG_SO): $(CONFIG_OBJ) $(ROOMS)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) $(subst libautotrace.so,$(@F),$(SO_LDFLAGS)) -o $@ $^
+
+$(TOOL): $(call objects,$(TOOL_SRC)) $(CJSON_HEAP) $(CONFIG_OBJ) $(ROOMS)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lm
 
@@ -115,7 +127,7 @@ $(BUILD)/autotrace.map: preload/hook/hooks.def | $(CJSON)/cJSON.c
 		$(CC) -E -P -x c -D'ATR_HOOK(name,need)=name;' -D'ATR_HOOK_OF(of,name)=name;' $<; \
 		echo 'local: *; };'; } > $@
 
-$(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(CJSON)/cJSON.c $(NGHTTP2)/fetched
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(CJSON)/cJSON.c $(NGHTTP2)/fetched $(LIBYAML)/fetched
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(call cflags_of,$<) -MMD -MP -c -o $@ $<
@@ -134,6 +146,13 @@ $(NGHTTP2_OBJ): $(BUILD)/obj/nghttp2/%.o: $(NGHTTP2)/fetched $(BUILD)/flags
 	$(Q)nm --format=posix $@ | awk '$$1 ~ /^(nghttp2|huff)_/ { print $$1, "atr_" $$1 }' > $@.names
 	$(Q)objcopy --redefine-syms=$@.names $@
 
+$(LIBYAML_OBJ): $(BUILD)/obj/libyaml/%.o: $(LIBYAML)/fetched $(BUILD)/flags
+	$(call say,CC,$(LIBYAML)/src/$*.c)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -U_FORTIFY_SOURCE -DNDEBUG -DYAML_DECLARE_STATIC $(foreach v,MAJOR MINOR PATCH,-DYAML_VERSION_$(v)=0) \
+		-DYAML_VERSION_STRING='"of Debian"' $(foreach f,malloc realloc free,-D$(f)=atr_arena_$(f)) \
+		-Dstrdup=atr_yaml_strdup -I$(LIBYAML)/include $(ALL_CFLAGS) -w -c -o $@ $(LIBYAML)/src/$*.c
+
 $(BUILD)/man/%: tools/man/%.scd | $(CJSON)/cJSON.c
 	$(call say,MAN,$@)
 	$(Q)mkdir -p $(@D)
@@ -148,12 +167,12 @@ $(BUILD)/flags: FORCE
 .PHONY: FORCE
 FORCE:
 
--include $(patsubst %.o,%.d,$(call objects,$(SO_SRC) $(TOOL_SRC) $(UNIT_SRC) $(HOOKED_SRC) $(FUZZ_SRC) $(BENCH_SRC)))
+-include $(patsubst %.o,%.d,$(call objects,$(SO_SRC) $(CONFIG_SRC) $(TOOL_SRC) $(UNIT_SRC) $(HOOKED_SRC) $(FUZZ_SRC) $(BENCH_SRC)))
 
 # ---- dependencies ------------------------------------------------------------------------------
 
 .PHONY: deps packages
-deps: packages $(CJSON)/cJSON.c $(NGHTTP2)/fetched ## installs by apt and npm what the build, the demo and the tests need
+deps: packages $(CJSON)/cJSON.c $(NGHTTP2)/fetched $(LIBYAML)/fetched ## installs by apt and npm what the build, the demo and the tests need
 packages:
 	$(Q).ci/deps $(DEPS) $(if $(filter-out demo,$(MAKECMDGOALS)),,demo)
 
@@ -169,9 +188,14 @@ $(NGHTTP2)/fetched: $(if $(filter deps demo check bench soak portability transpa
 	$(Q)echo '#define NGHTTP2_VERSION_NUM 0x013400' >> $(NGHTTP2)/lib/includes/nghttp2/nghttp2ver.h
 	$(Q)touch $@
 
+$(LIBYAML)/fetched: $(if $(filter deps demo check bench soak portability transparency,$(MAKECMDGOALS)),| packages)
+	$(call say,FETCH,$(LIBYAML))
+	$(Q).ci/debian-source libyaml $(LIBYAML)
+	$(Q)touch $@
+
 # ---- tests -------------------------------------------------------------------------------------
 
-$(UNIT): $(call objects,$(UNIT_SRC) $(filter-out tools/autotrace.c,$(TOOL_SRC))) $(CJSON_ARENA) $(ROOMS)
+$(UNIT): $(call objects,$(UNIT_SRC) $(filter-out tools/autotrace.c,$(TOOL_SRC))) $(CJSON_ARENA) $(CONFIG_OBJ) $(ROOMS)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka -lnghttp2 -lpthread -lm
@@ -254,10 +278,10 @@ ZSHDIR := $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 .PHONY: install
 install: all ## into DESTDIR and PREFIX (/usr/local), stripped; what was stripped goes to lib/debug
 	$(Q)install -d $(LIBDIR)/debug $(BINDIR) $(MANDIR)
-	$(Q)install -m 755 $(SO) $(LIBDIR)/libautotrace.so
+	$(Q)install -m 755 $(SO) $(CONFIG_SO) $(LIBDIR)
 	$(Q)install -m 755 $(TOOL) $(BINDIR)/autotrace
 	$(Q)objcopy --only-keep-debug $(SO) $(LIBDIR)/debug/libautotrace.so.debug
-	$(Q)strip --strip-unneeded $(LIBDIR)/libautotrace.so $(BINDIR)/autotrace
+	$(Q)strip --strip-unneeded $(LIBDIR)/libautotrace.so $(LIBDIR)/libautotrace-config.so $(BINDIR)/autotrace
 	$(Q)objcopy --add-gnu-debuglink=$(LIBDIR)/debug/libautotrace.so.debug $(LIBDIR)/libautotrace.so
 	$(Q)for page in $(MAN); do \
 		install -D -m 644 $$page $(MANDIR)/man$${page##*.}/$${page##*/} || exit 1; done
@@ -269,7 +293,7 @@ install: all ## into DESTDIR and PREFIX (/usr/local), stripped; what was strippe
 
 MACHINE = $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
 .PHONY: lambda-layer
-lambda-layer: $(SO) ## build/autotrace-layer-x86_64.zip: a layer for AWS Lambda, the library at lib/
+lambda-layer: $(SO) $(CONFIG_SO) ## build/autotrace-layer-x86_64.zip: a layer for AWS Lambda, the library at lib/
 	$(Q).ci/lambda-layer $(SO) $(BUILD)/autotrace-layer-$(MACHINE).zip
 
 .PHONY: format

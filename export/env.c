@@ -14,6 +14,10 @@
 static struct atr_pair variables[VARIABLES_MAX];
 static size_t nr_variables;
 static bool is_cut;
+static size_t nr_captured; /* those behind them were put */
+static struct atr_print put_room;
+
+void (*atr_env_heard)(const char *name, struct atr_str used);
 
 static bool begins_with(const char *text, const char *prefix)
 {
@@ -80,6 +84,7 @@ void atr_env_capture(char *const *now)
 	size_t need = 0, used = 0;
 
 	nr_variables = 0;
+	put_room.len = 0;
 	is_cut = false;
 	for (char *const *v = now; v && *v; v++)
 		if (is_ours(*v))
@@ -88,15 +93,70 @@ void atr_env_capture(char *const *now)
 		is_cut = true;
 		need = LARGE;
 	}
-	if (need > sizeof(small)) {
+	if (need > sizeof(small))
 		room = mmap(NULL, need, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		if (room == MAP_FAILED) {
-			is_cut = true;
-			return;
-		}
+	if (room == MAP_FAILED) {
+		is_cut = true;
+	} else {
+		copy(now, true, room, need, &used);
+		copy(now, false, room, need, &used);
 	}
-	copy(now, true, room, need, &used);
-	copy(now, false, room, need, &used);
+	nr_captured = nr_variables;
+}
+
+void atr_env_forget(void)
+{
+	size_t nr = 0;
+
+	for (size_t i = 0; i < nr_captured; i++)
+		if (!begins_with(variables[i].name.at, "OTEL_"))
+			variables[nr++] = variables[i];
+	nr_variables = nr_captured = nr;
+}
+
+static bool has_put_room(size_t need)
+{
+	void *mapped;
+
+	if (put_room.cap)
+		return need <= put_room.cap - put_room.len;
+	mapped = mmap(NULL, LARGE, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (mapped == MAP_FAILED)
+		return false;
+	put_room = (struct atr_print){ mapped, 0, LARGE, false };
+	return need <= LARGE;
+}
+
+static struct atr_str keep(struct atr_str text)
+{
+	struct atr_str kept = { put_room.at + put_room.len, text.len };
+
+	atr_print(&put_room, text);
+	atr_print(&put_room, (struct atr_str){ "", 1 });
+	return kept;
+}
+
+bool atr_env_put(struct atr_str name, struct atr_str value)
+{
+	if (nr_variables == VARIABLES_MAX || !has_put_room(name.len + value.len + 2))
+		return false;
+	variables[nr_variables].name = keep(name);
+	variables[nr_variables++].value = keep(value);
+	return true;
+}
+
+static const struct atr_pair *find(const char *name, size_t from, size_t to)
+{
+	for (size_t i = from; i < to; i++)
+		if (atr_str_equal(variables[i].name, atr_str(name)))
+			return &variables[i];
+	return NULL;
+}
+
+bool atr_env_was_put(const char *name)
+{
+	return find(name, nr_captured, nr_variables);
 }
 
 bool atr_env_is_cut(void)
@@ -104,12 +164,14 @@ bool atr_env_is_cut(void)
 	return is_cut;
 }
 
+/* What was put is stronger than what was captured; of one that is twice in either, the first. */
 struct atr_str atr_env_get(const char *name)
 {
-	for (size_t i = 0; i < nr_variables; i++)
-		if (atr_str_equal(variables[i].name, atr_str(name)))
-			return variables[i].value.len ? variables[i].value : (struct atr_str){ 0 };
-	return (struct atr_str){ 0 };
+	const struct atr_pair *found = find(name, nr_captured, nr_variables);
+
+	if (!found)
+		found = find(name, 0, nr_captured);
+	return found && found->value.len ? found->value : (struct atr_str){ 0 };
 }
 
 size_t atr_env_count(void)
@@ -122,9 +184,9 @@ struct atr_pair atr_env_at(size_t i)
 	return variables[i];
 }
 
-bool atr_env_bool(const char *name, bool otherwise)
+static bool read_bool(const char *name, bool otherwise)
 {
-	struct atr_str value = atr_env_get(name);
+	struct atr_str value = atr_str_trim(atr_env_get(name));
 
 	if (!value.at)
 		return otherwise;
@@ -133,6 +195,15 @@ bool atr_env_bool(const char *name, bool otherwise)
 	if (!atr_str_equal_nocase(value, ATR_STR("false")))
 		atr_log_bad_env(name, value, "neither true nor false", "false is used");
 	return false;
+}
+
+bool atr_env_bool(const char *name, bool otherwise)
+{
+	bool used = read_bool(name, otherwise);
+
+	if (atr_env_heard)
+		atr_env_heard(name, used ? ATR_STR("true") : ATR_STR("false"));
+	return used;
 }
 
 /* A decimal number of digits alone; false when it is none or too large. */
@@ -177,7 +248,7 @@ static void bad_number(const char *name, struct atr_str value, uint32_t least, u
 	atr_log_bad_env(name, value, why, instead);
 }
 
-uint32_t atr_env_uint(const char *name, uint32_t otherwise, uint32_t least, uint32_t most)
+static uint32_t read_uint(const char *name, uint32_t otherwise, uint32_t least, uint32_t most)
 {
 	struct atr_str value = atr_env_get(name);
 	uint32_t n;
@@ -188,6 +259,19 @@ uint32_t atr_env_uint(const char *name, uint32_t otherwise, uint32_t least, uint
 		return n;
 	bad_number(name, value, least, most, otherwise);
 	return otherwise;
+}
+
+uint32_t atr_env_uint(const char *name, uint32_t otherwise, uint32_t least, uint32_t most)
+{
+	uint32_t used = read_uint(name, otherwise, least, most);
+	char text[16];
+	struct atr_print t = { text, 0, sizeof(text), false };
+
+	if (atr_env_heard) {
+		put_number(&t, used);
+		atr_env_heard(name, (struct atr_str){ text, t.len });
+	}
+	return used;
 }
 
 uint32_t atr_env_ms(const char *name, uint32_t otherwise)

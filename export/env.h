@@ -27,6 +27,19 @@ bool atr_env_is_cut(void);
 /* Any thread after capture. An empty value counts as unset: absent. Ended by a NUL in memory. */
 struct atr_str atr_env_get(const char *name);
 
+/*
+ * The constructor, once, when a file is to be in the place of the variables: forgets
+ * all that begin with OTEL_. Then _put says, in the words of the variable of that name, what the
+ * file says; a copy is kept. False: there is no room.
+ */
+void atr_env_forget(void);
+bool atr_env_put(struct atr_str name, struct atr_str value);
+/* It was put, and not captured. */
+bool atr_env_was_put(const char *name);
+
+/* Whoever wants to know what came of it, the command: called with each that is read as below. */
+extern void (*atr_env_heard)(const char *name, struct atr_str used);
+
 /* All that were captured, for printing and for warnings about names not known. */
 size_t atr_env_count(void);
 struct atr_pair atr_env_at(size_t i);

@@ -67,24 +67,6 @@ struct atr_str atr_percent_decoded(struct atr_str in)
 	return out;
 }
 
-bool atr_list_next(struct atr_str *list, struct atr_str *member)
-{
-	const char *comma;
-
-	while (list->len) {
-		comma = memchr(list->at, ',', list->len);
-		*member = *list;
-		if (comma)
-			member->len = (size_t)(comma - list->at);
-		list->at += member->len + (comma ? 1 : 0);
-		list->len -= member->len + (comma ? 1 : 0);
-		*member = atr_str_trim(*member);
-		if (member->len)
-			return true;
-	}
-	return false;
-}
-
 /* The variable of the signal, or the general one, trimmed. Its name for a warning in *name. */
 static struct atr_str otlp(const char *of_traces, const char *general, const char **name)
 {

@@ -7,6 +7,7 @@
  * (OTEL_TRACES_EXPORTER, OTEL_EXPORTER_OTLP_*, OTEL_BSP_*, limits, resource).
  */
 #include "export/exporter.h"
+#include "export/list.h"
 
 enum atr_encoding {
 	ATR_ENCODING_OTLP_PROTOBUF,
@@ -57,8 +58,6 @@ void atr_options_read_queue(struct atr_options *out);
 /* The constructor: OTEL_TRACES_EXPORTER is `none` and nothing else. */
 bool atr_options_say_none(void);
 
-/* The next member of a comma-separated list, trimmed; empty ones are passed over. */
-bool atr_list_next(struct atr_str *list, struct atr_str *member);
 /* Percent-decoded, in memory kept for it; absent when that is used up. The exporter thread. */
 struct atr_str atr_percent_decoded(struct atr_str in);
 

@@ -170,35 +170,6 @@ static void detect_function(struct list *l)
 	}
 }
 
-static bool is_hex(char c)
-{
-	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
-}
-
-static bool is_percent_encoded(struct atr_str text)
-{
-	for (size_t i = 0; i < text.len; i++)
-		if (text.at[i] == '%' &&
-		    (text.len - i < 3 || !is_hex(text.at[i + 1]) || !is_hex(text.at[i + 2])))
-			return false;
-	return true;
-}
-
-/* Any error, and the whole value is discarded: that is the specification's rule. */
-static bool is_well_formed(struct atr_str list)
-{
-	struct atr_str member;
-
-	while (atr_list_next(&list, &member)) {
-		const char *equals = memchr(member.at, '=', member.len);
-
-		if (!equals || equals == member.at || !is_percent_encoded(member) ||
-		    memchr(equals + 1, '=', member.len - (size_t)(equals + 1 - member.at)))
-			return false;
-	}
-	return true;
-}
-
 #define NOT_UTF8 "it is not all UTF-8"
 #define REPLACED "what is not is replaced by U+FFFD"
 
@@ -208,7 +179,7 @@ static void put_given(struct list *l)
 	struct atr_str whole = atr_env_get(name), list = whole, member;
 	bool is_text = true, is_full = false;
 
-	if (!is_well_formed(list)) {
+	if (!atr_list_is_pairs(list)) {
 		atr_log_bad_env(name, whole, "not a list of key=value, percent-encoded",
 				"the whole of it is discarded");
 		return;

@@ -8,6 +8,7 @@
 #include "export/exporter.h"
 #include "export/options.h"
 #include "preload/apart.h"
+#include "preload/config.h"
 #include "preload/conn/conn.h"
 #include "preload/conn/lambda.h"
 #include "preload/conn/probes.h"
@@ -289,7 +290,7 @@ __attribute__((constructor)) static void begin(void)
 	atr_env_capture(environ);
 	learn_process();
 	atr_log_setup(atr_env_get("AUTOTRACE_LOG"), &io);
-	if (stands_down())
+	if (stands_down() || !atr_config_setup(&io, environ))
 		goto out;
 	atr_load_setup();
 	atr_signals_setup();

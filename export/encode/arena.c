@@ -55,3 +55,11 @@ void atr_arena_empty(void)
 		madvise(base + KEEP_LEN, used - KEEP_LEN, MADV_DONTNEED);
 	used = 0;
 }
+
+void atr_arena_unmap(void)
+{
+	if (base)
+		munmap(base, ARENA_LEN);
+	base = NULL;
+	used = 0;
+}

@@ -13,5 +13,6 @@ void *atr_arena_malloc(size_t len);
 void *atr_arena_realloc(void *at, size_t len);
 void atr_arena_free(void *at);
 void atr_arena_empty(void);
+void atr_arena_unmap(void); /* empty, and its memory given back */
 
 #endif

@@ -50,6 +50,59 @@ TEST(env_empty_counts_as_unset)
 	CHECK(!atr_env_get("OTEL_SERVICE_NAME").at);
 }
 
+TEST(env_file_is_in_the_place_of_those_of_opentelemetry_and_of_no_others)
+{
+	char name[] = "OTEL_B", value[] = "two";
+
+	capture("OTEL_A=1", "AUTOTRACE_C=3");
+	atr_env_forget();
+	CHECK(!atr_env_get("OTEL_A").at && is("AUTOTRACE_C", "3"));
+	CHECK(atr_env_put(atr_str(name), atr_str(value)));
+	memset(name, 'x', sizeof(name) - 1);
+	memset(value, 'x', sizeof(value) - 1);
+	CHECK(is("OTEL_B", "two") && atr_env_get("OTEL_B").at[3] == 0);
+	CHECK(atr_env_was_put("OTEL_B") && !atr_env_was_put("AUTOTRACE_C"));
+	CHECK(atr_env_count() == 2);
+	CHECK(atr_env_put(ATR_STR("AUTOTRACE_C"), ATR_STR("4")) && is("AUTOTRACE_C", "4"));
+	capture(NULL, NULL);
+	CHECK(!atr_env_get("OTEL_B").at);
+}
+
+TEST(env_that_is_put_beyond_the_room_is_refused)
+{
+	static char large[200 * 1024];
+
+	capture(NULL, NULL);
+	memset(large, 'x', sizeof(large));
+	CHECK(atr_env_put(ATR_STR("OTEL_A"), (struct atr_str){ large, sizeof(large) }));
+	CHECK(!atr_env_put(ATR_STR("OTEL_B"), (struct atr_str){ large, sizeof(large) }));
+	CHECK(!atr_env_get("OTEL_B").at && atr_env_get("OTEL_A").len == sizeof(large));
+	for (int i = 1; i < 256; i++)
+		CHECK(atr_env_put(ATR_STR("OTEL_C"), ATR_STR("x")));
+	CHECK(!atr_env_put(ATR_STR("OTEL_C"), ATR_STR("x")));
+	capture(NULL, NULL);
+}
+
+static char heard[256];
+
+static void hear(const char *name, struct atr_str used)
+{
+	snprintf(heard, sizeof(heard), "%s=%.*s", name, (int)used.len, used.at);
+}
+
+TEST(env_tells_who_listens_what_is_used)
+{
+	capture("OTEL_X=TRUE", "OTEL_Y=-1");
+	atr_env_heard = hear;
+	atr_env_bool("OTEL_X", false);
+	CHECK(!strcmp(heard, "OTEL_X=true"));
+	atr_env_uint("OTEL_Y", 42, 1, 50);
+	CHECK(!strcmp(heard, "OTEL_Y=42"));
+	atr_env_uint("OTEL_Z", UINT32_MAX, 0, 50);
+	CHECK(!strcmp(heard, "OTEL_Z=no limit"));
+	atr_env_heard = NULL;
+}
+
 TEST(env_larger_than_the_limit_is_cut_and_told)
 {
 	size_t len = 300 * 1024;
@@ -75,9 +128,9 @@ TEST(env_true_is_the_only_word_that_is_true)
 		const char *text;
 		bool value;
 	} rules[] = {
-		{ "OTEL_X=true", true },   { "OTEL_X=TrUe", true }, { "OTEL_X=false", false },
-		{ "OTEL_X=1", false },	   { "OTEL_X=yes", false }, { "OTEL_X=on", false },
-		{ "OTEL_X=truex", false },
+		{ "OTEL_X=true", true },   { "OTEL_X=TrUe", true },    { "OTEL_X=false", false },
+		{ "OTEL_X=1", false },	   { "OTEL_X=yes", false },    { "OTEL_X=on", false },
+		{ "OTEL_X=truex", false }, { "OTEL_X= true\t", true },
 	};
 
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {

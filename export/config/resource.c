@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "export/config/reading.h"
+
+#include "export/list.h"
+
+#define RESOURCE_MAX 65536
+
+struct building {
+	struct atr_print list;
+	bool has_service_name;
+};
+
+static bool is_of_type(const struct atr_scalar *value, struct atr_str type)
+{
+	if (!type.len || atr_str_equal(type, ATR_STR("string")))
+		return true;
+	if (atr_str_equal(type, ATR_STR("int")))
+		return value->type == ATR_SCALAR_INT;
+	if (atr_str_equal(type, ATR_STR("double")))
+		return value->type == ATR_SCALAR_INT || value->type == ATR_SCALAR_FLOAT;
+	return atr_str_equal(type, ATR_STR("bool")) && value->type == ATR_SCALAR_BOOL;
+}
+
+static void add(struct building *b, struct atr_str name, struct atr_str value)
+{
+	if (b->list.len)
+		atr_print(&b->list, ATR_STR(","));
+	atr_reading_print_encoded(&b->list, name);
+	atr_print(&b->list, ATR_STR("="));
+	atr_reading_print_encoded(&b->list, value);
+	b->has_service_name |= atr_str_equal(name, ATR_STR("service.name"));
+}
+
+static void read_attribute(struct atr_reading *r, int node, struct building *b)
+{
+	int name = atr_reading_find(r, node, "name"), value = atr_reading_find(r, node, "value");
+	int type = atr_reading_find(r, node, "type");
+	struct atr_str of_type = type ? atr_reading_text(r, type) : (struct atr_str){ 0 };
+	const struct atr_scalar *scalar = value ? atr_reading_scalar(r, value) : NULL;
+
+	if (!name || !value || !atr_reading_text(r, name).len)
+		atr_reading_fail(r, "a name or a value is missing");
+	else if (scalar && scalar->type == ATR_SCALAR_NULL)
+		return;
+	else if (!scalar && atr_reading_items(r, value))
+		atr_reading_fault(r, "lists are not in this version", "it is left out");
+	else if (scalar && !is_of_type(scalar, of_type))
+		atr_reading_fail(r, "its value is not of its type");
+	else if (scalar)
+		add(b, atr_reading_text(r, name), scalar->text);
+}
+
+static void read_attributes(struct atr_reading *r, int node, struct building *b)
+{
+	size_t outer = atr_reading_down(r, ATR_STR("attributes"));
+	size_t nr = node && !atr_reading_is_null(r, node) ? atr_reading_items(r, node) : 0;
+
+	for (size_t i = 0; i < nr && !r->is_wrong; i++) {
+		size_t before = atr_reading_down_item(r, i);
+
+		read_attribute(r, atr_reading_item(r, node, i), b);
+		atr_reading_up(r, before);
+	}
+	atr_reading_up(r, outer);
+}
+
+/* Weaker than what follows it: of one key the last counts. */
+static void read_attributes_list(struct atr_reading *r, int node, struct building *b)
+{
+	struct atr_str text = node ? atr_reading_text(r, node) : (struct atr_str){ 0 };
+	size_t before = atr_reading_down(r, ATR_STR("attributes_list"));
+
+	if (!atr_list_is_pairs(text))
+		atr_reading_fault(r, "not a list of key=value, percent-encoded",
+				  "the whole of it is discarded");
+	else
+		atr_print(&b->list, text);
+	atr_reading_up(r, before);
+}
+
+static struct atr_str from_environment(struct atr_reading *r, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (char *const *v = r->host->environment; v && *v; v++)
+		if (strncmp(*v, name, len) == 0 && (*v)[len] == '=')
+			return atr_str(*v + len + 1);
+	return (struct atr_str){ 0 };
+}
+
+/* The names in the list that are detectors of ours; `container` is one that finds nothing here. */
+static void read_detector(struct atr_reading *r, int node, struct atr_print *list)
+{
+	static const char *const ours[] = { "service", "host", "process" };
+	struct atr_str name;
+	bool is_known = false;
+
+	if (!atr_reading_named(r, node, &name) || atr_str_equal(name, ATR_STR("container")))
+		return;
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		is_known |= atr_str_equal(name, atr_str(ours[i]));
+	if (!is_known) {
+		atr_reading_fault(r, "there is no such detector", "it is left out");
+		return;
+	}
+	if (list->len)
+		atr_print(list, ATR_STR(","));
+	atr_print(list, name);
+}
+
+static void read_detection(struct atr_reading *r, int node, struct building *b)
+{
+	struct atr_print list = atr_reading_room(r, 256);
+	int detectors = node ? atr_reading_find(r, node, "detectors") : 0;
+	size_t before = atr_reading_down(r, ATR_STR("detection/development"));
+	size_t nr = detectors && !atr_reading_is_null(r, detectors) ?
+			    atr_reading_items(r, detectors) :
+			    0;
+	struct atr_str name = from_environment(r, "OTEL_SERVICE_NAME");
+
+	if (node && atr_reading_find(r, node, "attributes"))
+		atr_reading_fault(r, "what it includes and excludes is not in this version",
+				  "all that is detected is used");
+	for (size_t i = 0; i < nr && !r->is_wrong; i++)
+		read_detector(r, atr_reading_item(r, detectors, i), &list);
+	if (list.len && memmem(list.at, list.len, "service", 7) && name.len && !b->has_service_name)
+		atr_reading_put(r, "OTEL_SERVICE_NAME", name);
+	if (!list.len)
+		atr_print(&list, ATR_STR("none"));
+	if (!r->is_wrong)
+		atr_reading_put(r, "AUTOTRACE_RESOURCE_DETECTORS",
+				(struct atr_str){ list.at, list.len });
+	atr_reading_up(r, before);
+}
+
+static const struct atr_field parts[] = {
+	{ .key = "attributes", .read = atr_read_nothing },
+	{ .key = "attributes_list", .read = atr_read_nothing },
+	{ .key = "detection/development", .read = atr_read_nothing },
+	{ .key = "schema_url", .read = atr_read_unused },
+	{ 0 },
+};
+
+void atr_read_resource(struct atr_reading *r, int node, const struct atr_field *field)
+{
+	struct building b = { atr_reading_room(r, RESOURCE_MAX), false };
+
+	(void)field;
+	if (node)
+		atr_reading_fields(r, node, parts);
+	if (r->is_wrong)
+		return;
+	read_attributes_list(r, node ? atr_reading_find(r, node, "attributes_list") : 0, &b);
+	read_attributes(r, node ? atr_reading_find(r, node, "attributes") : 0, &b);
+	read_detection(r, node ? atr_reading_find(r, node, "detection/development") : 0, &b);
+	if (b.list.is_cut)
+		atr_reading_fail(r, "its attributes are longer than 65536 bytes");
+	else if (b.list.len && !r->is_wrong)
+		atr_reading_put(r, "OTEL_RESOURCE_ATTRIBUTES",
+				(struct atr_str){ b.list.at, b.list.len });
+}

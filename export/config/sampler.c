@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "export/config/reading.h"
+
+/*
+ * However samplers are nested, in each of five situations one simple one decides. The
+ * file is asked five times, and what it comes to is said by two variables: the
+ * root's sampler, and what the others are where they are not what parents decide.
+ */
+enum situation { ROOT, REMOTE_SAMPLED, REMOTE_NOT, LOCAL_SAMPLED, LOCAL_NOT, NR_SITUATIONS };
+
+static const char *const child[] = {
+	"root",
+	"remote_parent_sampled",
+	"remote_parent_not_sampled",
+	"local_parent_sampled",
+	"local_parent_not_sampled",
+};
+
+struct simple {
+	const char *name;     /* NULL: a fault */
+	struct atr_str ratio; /* of traceidratio */
+};
+
+#define DEEPEST 16
+
+static struct simple by_default(enum situation situation)
+{
+	bool is_kept =
+		situation == ROOT || situation == REMOTE_SAMPLED || situation == LOCAL_SAMPLED;
+
+	return (struct simple){ is_kept ? "always_on" : "always_off", ATR_STR("") };
+}
+
+static struct simple ratio_of(struct atr_reading *r, int node)
+{
+	int ratio = atr_reading_find(r, node, "ratio");
+	const struct atr_scalar *scalar = ratio ? atr_reading_scalar(r, ratio) : NULL;
+	struct simple out = { "traceidratio", ATR_STR("1.0") };
+
+	if (ratio &&
+	    (!scalar || scalar->type == ATR_SCALAR_TEXT || scalar->type == ATR_SCALAR_BOOL))
+		atr_reading_fail(r, "its ratio is no number");
+	else if (ratio && scalar->type != ATR_SCALAR_NULL)
+		out.ratio = scalar->text;
+	return out;
+}
+
+/* The root is asked for first, and tells. */
+static struct simple unknown(struct atr_reading *r, struct atr_str name, enum situation situation)
+{
+	bool is_known = name.len > 12 && !memcmp(name.at + name.len - 12, "/development", 12);
+
+	if (is_known && situation == ROOT)
+		atr_reading_fault(r, "this sampler is not in this version",
+				  "always_on is used for it");
+	else if (!is_known)
+		atr_reading_fail(r, "there is no such sampler");
+	return (struct simple){ "always_on", ATR_STR("") };
+}
+
+static struct simple resolve(struct atr_reading *r, int node, enum situation situation, int depth)
+{
+	struct atr_str name;
+	int own = atr_reading_named(r, node, &name), next;
+
+	if (depth > DEEPEST)
+		atr_reading_fail(r, "samplers are nested too deep");
+	if (!own || r->is_wrong)
+		return by_default(situation);
+	if (atr_str_equal(name, ATR_STR("always_on")) || atr_str_equal(name, ATR_STR("always_off")))
+		return by_default(name.at[8] == 'n' ? ROOT : REMOTE_NOT);
+	if (atr_str_equal(name, ATR_STR("trace_id_ratio_based")) ||
+	    atr_str_equal(name, ATR_STR("probability/development")))
+		return ratio_of(r, own);
+	if (atr_str_equal(name, ATR_STR("parent_based"))) {
+		next = atr_reading_find(r, own, child[situation]);
+		return next ? resolve(r, next, situation, depth + 1) : by_default(situation);
+	}
+	if (atr_str_equal(name, ATR_STR("always_record"))) {
+		/* what is only recorded goes nowhere: there are no processors but those that export */
+		next = atr_reading_find(r, own, "root");
+		if (next)
+			return resolve(r, next, situation, depth + 1);
+		atr_reading_fail(r, "its root is missing");
+	}
+	return unknown(r, name, situation);
+}
+
+static bool is_same(struct simple a, struct simple b)
+{
+	return !strcmp(a.name, b.name) && atr_str_equal(a.ratio, b.ratio);
+}
+
+static void put_root(struct atr_reading *r, struct simple root, bool by_parent)
+{
+	struct atr_print name = atr_reading_room(r, 64);
+
+	if (by_parent)
+		atr_print(&name, ATR_STR("parentbased_"));
+	atr_print(&name, atr_str(root.name));
+	if (r->is_wrong)
+		return;
+	atr_reading_put(r, "OTEL_TRACES_SAMPLER", (struct atr_str){ name.at, name.len });
+	if (root.ratio.len)
+		atr_reading_put(r, "OTEL_TRACES_SAMPLER_ARG", root.ratio);
+}
+
+/* As AUTOTRACE_SAMPLER_PARENTS has it: remote_parent_sampled=always_off,... */
+static void put_parents(struct atr_reading *r, const struct simple *all)
+{
+	struct atr_print list = atr_reading_room(r, 1024);
+
+	for (int i = REMOTE_SAMPLED; i < NR_SITUATIONS; i++) {
+		if (list.len)
+			atr_print(&list, ATR_STR(","));
+		atr_print(&list, atr_str(child[i]));
+		atr_print(&list, ATR_STR("="));
+		atr_print(&list, atr_str(all[i].name));
+		if (all[i].ratio.len)
+			atr_print(&list, ATR_STR(":"));
+		atr_print(&list, all[i].ratio);
+	}
+	if (list.is_cut)
+		atr_reading_fail(r, "its ratios are too long");
+	else if (!r->is_wrong)
+		atr_reading_put(r, "AUTOTRACE_SAMPLER_PARENTS",
+				(struct atr_str){ list.at, list.len });
+}
+
+void atr_read_sampler(struct atr_reading *r, int node, const struct atr_field *field)
+{
+	struct simple all[NR_SITUATIONS];
+	bool by_parent = true, is_one = true;
+
+	(void)field;
+	for (int i = 0; i < NR_SITUATIONS && !r->is_wrong; i++) {
+		all[i] = resolve(r, node, (enum situation)i, 0);
+		by_parent &= i == ROOT || is_same(all[i], by_default((enum situation)i));
+		is_one &= is_same(all[i], all[ROOT]);
+	}
+	if (r->is_wrong)
+		return;
+	put_root(r, all[ROOT], !is_one);
+	if (!by_parent && !is_one)
+		put_parents(r, all);
+}
