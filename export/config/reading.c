@@ -80,7 +80,8 @@ void atr_reading_print_encoded(struct atr_print *t, struct atr_str text)
 		unsigned char c = (unsigned char)text.at[i];
 		char code[3] = { '%', "0123456789ABCDEF"[c >> 4], "0123456789ABCDEF"[c & 15] };
 
-		if ((c | 0x20) - 'a' < 26u || c - '0' < 10u || (c && strchr("-._~/:", c)))
+		if ((unsigned)(c | 0x20) - 'a' < 26 || (unsigned)c - '0' < 10 ||
+		    (c && strchr("-._~/:", c)))
 			atr_print(t, (struct atr_str){ text.at + i, 1 });
 		else
 			atr_print(t, (struct atr_str){ code, sizeof(code) });

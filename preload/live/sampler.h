@@ -21,7 +21,7 @@ struct atr_beginning {
 	const struct atr_context *parent; /* NULL: a root */
 	struct atr_str tracestate;	  /* that travels on with it */
 	const uint8_t *trace_id;
-	uint64_t start_ns; /* monotonic */
+	uint64_t start_ns; /* monotonic; 0: now */
 };
 
 struct atr_decision {
