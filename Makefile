@@ -44,6 +44,10 @@ ALL_CFLAGS := -std=gnu11 $(CFLAGS) -Wall -Wextra $(if $(WERROR),-Werror) \
 WARM_CFLAGS := -fno-plt
 # The rest: what it alone uses of libc is found when it is first called, most often never.
 COLD_CFLAGS := $(filter -Os,$(patsubst -O2,-Os,$(CFLAGS)))
+# The one thread-local variable that others look for is to be found by its descriptor; on aarch64 each is.
+TLS_DESCRIPTORS := $(shell $(CC) -mtls-dialect=gnu2 -x c -c -o /dev/null /dev/null 2>/dev/null && \
+	echo -mtls-dialect=gnu2 -DATR_TLS_DESCRIPTORS)
+$(BUILD)/obj/preload/live/profiled.o: private WARM_CFLAGS += $(TLS_DESCRIPTORS)
 cflags_of = $(if $(filter $(COLD_SRC),$(1)),$(COLD_CFLAGS),$(WARM_CFLAGS))
 ALL_LDFLAGS := $(LDFLAGS) $(if $(SAN),-fsanitize=$(SAN)) -Wl,--as-needed -Wl,--gc-sections
 SO_LDFLAGS := -shared -Wl,-soname,libautotrace.so -Wl,--exclude-libs,ALL -Wl,-Bsymbolic-functions -Wl,-z,text -Wl,-z,relro \
@@ -58,7 +62,7 @@ LOW_SRC := $(wildcard propagator/*.c export/*.c export/encode/*.c export/transpo
 ROOM_SRC := $(LOW_SRC) $(wildcard preload/conn/*.c preload/live/*.c preload/proto/*.c)
 SO_SRC := $(ROOM_SRC) $(wildcard preload/*.c preload/hook/*.c)
 # What runs at a process's start, on the exporter's thread, or not in most programs.
-COLD_SRC := $(addprefix export/,exporter.c options.c print.c resource.c encode/otlp_json.c \
+COLD_SRC := $(addprefix export/,exporter.c options.c print.c published.c resource.c encode/otlp_json.c \
 		encode/xray.c encode/encode.c transport/file.c transport/http.c transport/udp.c) \
 	$(addprefix preload/conn/,aws.c curlcode.c extension.c faas.c handover.c lambda.c probes.c \
 		transfer.c) \
@@ -124,7 +128,8 @@ $(BUILD)/autotrace.map: preload/hook/hooks.def | $(CJSON)/cJSON.c
 	$(call say,GEN,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q){ echo '{ global:'; \
-		$(CC) -E -P -x c -D'ATR_HOOK(name,need)=name;' -D'ATR_HOOK_OF(of,name)=name;' $<; \
+		$(CC) -E -P -x c -D'ATR_HOOK(name,need)=name;' -D'ATR_HOOK_OF(of,name)=name;' \
+			-D'ATR_EXPORTED(name)=name;' $<; \
 		echo 'local: *; };'; } > $@
 
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(CJSON)/cJSON.c $(NGHTTP2)/fetched $(LIBYAML)/fetched

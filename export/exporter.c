@@ -6,6 +6,7 @@
 #include "export/env.h"
 #include "export/kernel.h"
 #include "export/options.h"
+#include "export/published.h"
 #include "export/ring.h"
 #include "export/transport/transport.h"
 #include "export/weak.h"
@@ -51,6 +52,8 @@ static struct {
 	_Atomic uint32_t bell, idle, waiting;
 	uint64_t stuck_at, stuck_since_ms; /* the ring's next, claimed and not published */
 	bool (*part)(void);
+	bool publishes_threads;
+	_Atomic bool publishes_nothing;
 	_Atomic bool yields;		 /* main's thread is at its end */
 	_Atomic bool is_early;		 /* the thread is one from before that */
 	_Atomic bool is_apart;		 /* and has descriptors of its own */
@@ -553,6 +556,13 @@ static bool is_to_end(void)
 	       !atomic_compare_exchange_strong(&ex.state, &none, RUNNING);
 }
 
+static void publish(void)
+{
+	if (!atomic_load(&ex.publishes_nothing))
+		atr_published_make(ex.resource, ex.nr_resource, ex.publishes_threads,
+				   atomic_load(&ex.is_apart));
+}
+
 static void export_all(void)
 {
 	bool is_early = atomic_load(&ex.is_early);
@@ -569,6 +579,7 @@ static void export_all(void)
 		ex.sending = *ex.io;
 		ex.sending.poll = poll_and_look;
 		ex.has_options = true;
+		publish();
 	}
 	due_ms = atr_now_ms() + ex.options.schedule_delay_ms;
 	while (atomic_load(&ex.books) != BOOKS_CLOSED && !is_to_end()) {
@@ -953,7 +964,18 @@ void atr_exporter_forked(void)
 	atomic_store(&ex.threads, 0);
 	atomic_store(&ex.alone_until_ms, 0);
 	ex.has_options = false;
+	atr_published_forked();
 	errno = saved;
+}
+
+void atr_exporter_publishes(bool threads)
+{
+	ex.publishes_threads = threads;
+}
+
+void atr_exporter_publishes_nothing(void)
+{
+	atomic_store(&ex.publishes_nothing, true);
 }
 
 void atr_exporter_parts_by(bool (*part)(void))

@@ -100,6 +100,15 @@ bool atr_exporter_owns(int fd);
 void atr_exporter_lost(int fd);
 
 /*
+ * The constructor: the process's resource is published (published.h) by the thread that
+ * starts with the first span, and with it, for _threads, how its threads' contexts are read.
+ */
+void atr_exporter_publishes(bool threads);
+
+/* Any thread: no more of that; a system call that it takes is not to be made. */
+void atr_exporter_publishes_nothing(void);
+
+/*
  * The constructor: what the thread calls first, to have descriptors of its own,
  * none of which _owns then tells; false: it has not.
  */

@@ -20,6 +20,7 @@
 #include "preload/hook/process.h"
 #include "preload/hook/real.h"
 #include "preload/hook/signal.h"
+#include "preload/live/profiled.h"
 #include "preload/live/readable.h"
 #include "preload/live/sampler.h"
 #include "preload/live/work.h"
@@ -310,6 +311,7 @@ __attribute__((constructor)) static void begin(void)
 	atr_readable_setup(environ ? environ[0] : NULL);
 	atr_exporter_parts_by(part_descriptors);
 	atr_process_begins();
+	atr_exporter_publishes(atr_profiled_setup());
 	atr_thread_setup(forked);
 	if (atr_lambda_is_on || atr_probes & ATR_PROBE_PROCESS)
 		atr_leave(atr_enter()); /* there is something to do at its end, whatever it does */

@@ -59,6 +59,9 @@ static inline bool atr_utf8_copy_ascii(const char *text, size_t len, char *out)
 	return !(high & 0x8080808080808080u);
 }
 
+/* Appends a Resource as field 1 of a protobuf message; false as encode. */
+bool atr_otlp_put_resource(struct atr_buf *out, const struct atr_resource_attr *attrs, size_t nr);
+
 extern const struct atr_encoder atr_encoder_otlp_pb;
 extern const struct atr_encoder atr_encoder_otlp_json;
 extern const struct atr_encoder atr_encoder_xray;

@@ -282,23 +282,22 @@ static void wrote(struct atr_buf *out, const char *end)
 	out->len = (size_t)(end - out->at);
 }
 
-static void put_resource(struct atr_buf *out, const struct atr_batch *batch)
+bool atr_otlp_put_resource(struct atr_buf *out, const struct atr_resource_attr *attrs, size_t nr)
 {
 	size_t begin = out->len + 1 + ATR_PB_GAP;
 	char *at = atr_buf_room(out, 1 + ATR_PB_GAP);
 
 	if (!at)
-		return;
+		return false;
 	wrote(out, atr_pb_open(at, 0x0a));
-	for (size_t i = 0; i < batch->nr_resource; i++) {
-		const struct atr_resource_attr *attr = &batch->resource[i];
-
-		at = atr_buf_room(out, 64 + TEXT_MOST(attr->key.len + attr->value.len));
+	for (size_t i = 0; i < nr; i++) {
+		at = atr_buf_room(out, 64 + TEXT_MOST(attrs[i].key.len + attrs[i].value.len));
 		if (!at)
-			return;
-		wrote(out, put_resource_attr(at, attr));
+			return false;
+		wrote(out, put_resource_attr(at, &attrs[i]));
 	}
 	atr_pb_close(out->at + begin, out->at + out->len);
+	return true;
 }
 
 /* resource_spans = 1 { scope_spans = 2 { scope = 1 { name = 1, version = 2 } ... */
@@ -319,7 +318,8 @@ static bool encode(const struct atr_batch *batch, struct atr_buf *out)
 	if (!at)
 		return false;
 	wrote(out, atr_pb_open(at, 0x0a));
-	put_resource(out, batch);
+	if (!atr_otlp_put_resource(out, batch->resource, batch->nr_resource))
+		return false;
 	scope_spans = out->len + 1 + ATR_PB_GAP;
 	at = atr_buf_room(out, 256);
 	if (!at)

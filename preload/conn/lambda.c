@@ -459,8 +459,9 @@ static void begins_beside_others(struct atr_thread *self, struct invocation *i)
 	/* a loop that asked and is told itself is one until it is seen otherwise */
 	if (self->is_loop ? !lambda.hops : threads_stay())
 		return;
-	self->work = self->just_read = 0;
+	self->just_read = 0;
 	self->nr_outer = 0;
+	atr_profiled_works(self, 0);
 	self->serves = false;
 }
 

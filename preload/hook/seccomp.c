@@ -2,6 +2,7 @@
 #include "preload/hook/real.h"
 
 #include "export/diag.h"
+#include "export/exporter.h"
 #include "preload/hook/process.h"
 #include "preload/hook/program.h"
 #include "preload/hook/seccomp.h"
@@ -99,6 +100,13 @@ static const struct call calls[] = {
 static const struct call exec_calls[] = {
 	{ SYS_pread64, 0, false },    { SYS_prlimit64, 0, false }, { SYS_faccessat, 0, false },
 	{ SYS_faccessat2, 0, false }, { SYS_openat, 0, false },	   { SYS_newfstatat, 0, false },
+};
+
+/* Once, on the exporter thread, to publish what a profiler may read; if we may. */
+static const struct call publishing_calls[] = {
+	{ SYS_memfd_create, 0, false },	  { SYS_ftruncate, 0, false }, { SYS_mmap, 0, false },
+	{ SYS_munmap, 0, false },	  { SYS_close, 0, false },     { SYS_madvise, 0, false },
+	{ SYS_prctl, 0x53564d41, false }, /* PR_SET_VMA */
 };
 
 /* A word of what the filter looks at, as the kernel shows it. */
@@ -235,6 +243,9 @@ void atr_before_seccomp(bool strict, const struct sock_fprog *filter)
 	if (!spares(filter->filter, filter->len, exec_calls,
 		    sizeof(exec_calls) / sizeof(exec_calls[0])))
 		atr_program_may_not_look();
+	if (!spares(filter->filter, filter->len, publishing_calls,
+		    sizeof(publishing_calls) / sizeof(publishing_calls[0])))
+		atr_exporter_publishes_nothing();
 	if (atr_seccomp_spares_us(filter->filter, filter->len))
 		return;
 	if (atr_log_is_on())

@@ -206,8 +206,9 @@ static void wait_for_work(void)
 	struct atr_thread *self = &atr_self;
 
 	/* nothing of it is to be ended: no need to enter */
-	self->work = 0;
 	self->nr_outer = 0;
+	if (self->work)
+		atr_profiled_works(self, 0);
 }
 
 /* What the kernel may write of an address; it tells the whole length, however little that is. */

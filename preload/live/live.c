@@ -4,6 +4,7 @@
 #include "export/attr.h"
 #include "export/diag.h"
 #include "export/exporter.h"
+#include "preload/live/profiled.h"
 #include "preload/live/sampler.h"
 
 #define LIVE_MAX 8192
@@ -22,6 +23,7 @@
 struct atr_pool atr_live_pool;
 
 _Static_assert(sizeof(struct atr_shown) % 8 == 0, "is made of words");
+_Static_assert(offsetof(struct atr_shown, span_id) == ATR_TRACE_ID_LEN, "as atr_live_ids has it");
 
 struct block {
 	struct atr_pooled pooled;
@@ -295,6 +297,8 @@ atr_ref atr_live_open(struct atr_thread *self, enum atr_kind kind, const struct 
 	else
 		atr_count(ATR_COUNT_UNSAMPLED);
 	show(live, ref, &shown);
+	if (kind == ATR_KIND_CLIENT && atr_profiled_is_on)
+		atr_profiled_call(self, ref);
 	atr_block_give(block);
 	return ref;
 }
@@ -308,6 +312,8 @@ struct atr_span *atr_live_span(atr_ref ref)
 
 static void give(atr_ref ref, const struct atr_shown *shown)
 {
+	if (shown->kind == ATR_KIND_CLIENT && atr_profiled_is_on)
+		atr_profiled_call_over(ref);
 	atr_block_give(shown->carry_block);
 	atr_pool_give(&atr_live_pool, ref);
 }
@@ -420,6 +426,22 @@ bool atr_live_shown(atr_ref ref, struct atr_shown *out)
 	if (!live || !is_shown(live, ref))
 		return false;
 	get_words(out, live->shown, sizeof(*out));
+	return is_still_shown(live, ref);
+}
+
+bool atr_live_ids(atr_ref ref, uint8_t trace_id[static ATR_TRACE_ID_LEN],
+		  uint8_t span_id[static ATR_SPAN_ID_LEN], uint8_t *flags)
+{
+	const struct atr_live *live = atr_live_get(ref);
+	const size_t at = offsetof(struct atr_shown, flags);
+	uint64_t word;
+
+	if (!live || !is_shown(live, ref))
+		return false;
+	get_words(trace_id, live->shown, ATR_TRACE_ID_LEN);
+	get_words(span_id, live->shown + ATR_TRACE_ID_LEN / 8, ATR_SPAN_ID_LEN);
+	word = atomic_load_explicit(&live->shown[at / 8], memory_order_relaxed);
+	memcpy(flags, (const char *)&word + at % 8, 1);
 	return is_still_shown(live, ref);
 }
 

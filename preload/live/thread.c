@@ -2,6 +2,7 @@
 #include "preload/live/thread.h"
 
 #include "export/kernel.h"
+#include "preload/live/profiled.h"
 
 #include <errno.h>
 #include <sys/auxv.h>
@@ -63,6 +64,8 @@ void atr_thread_forked(void)
 {
 	if (atr_process_state != &off)
 		atomic_store_explicit(atr_process_state, ATR_PROCESS_OFF, memory_order_relaxed);
+	if (atr_profiled_is_on)
+		atr_profiled_nothing();
 }
 
 /* The page reads 0 in a forked child until it is made clean here. */

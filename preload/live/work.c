@@ -2,6 +2,7 @@
 #include "preload/live/work.h"
 
 #include "preload/live/carrier.h"
+#include "preload/live/profiled.h"
 
 #include "propagator/propagator.h"
 
@@ -184,7 +185,7 @@ void atr_work_read(struct atr_thread *self, atr_ref work, bool whole, atr_ref be
 		return;
 	if (!atr_live_get(before)) {
 		push_outer(self, work);
-		self->work = work;
+		atr_profiled_works(self, work);
 	}
 	self->just_read = work;
 	self->serves = !self->is_loop;
@@ -218,7 +219,7 @@ void atr_work_torn(struct atr_thread *self)
 {
 	self->just_read = 0;
 	if (self->is_loop)
-		self->work = 0;
+		atr_profiled_works(self, 0);
 }
 
 bool atr_work_is_alone(atr_ref work)
@@ -257,6 +258,7 @@ void atr_work_ended(struct atr_thread *self, atr_ref work)
 		if (outer != work && atr_live_get(outer))
 			self->work = outer;
 	}
+	atr_profiled_works(self, self->work);
 }
 
 void atr_work_begins_call(atr_ref work)
@@ -299,7 +301,7 @@ void atr_work_resume(struct atr_thread *self, atr_ref work)
 	if (self->just_read != work)
 		self->just_read = 0;
 	if (self->is_loop && atr_live_get(work)) {
-		self->work = work;
+		atr_profiled_works(self, work);
 		self->lent_by = 0;
 	}
 	self->in_doubt = self->in_doubt || !work;
@@ -318,7 +320,7 @@ void atr_work_lent(struct atr_thread *self, atr_ref work, uint32_t carrier)
 		return;
 	if (self->just_read != work)
 		self->just_read = 0;
-	self->work = work;
+	atr_profiled_works(self, work);
 	self->inherited = false;
 	self->lent_by = (uint16_t)(carrier + 1);
 }
@@ -347,9 +349,10 @@ void atr_work_idle(struct atr_thread *self, bool loop, int timeout_ms)
 	}
 	if (loop && !is_trusted())
 		self->due_ns = due_after(timeout_ms);
-	self->work = self->just_read = 0;
+	self->just_read = 0;
 	self->nr_outer = self->lent_by = 0;
 	self->inherited = self->in_doubt = false;
+	atr_profiled_works(self, 0);
 }
 
 /*
@@ -426,7 +429,7 @@ atr_ref atr_work_current(struct atr_thread *self, atr_ref bound)
 	if (self->inherited &&
 	    (!doing || atomic_load_explicit(&pools_grow, memory_order_relaxed))) {
 		self->inherited = false;
-		self->work = 0;
+		atr_profiled_works(self, 0);
 		doing = NULL;
 	}
 	if (doing && atomic_load_explicit(&hops, memory_order_relaxed))
@@ -513,14 +516,14 @@ atr_ref atr_work_hand_over(struct atr_thread *maker)
 
 void atr_work_inherit(struct atr_thread *self, atr_ref work)
 {
-	self->work = work;
 	self->inherited = self->was_made_in_work = true;
+	atr_profiled_works(self, work);
 }
 
 void atr_work_next(struct atr_thread *self, atr_ref work)
 {
-	self->work = work;
 	self->lent_by = 0;
+	atr_profiled_works(self, work);
 }
 
 /* Copies text to where it stays; the context then borrows it from there. */
@@ -556,6 +559,7 @@ void atr_work_forked(struct atr_thread *self)
 		atomic_store_explicit(&loops[i].parked, 0, memory_order_relaxed);
 	atomic_store_explicit(&nr_loops, 0, memory_order_relaxed);
 	self->work = self->just_read = 0;
+	atr_profiled_nothing();
 	self->nr_outer = 0;
 	self->serves = self->is_loop = self->inherited = self->prompted = self->own_business =
 		false;

@@ -30,6 +30,7 @@
  * than a wrong parent.
  */
 #include "preload/live/live.h"
+#include "preload/live/profiled.h"
 
 /* A guess (rules 4 and the loop's) is not made for work that is older, or has as many children. */
 #define ATR_ADOPT_AGE_NS (600 * UINT64_C(1000000000))
@@ -90,7 +91,7 @@ static inline void atr_work_waits(struct atr_thread *self)
 {
 	if (__builtin_expect(self->inherited, 0)) {
 		self->inherited = false;
-		self->work = 0;
+		atr_profiled_works(self, 0);
 	}
 	self->prompted = true;
 }

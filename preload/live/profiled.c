@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "preload/live/profiled.h"
+
+#include "export/env.h"
+#include "preload/live/live.h"
+#include "preload/live/sampler.h"
+
+#include <stddef.h>
+
+/*
+ * A reader sees the thread as a signal handler on it would: stopped between any two
+ * instructions. So what must be in order are the stores, for the compiler alone: the
+ * record is not valid while it is written. The pointer is set once and stays; of the
+ * two ways that there are to take a record away this is the one without a look for where
+ * the pointer is.
+ */
+_Static_assert(sizeof(struct atr_profiled) == 28 && offsetof(struct atr_profiled, valid) == 24 &&
+		       offsetof(struct atr_profiled, attributes_len) == 26,
+	       "the layout is not ours to choose");
+
+/*
+ * Readers find the variable by the relocation of a descriptor (TLSDESC). Where the compiler
+ * makes none, by that of the offset itself: the other ways need a function of the loader's.
+ */
+#if defined(ATR_TLS_DESCRIPTORS) || defined(__aarch64__)
+#define MODEL "global-dynamic"
+#else
+#define MODEL "initial-exec"
+#endif
+__attribute__((visibility("default"),
+	       tls_model(MODEL))) __thread struct atr_profiled *volatile otel_thread_ctx_v1;
+
+bool atr_profiled_is_on;
+
+#define CALLS_MAX 4
+
+/* Of the thread. The calls: client spans that it opened while it did no work; may be stale. */
+static __thread struct {
+	_Alignas(8) struct atr_profiled record;
+	bool is_found;	  /* the pointer is set */
+	bool has_several; /* had more calls at once than are kept: they say nothing of it */
+	atr_ref shown;	  /* what is in the record; 0: it is not valid */
+	atr_ref calls[CALLS_MAX];
+	unsigned nr_calls;
+} own;
+
+bool atr_profiled_setup(void)
+{
+	atr_profiled_is_on =
+		atr_sampler_makes_spans() && atr_env_bool("AUTOTRACE_THREAD_CONTEXT", true);
+	/* a loader that finds descriptors when they are first used does so now, and takes its lock */
+	if (atr_profiled_is_on)
+		otel_thread_ctx_v1 = NULL;
+	return atr_profiled_is_on;
+}
+
+static void hide(void)
+{
+	/* a handler's record, between these, is at worst not valid */
+	own.shown = 0;
+	atomic_signal_fence(memory_order_seq_cst);
+	own.record.valid = 0;
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
+static void show(atr_ref ref)
+{
+	struct atr_profiled *record = &own.record;
+
+	if (!atr_live_ids(ref, record->trace_id, record->span_id, &record->flags))
+		return;
+	if (__builtin_expect(!own.is_found, 0)) {
+		own.is_found = true;
+		otel_thread_ctx_v1 = record;
+	}
+	atomic_signal_fence(memory_order_seq_cst);
+	record->valid = 1;
+	own.shown = ref;
+}
+
+/* Those that are over are let go of. */
+static atr_ref the_only_call(void)
+{
+	unsigned nr = 0;
+
+	for (unsigned i = 0; i < own.nr_calls; i++)
+		if (atr_live_get(own.calls[i]))
+			own.calls[nr++] = own.calls[i];
+	own.nr_calls = nr;
+	return nr == 1 && !own.has_several ? own.calls[0] : 0;
+}
+
+void atr_profiled_look(const struct atr_thread *self)
+{
+	atr_ref ref = self->work;
+
+	if (!atr_live_get(ref))
+		ref = __builtin_expect(own.nr_calls, 0) ? the_only_call() : 0;
+	if (ref == own.shown)
+		return;
+	hide();
+	if (ref)
+		show(ref);
+}
+
+void atr_profiled_call(const struct atr_thread *self, atr_ref call)
+{
+	if (atr_live_get(self->work))
+		return;
+	the_only_call();
+	if (own.nr_calls < CALLS_MAX)
+		own.calls[own.nr_calls++] = call;
+	else
+		own.has_several = true;
+	atr_profiled_look(self);
+}
+
+void atr_profiled_call_over(atr_ref call)
+{
+	unsigned i = 0;
+
+	while (i < own.nr_calls && own.calls[i] != call)
+		i++;
+	if (i == own.nr_calls)
+		return;
+	own.calls[i] = own.calls[--own.nr_calls];
+	atr_profiled_look(&atr_self);
+}
+
+void atr_profiled_nothing(void)
+{
+	own.nr_calls = 0;
+	own.has_several = false;
+	hide();
+}
