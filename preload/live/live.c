@@ -23,7 +23,6 @@
 struct atr_pool atr_live_pool;
 
 _Static_assert(sizeof(struct atr_shown) % 8 == 0, "is made of words");
-_Static_assert(offsetof(struct atr_shown, span_id) == ATR_TRACE_ID_LEN, "as atr_live_ids has it");
 
 struct block {
 	struct atr_pooled pooled;
@@ -426,22 +425,6 @@ bool atr_live_shown(atr_ref ref, struct atr_shown *out)
 	if (!live || !is_shown(live, ref))
 		return false;
 	get_words(out, live->shown, sizeof(*out));
-	return is_still_shown(live, ref);
-}
-
-bool atr_live_ids(atr_ref ref, uint8_t trace_id[static ATR_TRACE_ID_LEN],
-		  uint8_t span_id[static ATR_SPAN_ID_LEN], uint8_t *flags)
-{
-	const struct atr_live *live = atr_live_get(ref);
-	const size_t at = offsetof(struct atr_shown, flags);
-	uint64_t word;
-
-	if (!live || !is_shown(live, ref))
-		return false;
-	get_words(trace_id, live->shown, ATR_TRACE_ID_LEN);
-	get_words(span_id, live->shown + ATR_TRACE_ID_LEN / 8, ATR_SPAN_ID_LEN);
-	word = atomic_load_explicit(&live->shown[at / 8], memory_order_relaxed);
-	memcpy(flags, (const char *)&word + at % 8, 1);
 	return is_still_shown(live, ref);
 }
 

@@ -75,9 +75,6 @@ bool atr_live_copy(atr_ref ref, uint64_t record[static ATR_SPAN_MAX / 8]);
 
 /* Any thread. What is shown of it; false when it has ended, or is only being opened. */
 bool atr_live_shown(atr_ref ref, struct atr_shown *out);
-/* Any thread. Its ids and flags alone, quickly; false as above, and then they are of no use. */
-bool atr_live_ids(atr_ref ref, uint8_t trace_id[static ATR_TRACE_ID_LEN],
-		  uint8_t span_id[static ATR_SPAN_ID_LEN], uint8_t *flags);
 /* Any thread. The span's context; false as above. To be released. */
 bool atr_live_context(atr_ref ref, struct atr_context_copy *out);
 void atr_context_copy_release(struct atr_context_copy *copy);

@@ -50,11 +50,11 @@ bool atr_profiled_setup(void)
 		atr_sampler_makes_spans() && atr_env_bool("AUTOTRACE_THREAD_CONTEXT", true);
 	/* a loader that finds descriptors when they are first used does so now, and takes its lock */
 	if (atr_profiled_is_on)
-		otel_thread_ctx_v1 = NULL;
+		(void)otel_thread_ctx_v1;
 	return atr_profiled_is_on;
 }
 
-static void hide(void)
+static inline void hide(void)
 {
 	/* a handler's record, between these, is at worst not valid */
 	own.shown = 0;
@@ -63,18 +63,45 @@ static void hide(void)
 	atomic_signal_fence(memory_order_seq_cst);
 }
 
-static void show(atr_ref ref)
+static inline uint64_t word_of(const struct atr_live *live, size_t at)
 {
-	struct atr_profiled *record = &own.record;
+	return atomic_load_explicit(&live->shown[at / 8], memory_order_relaxed);
+}
 
-	if (!atr_live_ids(ref, record->trace_id, record->span_id, &record->flags))
+/* As atr_live_shown, of the ids and flags alone; false: it has ended meanwhile. */
+static inline bool put_ids(struct atr_profiled *record, const struct atr_live *live, atr_ref ref)
+{
+	const size_t flags_at = offsetof(struct atr_shown, flags);
+	uint64_t trace[2], span, flags;
+
+	if (atomic_load_explicit(&live->shown_as, memory_order_acquire) != ref)
+		return false;
+	trace[0] = word_of(live, offsetof(struct atr_shown, trace_id));
+	trace[1] = word_of(live, offsetof(struct atr_shown, trace_id) + 8);
+	span = word_of(live, offsetof(struct atr_shown, span_id));
+	flags = word_of(live, flags_at);
+	memcpy(record->trace_id, trace, sizeof(trace));
+	memcpy(record->span_id, &span, sizeof(span));
+	record->flags = (uint8_t)(flags >> flags_at % 8 * 8);
+	atomic_thread_fence(memory_order_acquire);
+	return atomic_load_explicit(&live->pooled.gen, memory_order_relaxed) == ref >> 32;
+}
+
+__attribute__((noinline, cold)) static void be_found(void)
+{
+	own.is_found = true;
+	otel_thread_ctx_v1 = &own.record;
+}
+
+static inline void show(const struct atr_live *live, atr_ref ref)
+{
+	hide();
+	if (!put_ids(&own.record, live, ref))
 		return;
-	if (__builtin_expect(!own.is_found, 0)) {
-		own.is_found = true;
-		otel_thread_ctx_v1 = record;
-	}
+	if (__builtin_expect(!own.is_found, 0))
+		be_found();
 	atomic_signal_fence(memory_order_seq_cst);
-	record->valid = 1;
+	own.record.valid = 1;
 	own.shown = ref;
 }
 
@@ -90,17 +117,29 @@ static atr_ref the_only_call(void)
 	return nr == 1 && !own.has_several ? own.calls[0] : 0;
 }
 
+/* It does no work that is not over. */
+__attribute__((noinline)) static void look_for_call(void)
+{
+	atr_ref ref = own.nr_calls ? the_only_call() : 0;
+	const struct atr_live *live = atr_live_get(ref);
+
+	if (ref == own.shown)
+		return;
+	if (live)
+		show(live, ref);
+	else
+		hide();
+}
+
 void atr_profiled_look(const struct atr_thread *self)
 {
 	atr_ref ref = self->work;
+	const struct atr_live *live = atr_live_get(ref);
 
-	if (!atr_live_get(ref))
-		ref = __builtin_expect(own.nr_calls, 0) ? the_only_call() : 0;
-	if (ref == own.shown)
-		return;
-	hide();
-	if (ref)
-		show(ref);
+	if (__builtin_expect(!live, 0))
+		look_for_call();
+	else if (ref != own.shown)
+		show(live, ref);
 }
 
 void atr_profiled_call(const struct atr_thread *self, atr_ref call)

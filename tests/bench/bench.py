@@ -261,6 +261,14 @@ def export():
     line("  bytes of such a span", f"record {sizes[1]}, protobuf {sizes[2]}, JSON {sizes[3]}")
 
 
+def profiled():
+    between, from_none, same, off = map(float, output(program("profiled"), env=plain).split("\t"))
+    title("thread context, ns a change", "", "CPU")
+    for name, ns in ("one span to another", between), ("one span and none", from_none):
+        row(name, ["", f"{ns - off:.1f}"], "", "under 5", ns - off < 5)
+    row("the same again", ["", f"{same - off:.1f}"], "")
+
+
 def parse():
     title("reading one request head, beside a grammar library")
     for text in output(program("http1_parse"), env=plain).splitlines():
@@ -434,6 +442,7 @@ parts = {
     "requests": requests,
     "threads": threads,
     "export": export,
+    "profiled": profiled,
     "nginx": served,
     "parse": parse,
 }
