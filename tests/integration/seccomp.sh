@@ -15,3 +15,4 @@ $one
 
 ${one/ http.response.status_code=200/}
 END
+sends "one that only what a profiler can read needs" "$program" maps "$port" <<<"$one"

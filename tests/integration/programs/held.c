@@ -2,8 +2,8 @@
 /*
  * held get PORT PATH: asks once.
  * held serve PORT FILE: answers requests one by one; of /hold when there is a FILE.
- * held serve PORT FILE OTHER: the same, but of /hold it forks first: the child writes its number
- * to FILE.pid, waits for FILE.go, asks for /hold at port OTHER, and waits for FILE.end.
+ * held serve PORT FILE OTHER: the same, but of /hold it forks first, with the child's number in
+ * FILE.pid: it waits for FILE.go, asks for /hold at port OTHER, and waits for FILE.end.
  */
 #include "net.h"
 
@@ -32,19 +32,38 @@ static const char *beside(const char *file, const char *end)
 	return name;
 }
 
-static void be_child(const char *port, const char *file)
+/* Makes no call that the library sees until it is told to go. */
+static void be_child(int fd, int listener, const char *port, const char *file)
 {
-	int fd = open(beside(file, "new"), O_CREAT | O_WRONLY, 0644);
-	char new[4096];
-
-	dprintf(fd, "%d", getpid());
-	close(fd);
-	snprintf(new, sizeof(new), "%s", beside(file, "new"));
-	rename(new, beside(file, "pid"));
 	wait_for(beside(file, "go"));
+	close(fd);
+	close(listener);
 	ask(port, "/hold");
 	wait_for(beside(file, "end"));
 	_exit(0);
+}
+
+static void tell_child(pid_t pid, const char *file)
+{
+	char new[4096];
+	FILE *to;
+
+	snprintf(new, sizeof(new), "%s", beside(file, "new"));
+	to = fopen(new, "w");
+	if (!to)
+		die("fopen");
+	fprintf(to, "%d", pid);
+	fclose(to);
+	rename(new, beside(file, "pid"));
+}
+
+static void fork_child(int fd, int listener, const char *port, const char *file)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		be_child(fd, listener, port, file);
+	tell_child(pid, file);
 }
 
 static void serve(const char *port, const char *file, const char *childs_port)
@@ -57,11 +76,8 @@ static void serve(const char *port, const char *file, const char *childs_port)
 		die("listen");
 	while ((fd = accept(listener, NULL, NULL)) >= 0) {
 		if (strstr(read_to(fd, "\r\n\r\n"), "hold")) {
-			if (childs_port && fork() == 0) {
-				close(fd);
-				close(listener);
-				be_child(childs_port, file);
-			}
+			if (childs_port)
+				fork_child(fd, listener, childs_port, file);
 			wait_for(file);
 		}
 		send(fd, ANSWER, ANSWER_LEN, 0);

@@ -4,6 +4,7 @@
  * calls, then another request. HOW: kill or errno (what the others are answered
  * with), early (kill, before the first request), libseccomp's way, by syscall.
  * looks: those are taken by which one could find out whether an exec will succeed.
+ * maps: before a request, one that only a part of ours makes that is not needed.
  */
 #include "net.h"
 
@@ -70,6 +71,19 @@ static void take_looks(int fd)
 	read_ok(fd);
 }
 
+static void take_maps(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		TAKE(memfd_create),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog filter = { sizeof(code) / sizeof(code[0]), code };
+
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	say("prctl", prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter));
+}
+
 static void ask(int fd)
 {
 	char answer[4096];
@@ -83,6 +97,11 @@ int main(int argc, char **argv)
 	const char *how = argv[argc - 2];
 	int fd = connect_to(argv[argc - 1]);
 
+	if (!strcmp(how, "maps")) {
+		take_maps();
+		ask(fd);
+		return 5;
+	}
 	if (strcmp(how, "early"))
 		ask(fd);
 	if (!strcmp(how, "looks")) {
