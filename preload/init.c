@@ -322,7 +322,7 @@ __attribute__((destructor)) static void end(void)
 	atr_process_ends(own.exit_status);
 	atr_conn_stop();
 	/* not where a filter of the program's had us stand down: it takes a system call */
-	if (atr_was_entered && *atr_process_state == ATR_PROCESS_ON)
+	if (atr_was_entered && atr_process_is_on())
 		atr_exporter_count_lost();
 	if (atr_log_is_on() && atr_env_bool("AUTOTRACE_STATS", false))
 		atr_log_counts();

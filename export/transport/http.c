@@ -556,6 +556,7 @@ enum atr_outcome atr_http_post(const struct atr_io *io, const struct atr_exporte
 	struct attempt a = { io, to, link, atr_now_ms(), deadline_ms, 0, stop_ms };
 	bool was_kept = link->fd >= 0, was_dead;
 	size_t head_len = write_head(to, content_type, body.len, head, sizeof(head));
+	size_t along = body.len < sizeof(head) - head_len ? body.len : sizeof(head) - head_len;
 	enum atr_outcome outcome;
 
 	answer->status = 0;
@@ -564,6 +565,11 @@ enum atr_outcome atr_http_post(const struct atr_io *io, const struct atr_exporte
 	answer->body_len = 0;
 	if (!head_len)
 		return ATR_REFUSED;
+	/* in one piece where it has room: who reads it is not woken for half of it */
+	memcpy(head + head_len, body.at, along);
+	head_len += along;
+	body.at += along;
+	body.len -= along;
 	outcome = try_once(&a, (struct atr_str){ head, head_len }, body, answer, &was_dead);
 	if (outcome == ATR_UNREACHED && was_kept && was_dead)
 		outcome = try_once(&a, (struct atr_str){ head, head_len }, body, answer, &was_dead);

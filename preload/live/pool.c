@@ -25,6 +25,15 @@ static atr_ref taken(struct atr_pool *pool, uint32_t index)
 	return (uint64_t)gen << 32 | (index + 1);
 }
 
+/* The same of one that nobody had: a page that is read before it is written is two faults. */
+static atr_ref taken_fresh(struct atr_pool *pool, uint32_t index)
+{
+	struct atr_pooled *item = atr_pool_at(pool, index);
+	uint32_t gen = atomic_fetch_add_explicit(&item->gen, 1, memory_order_release) + 1;
+
+	return (uint64_t)gen << 32 | (index + 1);
+}
+
 atr_ref atr_pool_take(struct atr_pool *pool)
 {
 	uint64_t head = atomic_load_explicit(&pool->free, memory_order_acquire);
@@ -45,7 +54,7 @@ atr_ref atr_pool_take(struct atr_pool *pool)
 		if (atomic_compare_exchange_weak_explicit(&pool->fresh, &index, index + 1,
 							  memory_order_relaxed,
 							  memory_order_relaxed))
-			return taken(pool, index);
+			return taken_fresh(pool, index);
 	return 0;
 }
 
