@@ -62,7 +62,7 @@ COLD_SRC := $(addprefix export/,exporter.c options.c print.c resource.c encode/o
 	$(addprefix preload/conn/,aws.c curlcode.c extension.c faas.c handover.c lambda.c probes.c \
 		transfer.c) \
 	$(addprefix preload/hook/,dns.c late.c load.c loaded.c process.c program.c seccomp.c \
-		stdio.c) preload/init.c propagator/ids.c
+		signal.c stdio.c) preload/init.c propagator/ids.c
 TOOL_SRC := $(wildcard tools/*.c)
 UNIT_SRC := tests/main.c $(wildcard tests/unit/*_test.c)
 HOOKED_SRC := $(wildcard tests/hooked/*.c)

@@ -90,6 +90,24 @@ static int io_getaddrinfo(const char *name, const char *service, const struct ad
 {
 	return REAL(getaddrinfo)(name, service, hints, found);
 }
+static void io_freeaddrinfo(struct addrinfo *list)
+{
+	freeaddrinfo(list);
+}
+static int io_open(const char *path, int flags, ...)
+{
+	va_list args;
+	mode_t mode;
+
+	va_start(args, flags);
+	mode = va_arg(args, mode_t);
+	va_end(args);
+	return open(path, flags, mode);
+}
+static int io_getpeername(int fd, __SOCKADDR_ARG address, socklen_t *len)
+{
+	return getpeername(fd, address, len);
+}
 /* Where the exporter's descriptors are the program's (apart.h), socket.c keeps them apart. */
 static bool part_descriptors(void)
 {
@@ -124,9 +142,9 @@ static int io_thread_create(pthread_t *thread, const pthread_attr_t *attributes,
 }
 
 static const struct atr_io io = {
-	io_socket,     io_connect,     io_send,	     io_recv,	       io_poll,
-	io_close,      open,	       io_read,	     io_write,	       io_fcntl,
-	io_getsockopt, io_getaddrinfo, freeaddrinfo, io_thread_create,
+	io_socket,     io_connect,     io_send,		io_recv,	  io_poll,
+	io_close,      io_open,	       io_read,		io_write,	  io_fcntl,
+	io_getsockopt, io_getaddrinfo, io_freeaddrinfo, io_thread_create,
 };
 
 static ssize_t conn_send(int fd, const void *buf, size_t len, int flags)
@@ -280,7 +298,7 @@ static void note_status(int status, void *unused)
 
 __attribute__((constructor)) static void begin(void)
 {
-	static const struct atr_conn_calls calls = { conn_send, io_getsockopt, getpeername };
+	static const struct atr_conn_calls calls = { conn_send, io_getsockopt, io_getpeername };
 	int saved = errno;
 
 	atr_kernel_setup();

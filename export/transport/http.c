@@ -209,7 +209,7 @@ static bool connect_name(struct attempt *a)
 static bool connect_any(struct attempt *a)
 {
 	struct in_addr v4;
-	struct in6_addr v6;
+	struct in6_addr v6 = IN6ADDR_LOOPBACK_INIT, text;
 
 	if (a->to->unix_path.len)
 		return connect_unix(a);
@@ -217,12 +217,12 @@ static bool connect_any(struct attempt *a)
 		return false;
 	if (inet_pton(AF_INET, a->to->host.at, &v4) == 1)
 		return connect_v4(a, v4);
-	if (inet_pton(AF_INET6, a->to->host.at, &v6) == 1)
-		return connect_v6(a, v6);
+	if (inet_pton(AF_INET6, a->to->host.at, &text) == 1)
+		return connect_v6(a, text);
 	if (!atr_str_equal_nocase(a->to->host, ATR_STR("localhost")))
 		return connect_name(a);
 	v4.s_addr = htonl(INADDR_LOOPBACK);
-	return connect_v4(a, v4) || connect_v6(a, in6addr_loopback);
+	return connect_v4(a, v4) || connect_v6(a, v6);
 }
 
 static bool send_all(struct attempt *a, struct atr_str bytes)

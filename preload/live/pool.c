@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "preload/live/pool.h"
 
-#include <sys/mman.h>
+#include "export/map.h"
 
 bool atr_pool_map(struct atr_pool *pool, uint32_t item_len, uint32_t cap)
 {
-	void *base = mmap(NULL, (size_t)item_len * cap, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *base = atr_map((size_t)item_len * cap);
 
-	if (base == MAP_FAILED)
+	if (!base)
 		return false;
 	pool->base = base;
 	pool->item_len = item_len;
