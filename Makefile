@@ -63,7 +63,8 @@ COLD_SRC := $(addprefix export/,exporter.c options.c print.c resource.c encode/o
 	$(addprefix preload/conn/,aws.c curlcode.c extension.c faas.c handover.c lambda.c probes.c \
 		transfer.c) \
 	$(addprefix preload/hook/,dns.c late.c load.c loaded.c process.c program.c seccomp.c \
-		stdio.c) preload/init.c propagator/ids.c
+		signal.c stdio.c) preload/init.c preload/proto/event.c \
+	preload/proto/json.c $(addprefix propagator/,b3.c gcp.c ids.c jaeger.c ottrace.c xray.c)
 CONFIG_SRC := $(wildcard export/config/*.c)
 TOOL_SRC := $(wildcard tools/*.c)
 UNIT_SRC := tests/main.c $(wildcard tests/unit/*_test.c)

@@ -68,10 +68,10 @@ static struct {
 	_Atomic bool in_vain;	    /* a flush's limit came, and nothing was accepted since */
 	_Atomic uint64_t discarded; /* without a ring */
 	_Atomic uint64_t displaced; /* by a thread's next span: see `filling` */
+	sigset_t mask;		    /* the program's, when the thread was made */
 	struct atr_options options;
 	/* from here on all is the thread's */
 	struct atr_io sending; /* `io`, but the thread looks around in its waits */
-	sigset_t mask;	       /* the program's, when the thread was made */
 	struct atr_resource_attr resource[ATR_RESOURCE_MAX];
 	size_t nr_resource;
 	struct atr_buf buf;

@@ -265,9 +265,9 @@ static bool is_header_value(struct atr_str value)
 /* Those that say how the request is to be read are the transport's. */
 static bool is_the_transports(struct atr_str name)
 {
-	static const char *const names[] = { "host",	     "content-length",
-					     "content-type", "transfer-encoding",
-					     "connection",   "user-agent" };
+	static const char names[][18] = { "host",	  "content-length",
+					  "content-type", "transfer-encoding",
+					  "connection",	  "user-agent" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (atr_str_equal_nocase(name, atr_str(names[i])))

@@ -145,7 +145,7 @@ static void detect(struct list *l, const struct atr_process *process, const stru
 static void detect_function(struct list *l)
 {
 	static const struct {
-		const char *key, *variable;
+		char key[20], variable[28];
 	} names[] = {
 		{ "service.name", "AWS_LAMBDA_FUNCTION_NAME" },
 		{ "faas.name", "AWS_LAMBDA_FUNCTION_NAME" },

@@ -93,6 +93,24 @@ static int io_getaddrinfo(const char *name, const char *service, const struct ad
 {
 	return REAL(getaddrinfo)(name, service, hints, found);
 }
+static void io_freeaddrinfo(struct addrinfo *list)
+{
+	freeaddrinfo(list);
+}
+static int io_open(const char *path, int flags, ...)
+{
+	va_list args;
+	mode_t mode;
+
+	va_start(args, flags);
+	mode = va_arg(args, mode_t);
+	va_end(args);
+	return open(path, flags, mode);
+}
+static int io_getpeername(int fd, __SOCKADDR_ARG address, socklen_t *len)
+{
+	return getpeername(fd, address, len);
+}
 /* Where the exporter's descriptors are the program's (apart.h), socket.c keeps them apart. */
 static bool part_descriptors(void)
 {
@@ -127,9 +145,9 @@ static int io_thread_create(pthread_t *thread, const pthread_attr_t *attributes,
 }
 
 static const struct atr_io io = {
-	io_socket,     io_connect,     io_send,	     io_recv,	       io_poll,
-	io_close,      open,	       io_read,	     io_write,	       io_fcntl,
-	io_getsockopt, io_getaddrinfo, freeaddrinfo, io_thread_create,
+	io_socket,     io_connect,     io_send,		io_recv,	  io_poll,
+	io_close,      io_open,	       io_read,		io_write,	  io_fcntl,
+	io_getsockopt, io_getaddrinfo, io_freeaddrinfo, io_thread_create,
 };
 
 static ssize_t conn_send(int fd, const void *buf, size_t len, int flags)
@@ -283,7 +301,7 @@ static void note_status(int status, void *unused)
 
 __attribute__((constructor)) static void begin(void)
 {
-	static const struct atr_conn_calls calls = { conn_send, io_getsockopt, getpeername };
+	static const struct atr_conn_calls calls = { conn_send, io_getsockopt, io_getpeername };
 	int saved = errno;
 
 	atr_kernel_setup();
@@ -329,7 +347,7 @@ __attribute__((destructor)) static void end(void)
 	atr_process_ends(own.exit_status);
 	atr_conn_stop();
 	/* not where a filter of the program's had us stand down: it takes a system call */
-	if (atr_was_entered && *atr_process_state == ATR_PROCESS_ON)
+	if (atr_was_entered && atr_process_is_on())
 		atr_exporter_count_lost();
 	if (atr_log_is_on() && atr_env_bool("AUTOTRACE_STATS", false))
 		atr_log_counts();

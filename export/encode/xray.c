@@ -352,7 +352,7 @@ static void put_aws(cJSON *to, const struct atr_span *span, bool is_segment)
 {
 	static const struct {
 		uint16_t id;
-		const char *key;
+		char key[16];
 	} fields[] = {
 		{ ATR_RPC_METHOD, "operation" },
 		{ ATR_CLOUD_REGION, "region" },

@@ -209,7 +209,7 @@ static bool connect_name(struct attempt *a)
 static bool connect_any(struct attempt *a)
 {
 	struct in_addr v4;
-	struct in6_addr v6;
+	struct in6_addr v6 = IN6ADDR_LOOPBACK_INIT, text;
 
 	if (a->to->unix_path.len)
 		return connect_unix(a);
@@ -217,12 +217,12 @@ static bool connect_any(struct attempt *a)
 		return false;
 	if (inet_pton(AF_INET, a->to->host.at, &v4) == 1)
 		return connect_v4(a, v4);
-	if (inet_pton(AF_INET6, a->to->host.at, &v6) == 1)
-		return connect_v6(a, v6);
+	if (inet_pton(AF_INET6, a->to->host.at, &text) == 1)
+		return connect_v6(a, text);
 	if (!atr_str_equal_nocase(a->to->host, ATR_STR("localhost")))
 		return connect_name(a);
 	v4.s_addr = htonl(INADDR_LOOPBACK);
-	return connect_v4(a, v4) || connect_v6(a, in6addr_loopback);
+	return connect_v4(a, v4) || connect_v6(a, v6);
 }
 
 static bool send_all(struct attempt *a, struct atr_str bytes)
@@ -556,6 +556,7 @@ enum atr_outcome atr_http_post(const struct atr_io *io, const struct atr_exporte
 	struct attempt a = { io, to, link, atr_now_ms(), deadline_ms, 0, stop_ms };
 	bool was_kept = link->fd >= 0, was_dead;
 	size_t head_len = write_head(to, content_type, body.len, head, sizeof(head));
+	size_t along = body.len < sizeof(head) - head_len ? body.len : sizeof(head) - head_len;
 	enum atr_outcome outcome;
 
 	answer->status = 0;
@@ -564,6 +565,11 @@ enum atr_outcome atr_http_post(const struct atr_io *io, const struct atr_exporte
 	answer->body_len = 0;
 	if (!head_len)
 		return ATR_REFUSED;
+	/* in one piece where it has room: who reads it is not woken for half of it */
+	memcpy(head + head_len, body.at, along);
+	head_len += along;
+	body.at += along;
+	body.len -= along;
 	outcome = try_once(&a, (struct atr_str){ head, head_len }, body, answer, &was_dead);
 	if (outcome == ATR_UNREACHED && was_kept && was_dead)
 		outcome = try_once(&a, (struct atr_str){ head, head_len }, body, answer, &was_dead);

@@ -37,18 +37,14 @@ void atr_faas_setup(void)
 
 static bool wants(struct atr_str name)
 {
-	static const struct atr_str http[] = {
-		{ "host", 4 },
-		{ "user-agent", 10 },
-		{ "x-forwarded-proto", 17 },
-		{ "x-forwarded-for", 15 },
-		{ "x-forwarded-port", 16 },
+	static const char http[][20] = {
+		"host", "user-agent", "x-forwarded-proto", "x-forwarded-for", "x-forwarded-port",
 	};
 
 	if (atr_propagators_want(&atr_formats, name))
 		return true;
 	for (size_t i = 0; i < sizeof(http) / sizeof(http[0]); i++)
-		if (atr_str_equal_nocase(name, http[i]))
+		if (atr_str_equal_nocase(name, atr_str(http[i])))
 			return true;
 	return false;
 }

@@ -444,7 +444,7 @@ void atr_process_ends(int status)
 
 void atr_process_dies(int number)
 {
-	if (!atr_was_entered || *atr_process_state != ATR_PROCESS_ON)
+	if (!atr_was_entered || !atr_process_is_on())
 		return;
 	if (!atr_self.inside)
 		atr_process_ends(128 + number); /* as shells tell it */
