@@ -4,6 +4,7 @@
 #include "preload/conn/conn.h"
 #include "preload/live/readable.h"
 #include "preload/live/thread.h"
+#include "preload/live/work.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -189,9 +190,15 @@ static ssize_t sendmsg_conn(uint64_t word, int fd, const struct msghdr *msg, int
 	SEND(fd, msg->msg_iov, (int)msg->msg_iovlen, flags, msg, REAL(sendmsg)(fd, msg, flags));
 }
 
-static bool is_carrier(uint64_t word)
+static inline bool is_carrier(uint64_t word)
 {
 	return atr_fd_kind(word) == ATR_FD_CARRIER;
+}
+
+/* A carrier while there is no work: the call is made as it is. */
+static inline bool carries_nothing(uint64_t word)
+{
+	return is_carrier(word) && !atr_work_nr_in_flight();
 }
 
 APART ssize_t send_known(int fd, const void *buf, size_t len, int flags)
@@ -284,6 +291,8 @@ APART ssize_t write_known(int fd, const void *buf, size_t len)
 HOOK ssize_t write(int fd, const void *buf, size_t len)
 {
 	PASS_ON(write, fd, fd, buf, len);
+	if (carries_nothing(atr_fd(fd)))
+		return REAL(write)(fd, buf, len);
 	return write_known(fd, buf, len);
 }
 
@@ -477,6 +486,20 @@ HOOK int recvmmsg(int fd, struct mmsghdr *messages, unsigned nr, int flags,
 		got_;                                    \
 	})
 
+/* It may have been written for work that began while the program waited here. */
+APART ssize_t read_idle_carrier(int fd, void *buf, size_t len)
+{
+	uint64_t word = atr_fd(fd);
+	ssize_t n = REAL(read)(fd, buf, len);
+
+	if (n > 0) {
+		atr_self.prompted = true;
+		if (atr_work_nr_in_flight())
+			atr_conn_carrier_read(word, fd);
+	}
+	return n;
+}
+
 APART ssize_t read_known(int fd, void *buf, size_t len)
 {
 	uint64_t word = seen(fd, IN);
@@ -495,6 +518,8 @@ APART ssize_t read_known(int fd, void *buf, size_t len)
 HOOK ssize_t read(int fd, void *buf, size_t len)
 {
 	PASS_ON(read, fd, fd, buf, len);
+	if (carries_nothing(atr_fd(fd)))
+		return read_idle_carrier(fd, buf, len);
 	return read_known(fd, buf, len);
 }
 
