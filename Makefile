@@ -103,10 +103,11 @@ CONFIG_OBJ := $(call objects,$(CONFIG_SRC)) $(LIBYAML_OBJ)
 .PHONY: all
 all: $(SO) $(CONFIG_SO) $(TOOL) $(MAN) ## the library, the command, the manual (default)
 
-$(SO): $(call objects,$(SO_SRC)) $(CJSON_ARENA) $(NGHTTP2_OBJ) $(BUILD)/autotrace.map preload/order.ld
+$(SO): $(call objects,$(SO_SRC)) $(CJSON_ARENA) $(NGHTTP2_OBJ) $(BUILD)/autotrace.map preload/order.ld \
+		$(BUILD)/near.ld
 	$(call say,LD,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) $(SO_LDFLAGS) -Wl,--version-script=$(BUILD)/autotrace.map -o $@ \
-		$(filter %.o,$^)
+	$(Q)$(CC) $(ALL_LDFLAGS) $(SO_LDFLAGS) -Wl,--version-script=$(BUILD)/autotrace.map \
+		-Wl,-T,$(BUILD)/near.ld -o $@ $(filter %.o,$^)
 
 $(CONFIG_SO): $(CONFIG_OBJ) $(ROOMS)
 	$(call say,LD,$@)
@@ -127,6 +128,15 @@ $(BUILD)/autotrace.map: preload/hook/hooks.def | $(CJSON)/cJSON.c
 	$(Q){ echo '{ global:'; \
 		$(CC) -E -P -x c -D'ATR_HOOK(name,need)=name;' -D'ATR_HOOK_OF(of,name)=name;' $<; \
 		echo 'local: *; };'; } > $@
+
+# Which functions lie side by side: added to the linker's own script.
+$(BUILD)/near.ld: preload/near.list
+	$(call say,GEN,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q){ echo 'SECTIONS { .text.near : {'; \
+		awk '/^[^#]/ { sub(/:/, "", $$1); for (i = 2; i <= NF; i++) \
+			print "*/" $$1 ".o(.text." $$i " .text." $$i ".*)" }' $<; \
+		echo '} } INSERT BEFORE .text;'; } > $@
 
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(CJSON)/cJSON.c $(NGHTTP2)/fetched $(LIBYAML)/fetched
 	$(call say,CC,$<)

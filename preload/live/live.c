@@ -22,6 +22,9 @@
 struct atr_pool atr_live_pool;
 
 _Static_assert(sizeof(struct atr_shown) % 8 == 0, "is made of words");
+_Static_assert(offsetof(struct atr_shown, carry_block) % 8 == 0 &&
+		       offsetof(struct atr_shown, start_ns) % 8 == 0,
+	       "and these are such");
 
 struct block {
 	struct atr_pooled pooled;
@@ -306,29 +309,35 @@ struct atr_span *atr_live_span(atr_ref ref)
 	return live && live->recording ? (struct atr_span *)live->record : NULL;
 }
 
-static void give(atr_ref ref, const struct atr_shown *shown)
+/* One word of what is shown, for who may close it. */
+#define SHOWN_WORD(live, field)                                                     \
+	atomic_load_explicit(&(live)->shown[offsetof(struct atr_shown, field) / 8], \
+			     memory_order_relaxed)
+
+static void give(const struct atr_live *live, atr_ref ref)
 {
-	atr_block_give(shown->carry_block);
+	atr_ref block = SHOWN_WORD(live, carry_block);
+
+	if (block)
+		atr_block_give(block);
 	atr_pool_give(&atr_live_pool, ref);
 }
 
 void atr_live_close(atr_ref ref, uint64_t end_ns)
 {
 	struct atr_live *live = atr_live_get(ref);
-	struct atr_shown shown;
 
 	if (!live)
 		return;
-	get_words(&shown, live->shown, sizeof(shown));
 	if (live->recording) {
 		struct atr_span *span = (struct atr_span *)live->record;
+		uint64_t start_ns = SHOWN_WORD(live, start_ns);
 
 		/* by the duration, so that a clock set in between cannot turn it around */
-		span->end_ns =
-			span->start_ns + (end_ns > shown.start_ns ? end_ns - shown.start_ns : 0);
+		span->end_ns = span->start_ns + (end_ns > start_ns ? end_ns - start_ns : 0);
 		atr_exporter_offer(span);
 	}
-	give(ref, &shown);
+	give(live, ref);
 }
 
 bool atr_live_copy(atr_ref ref, uint64_t record[static ATR_SPAN_MAX / 8])
@@ -351,12 +360,9 @@ bool atr_live_copy(atr_ref ref, uint64_t record[static ATR_SPAN_MAX / 8])
 void atr_live_drop(atr_ref ref)
 {
 	struct atr_live *live = atr_live_get(ref);
-	struct atr_shown shown;
 
-	if (!live)
-		return;
-	get_words(&shown, live->shown, sizeof(shown));
-	give(ref, &shown);
+	if (live)
+		give(live, ref);
 }
 
 /* Copies text to where it is to lie, and goes on behind it. */
