@@ -536,6 +536,29 @@ TEST(tls_handshake_is_told_on_the_first_request)
 	end();
 }
 
+TEST(tls_handshake_is_told_on_the_first_stream_of_http2)
+{
+	CONN_BEGIN();
+	struct atr_tls_facts facts = { .version = "1.3", .protocol = ATR_STR("h2") };
+	struct atr_tls *tls = begin(0, ATR_TLS_CLIENT);
+	struct http2_peer *client = http2_peer(false);
+	const struct atr_span *span;
+
+	http2_request(client, "GET", "/a", "", 0);
+	http2_request(client, "GET", "/b", "", 0);
+	atr_tls_shakes_hands(tls);
+	atr_tls_established(tls, &facts);
+	write_all(tls, client->bytes, client->len);
+	atr_tls_ended(session);
+	for (int i = 0; i < 2; i++) {
+		span = live_next();
+		CHECK(span && live_is(live_text(span, ATR_TLS_PROTOCOL_VERSION), i ? "" : "1.3"));
+		CHECK(live_is(live_text(span, ATR_TLS_NEXT_PROTOCOL), i ? "" : "h2"));
+	}
+	http2_peer_end(client);
+	end();
+}
+
 TEST(tls_handshake_that_fails_is_a_span)
 {
 	CONN_BEGIN();
