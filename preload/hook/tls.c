@@ -82,7 +82,8 @@ static bool begin(struct call *c, void *ssl, const void *caller)
 	c->tls = atr_tls_of(ssl);
 	if (c->tls) {
 		c->f = atr_tls_library(c->tls);
-		if (__builtin_expect(atr_is_within(ssl), 0))
+		/* a program may read and write in what the library calls back, as node does */
+		if (__builtin_expect(atr_is_within(ssl), 0) && atr_late_is_inside(c->f, caller))
 			c->tls = NULL;
 		return true;
 	}

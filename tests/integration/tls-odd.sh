@@ -12,6 +12,10 @@ attributes=http.response.status_code,url.full,tls.resumed,error.type
 sends "what may happen in a session" "$program" "${url##*:}" <<'END'
 CLIENT GET [unknown_service:tls_odd] UNSET http.response.status_code=200 url.full=https://h/ok?1 tls.resumed=false
 
+CLIENT GET [unknown_service:tls_odd] UNSET http.response.status_code=200 url.full=https://h/ok?10 tls.resumed=false
+
+CLIENT GET [unknown_service:tls_odd] UNSET http.response.status_code=200 url.full=https://h/ok?11
+
 CLIENT GET [unknown_service:tls_odd] UNSET http.response.status_code=200 url.full=https://h/ok?2
 
 CLIENT GET [unknown_service:tls_odd] UNSET http.response.status_code=200 url.full=https://h/ok?3

@@ -17,8 +17,9 @@ static struct library {
 	struct atr_tls_writer writer;
 	unsigned modes;
 	size_t record;
-	bool in_turns, refused; /* refused: the write under way was, once */
-	bool shakes_hands;	/* no write is looked at */
+	bool in_turns, refused;	    /* refused: the write under way was, once */
+	bool shakes_hands;	    /* no write is looked at */
+	struct atr_tls *calls_back; /* amid a write, once: its session */
 	int error;
 	const void *at; /* of the write under way */
 	size_t len, taken;
@@ -35,6 +36,12 @@ static ssize_t library_write(struct atr_tls_writer *writer, const void *bytes, s
 	library.end = ATR_TLS_LATER;
 	if (library.shakes_hands)
 		return -1;
+	if (library.calls_back) {
+		struct atr_tls *tls = library.calls_back;
+
+		library.calls_back = NULL;
+		CHECK(atr_tls_write(tls, "amid", 4, writer) == 4);
+	}
 	if (library.at && !(library.modes & ATR_TLS_BY_NULL) &&
 	    (len < library.len || (bytes != library.at && !moves))) {
 		library.nr_wrong++;
@@ -293,6 +300,22 @@ TEST(tls_write_while_hands_are_shaken_is_made_again_from_anywhere)
 	CHECK(conn_has_arrived(FD, GET GET, 2));
 	CONN_SAYS("CLIENT GET 204 https://h/a");
 	CONN_SAYS("CLIENT GET 204 https://h/a");
+	end();
+}
+
+TEST(tls_write_amid_another_goes_out_as_it_is)
+{
+	CONN_BEGIN();
+	struct atr_tls *tls = begin(ATR_TLS_MOVING, ATR_TLS_CLIENT);
+
+	library.calls_back = tls;
+	WRITE(tls, GET);
+	CHECK(!memcmp(conn_wire(FD)->arrived, "amidGET", 7));
+	WRITE(tls, GET); /* what came first of the two is not known here */
+	CHECK(conn_wire(FD)->len > 4 + 2 * strlen(GET));
+	CHECK(conn_wire(FD)->len < 4 + 2 * strlen(GET) + 2 * 70);
+	atr_tls_ended(session);
+	CHECK(live_next() && !live_next()); /* of the one whose write it was */
 	end();
 }
 

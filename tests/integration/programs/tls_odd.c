@@ -92,6 +92,15 @@ static void write_until_it_is_taken(const char *text)
 	said("write that shakes hands", n);
 }
 
+/* As node does: from what OpenSSL calls when hands are shaken, amid the call that shakes them. */
+static void asks_when_done(const SSL *session, int where, int result)
+{
+	(void)session;
+	(void)result;
+	if (where & SSL_CB_HANDSHAKE_DONE)
+		ask("/ok?10");
+}
+
 static void end(void)
 {
 	SSL_free(ssl);
@@ -147,6 +156,15 @@ int main(int argc, char **argv)
 	write_until_it_is_taken("GET /ok?8 HTTP/1.1\r\nHost: h\r\n\r\n");
 	hear();
 	ask("/ok?9");
+	hear();
+	end();
+
+	prepare(argv[1], TLS1_2_VERSION);
+	SSL_set_info_callback(ssl, asks_when_done);
+	said("connect and ask", SSL_connect(ssl));
+	SSL_set_info_callback(ssl, NULL);
+	hear();
+	ask("/ok?11");
 	hear();
 	end();
 
