@@ -791,6 +791,14 @@ void atr_tls_write_unseen(struct atr_tls *tls)
 	atr_leave(self);
 }
 
+void atr_tls_leave_alone(struct atr_tls *tls)
+{
+	if (tls->is_over)
+		return;
+	tls->is_over = true;
+	atr_conn_leave_alone(tls->word);
+}
+
 void atr_tls_ended(const void *session)
 {
 	struct bucket *bucket = bucket_of(session);
