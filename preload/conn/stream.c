@@ -197,6 +197,7 @@ atr_ref atr_request_served_h2(struct atr_thread *self, struct atr_conn *conn,
 	if (span)
 		atr_semconv_http2_request(span, ATR_KIND_SERVER, head, &conn->peer.any,
 					  conn->peer_len);
+	atr_handshake_tell(conn, span);
 	return ref;
 }
 
@@ -409,8 +410,8 @@ atr_ref atr_request_open_h2(struct atr_thread *self, struct atr_conn *conn,
 	if (!span)
 		return ref;
 	atr_semconv_http2_request(span, ATR_KIND_CLIENT, head, &conn->peer.any, conn->peer_len);
-	if (opened_for(conn, now))
-		put_times(conn, span);
+	atr_opening_tell(conn, span, now);
+	atr_handshake_tell(conn, span);
 	return ref;
 }
 
