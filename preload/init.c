@@ -8,6 +8,7 @@
 #include "export/exporter.h"
 #include "export/options.h"
 #include "preload/apart.h"
+#include "preload/conn/capture.h"
 #include "preload/conn/conn.h"
 #include "preload/conn/lambda.h"
 #include "preload/conn/probes.h"
@@ -295,6 +296,7 @@ __attribute__((constructor)) static void begin(void)
 	atr_semconv_setup();
 	atr_routes_setup(&io);
 	atr_redact_setup(&io);
+	atr_capture_setup();
 	if (atr_redact_wants_records())
 		atr_exporter_filters_by(atr_redact_record);
 	atr_lambda_setup();
