@@ -128,7 +128,7 @@ TEST(faas_headers_that_are_missing_malformed_or_at_odds_make_a_new_trace)
 TEST(faas_headers_of_the_event_are_told_where_they_are_asked_for)
 {
 	struct atr_item_list list;
-	struct atr_str value;
+	struct atr_str value = { 0 };
 
 	BEGIN("OTEL_INSTRUMENTATION_HTTP_SERVER_CAPTURE_REQUEST_HEADERS=x-key",
 	      "AUTOTRACE_REDACT=header:x-key", "AUTOTRACE_ROUTES=/{other}/{route}");
