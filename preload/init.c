@@ -9,8 +9,10 @@
 #include "export/options.h"
 #include "preload/apart.h"
 #include "preload/config.h"
+#include "preload/conn/capture.h"
 #include "preload/conn/conn.h"
 #include "preload/conn/lambda.h"
+#include "preload/conn/logs.h"
 #include "preload/conn/probes.h"
 #include "preload/conn/redact.h"
 #include "preload/conn/routes.h"
@@ -318,6 +320,8 @@ __attribute__((constructor)) static void begin(void)
 	atr_semconv_setup();
 	atr_routes_setup(&io);
 	atr_redact_setup(&io);
+	atr_capture_setup();
+	atr_logs_setup();
 	if (atr_redact_wants_records())
 		atr_exporter_filters_by(atr_redact_record);
 	atr_lambda_setup();

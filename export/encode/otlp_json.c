@@ -86,13 +86,39 @@ static cJSON *add_pair(cJSON *array, struct atr_str key)
 	return cJSON_AddObjectToObject(pair, "value");
 }
 
+/* {"arrayValue": {"values": [{"stringValue": ...}]}}; the key goes on in the item. */
+static void put_list(cJSON *array, const struct atr_item *item, size_t limit)
+{
+	struct atr_str prefix = atr_attr_name(item->id), text;
+	struct atr_item_list list = atr_item_list(item);
+	char key[512];
+	cJSON *values, *one;
+
+	if (list.key.len > sizeof(key) - prefix.len)
+		list.key.len = sizeof(key) - prefix.len;
+	memcpy(key, prefix.at, prefix.len);
+	memcpy(key + prefix.len, list.key.at, list.key.len);
+	values = add_pair(array, (struct atr_str){ key, prefix.len + list.key.len });
+	values = cJSON_AddArrayToObject(cJSON_AddObjectToObject(values, "arrayValue"), "values");
+	while (atr_item_list_next(&list, &text)) {
+		one = cJSON_CreateObject();
+		cJSON_AddStringToObject(one, "stringValue", text_of(text.at, text.len, limit));
+		cJSON_AddItemToArray(values, one);
+	}
+}
+
 static void put_attribute(cJSON *array, const struct atr_item *item, size_t limit)
 {
-	cJSON *value = add_pair(array, atr_attr_name(item->id));
 	const char *bytes = atr_item_bytes(item);
 	int64_t word = 0;
 	double real;
+	cJSON *value;
 
+	if (item->type == ATR_TYPE_LIST) {
+		put_list(array, item, limit);
+		return;
+	}
+	value = add_pair(array, atr_attr_name(item->id));
 	if (item->type != ATR_TYPE_STR)
 		memcpy(&word, bytes, 8);
 	switch (item->type) {

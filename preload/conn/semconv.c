@@ -445,7 +445,7 @@ static struct atr_str guess(struct atr_str path, char room[static ATR_ROUTE_MAX]
 {
 	TEXT(told);
 
-	if (!atr_routes_are_guessed())
+	if (!atr_routes_are_guessed() || atr_redact_hides_paths())
 		return (struct atr_str){ 0 };
 	atr_redact_path(&told, path);
 	return atr_routes_guess(as_str(&told), room);

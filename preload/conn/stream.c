@@ -6,6 +6,7 @@
 #include "export/diag.h"
 #include "export/exporter.h"
 #include "preload/conn/aws.h"
+#include "preload/conn/capture.h"
 #include "preload/conn/cipher.h"
 #include "preload/conn/http2.h"
 #include "preload/conn/lambda.h"
@@ -179,9 +180,11 @@ static bool request_read(struct atr_thread *self, struct atr_conn *conn, const c
 		return false;
 	e->span = open_server(self, conn, fields, nr_fields, start_ns);
 	span = atr_live_span(e->span);
-	if (span)
+	if (span) {
 		atr_semconv_request(span, ATR_KIND_SERVER, head, conn->is_secure, &conn->peer.any,
 				    conn->peer_len);
+		atr_capture_http1(span, bytes, len, head);
+	}
 	atr_handshake_tell(conn, span);
 	atr_work_read(self, e->span, head->framing == ATR_HTTP1_NO_BODY,
 		      conn->nr_exchanges > 1 ? first(conn)->span : 0);
@@ -194,9 +197,11 @@ atr_ref atr_request_served_h2(struct atr_thread *self, struct atr_conn *conn,
 	atr_ref ref = open_server(self, conn, head->http.kept, head->http.nr_kept, start_ns);
 	struct atr_span *span = atr_live_span(ref);
 
-	if (span)
+	if (span) {
 		atr_semconv_http2_request(span, ATR_KIND_SERVER, head, &conn->peer.any,
 					  conn->peer_len);
+		atr_capture_http2(span, head);
+	}
 	atr_handshake_tell(conn, span);
 	return ref;
 }
@@ -384,6 +389,7 @@ __attribute__((noinline)) static void describe_client(struct atr_conn *conn,
 			     &request->aws);
 	atr_semconv_request(span, ATR_KIND_CLIENT, request->head, conn->is_secure, &conn->peer.any,
 			    conn->peer_len);
+	atr_capture_http1(span, request->bytes, request->len, request->head);
 	atr_opening_tell(conn, span, now);
 	atr_handshake_tell(conn, span);
 }
@@ -410,6 +416,7 @@ atr_ref atr_request_open_h2(struct atr_thread *self, struct atr_conn *conn,
 	if (!span)
 		return ref;
 	atr_semconv_http2_request(span, ATR_KIND_CLIENT, head, &conn->peer.any, conn->peer_len);
+	atr_capture_http2(span, head);
 	atr_opening_tell(conn, span, now);
 	atr_handshake_tell(conn, span);
 	return ref;
@@ -601,8 +608,10 @@ static bool response_head(struct atr_thread *self, struct atr_conn *conn, struct
 	if (conn->api && conn->api != ATR_API_AWS)
 		atr_lambda_answer(conn, head->status, bytes, len, head);
 	span = atr_live_span(e->span);
-	if (span)
+	if (span) {
 		atr_semconv_response(span, head->status);
+		atr_capture_http1(span, bytes, len, head);
+	}
 	if (span && conn->api == ATR_API_AWS)
 		atr_aws_answer(span, (struct atr_aws_call *)atr_block_bytes(conn->api_block), bytes,
 			       len, head);

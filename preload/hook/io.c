@@ -2,6 +2,7 @@
 #include "preload/hook/real.h"
 
 #include "preload/conn/conn.h"
+#include "preload/conn/logs.h"
 #include "preload/live/readable.h"
 #include "preload/live/thread.h"
 #include "preload/live/work.h"
@@ -275,12 +276,38 @@ HOOK int sendmmsg(int fd, struct mmsghdr *messages, unsigned nr, int flags)
 	return (int)i;
 }
 
+/* Of a program whose log is to carry ids. */
+static inline bool is_log(int fd)
+{
+	return (fd == 1 || fd == 2) && __builtin_expect(atr_logs_are_on, 0) &&
+	       !atr_is_below(fd, OUT);
+}
+
+__attribute__((noinline)) static ssize_t write_lines(int fd, const struct iovec *iov, int nr)
+{
+	struct atr_lines lines;
+	ssize_t n;
+
+	if (atr_logs_plan(fd, iov, nr, &lines)) {
+		n = BELOW(fd, OUT, REAL(write)(fd, lines.text, lines.len));
+		n = n > 0 ? (ssize_t)atr_logs_count(&lines, (size_t)n) : n;
+	} else {
+		n = nr == 1 ? BELOW(fd, OUT, REAL(write)(fd, iov->iov_base, iov->iov_len)) :
+			      BELOW(fd, OUT, REAL(writev)(fd, iov, nr));
+	}
+	atr_logs_written(fd, iov, nr, n);
+	return n;
+}
+
 APART ssize_t write_known(int fd, const void *buf, size_t len)
 {
 	uint64_t word = seen(fd, OUT);
 
-	if (__builtin_expect(!word, 1))
+	if (__builtin_expect(!word, 1)) {
+		if (is_log(fd))
+			return write_lines(fd, &(struct iovec){ (void *)buf, len }, 1);
 		return REAL(write)(fd, buf, len);
+	}
 	if (is_carrier(word)) {
 		atr_conn_carrier_written(word, fd);
 		return REAL(write)(fd, buf, len);
@@ -290,7 +317,8 @@ APART ssize_t write_known(int fd, const void *buf, size_t len)
 
 HOOK ssize_t write(int fd, const void *buf, size_t len)
 {
-	PASS_ON(write, fd, fd, buf, len);
+	if (!is_log(fd))
+		PASS_ON(write, fd, fd, buf, len);
 	if (carries_nothing(atr_fd(fd)))
 		return REAL(write)(fd, buf, len);
 	return write_known(fd, buf, len);
@@ -301,7 +329,7 @@ APART ssize_t writev_known(int fd, const struct iovec *iov, int nr)
 	uint64_t word = seen(fd, OUT);
 
 	if (__builtin_expect(!word, 1))
-		return REAL(writev)(fd, iov, nr);
+		return is_log(fd) ? write_lines(fd, iov, nr) : REAL(writev)(fd, iov, nr);
 	if (is_carrier(word)) {
 		atr_conn_carrier_written(word, fd);
 		return REAL(writev)(fd, iov, nr);
@@ -311,7 +339,8 @@ APART ssize_t writev_known(int fd, const struct iovec *iov, int nr)
 
 HOOK ssize_t writev(int fd, const struct iovec *iov, int nr)
 {
-	PASS_ON(writev, fd, fd, iov, nr);
+	if (!is_log(fd))
+		PASS_ON(writev, fd, fd, iov, nr);
 	return writev_known(fd, iov, nr);
 }
 

@@ -418,7 +418,8 @@ void atr_work_calls(struct atr_thread *self, atr_ref work, bool is_opened_for)
 		self->own_business = true;
 }
 
-atr_ref atr_work_current(struct atr_thread *self, atr_ref bound)
+/* By the rules up to 3. */
+static atr_ref sure(struct atr_thread *self, atr_ref bound)
 {
 	struct atr_live *doing = atr_live_get(self->work);
 	atr_ref running;
@@ -442,6 +443,20 @@ atr_ref atr_work_current(struct atr_thread *self, atr_ref bound)
 		return running;
 	if (doing && is_sure_on_loop(self, doing))
 		return self->work;
+	return 0;
+}
+
+atr_ref atr_work_doing(struct atr_thread *self)
+{
+	return sure(self, 0);
+}
+
+atr_ref atr_work_current(struct atr_thread *self, atr_ref bound)
+{
+	atr_ref work = sure(self, bound);
+
+	if (work)
+		return work;
 	/* what a thread does that serves requests, but none now, is nobody's */
 	if (self->serves || self->own_business)
 		return 0;

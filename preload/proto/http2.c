@@ -414,6 +414,20 @@ static struct atr_str *known_field(struct atr_http2_head *head, struct atr_str n
 	}
 }
 
+/* Nobody depends on it: what finds no room is left out. */
+static void note(struct atr_http2_head *head, const struct atr_pair *field)
+{
+	struct atr_pair *noted = &head->noted[head->nr_noted];
+	struct atr_str value = atr_str_trim(field->value);
+	bool is_cut = head->is_cut;
+
+	if (head->nr_noted == ATR_HTTP2_NOTED_MAX || !head->notes(field->name))
+		return;
+	if (keep(head, field->name, &noted->name) && keep(head, value, &noted->value))
+		head->nr_noted++;
+	head->is_cut = is_cut;
+}
+
 void atr_http2_head_field(struct atr_http2_head *head, const struct atr_pair *field)
 {
 	size_t list_len = head->list_len + field->name.len + field->value.len + 32;
@@ -425,6 +439,8 @@ void atr_http2_head_field(struct atr_http2_head *head, const struct atr_pair *fi
 		pseudo_field(head, field);
 		return;
 	}
+	if (head->notes)
+		note(head, field);
 	known = known_field(head, field->name);
 	if (known) {
 		keep_first(head, field->value, known);
