@@ -17,6 +17,7 @@
 #include "preload/hook/process.h"
 #include "preload/hook/real.h"
 #include "preload/hook/signal.h"
+#include "preload/live/outcome.h"
 #include "preload/live/readable.h"
 #include "preload/live/sampler.h"
 #include "preload/live/work.h"
@@ -290,6 +291,7 @@ __attribute__((constructor)) static void begin(void)
 	learn_formats();
 	atr_probes_setup();
 	atr_sampler_setup();
+	atr_outcome_setup(atr_exporter_offer, atr_signals_guard);
 	atr_semconv_setup();
 	atr_lambda_setup();
 	atr_live_dates_ids = atr_propagators_want_epoch(&atr_formats) || atr_options_say_xray();

@@ -4,6 +4,7 @@
 #include "export/attr.h"
 #include "export/diag.h"
 #include "export/exporter.h"
+#include "preload/live/outcome.h"
 #include "preload/live/sampler.h"
 
 #define LIVE_MAX 8192
@@ -286,10 +287,14 @@ atr_ref atr_live_open(struct atr_thread *self, enum atr_kind kind, const struct 
 		carried.tracestate = tell(carried.tracestate, &decision, room, &block);
 	put_carry(live, &shown, &carried);
 	live->recording = decision.is_sampled;
+	live->trace = 0;
 	if (live->recording)
 		begin_record(live, &shown, has_parent ? parent : NULL, carried.tracestate);
 	else
 		atr_count(ATR_COUNT_UNSAMPLED);
+	if (atr_outcome_is_on && live->recording && !(shown.marks & ATR_MARK_DEBUG))
+		shown.trace = live->trace = atr_outcome_begins(
+			carried.local, carried.tracestate, shown.trace_id, &live->is_local_root);
 	show(live, ref, &shown);
 	atr_block_give(block);
 	return ref;
@@ -322,7 +327,10 @@ void atr_live_close(atr_ref ref, uint64_t end_ns)
 		/* by the duration, so that a clock set in between cannot turn it around */
 		span->end_ns =
 			span->start_ns + (end_ns > shown.start_ns ? end_ns - shown.start_ns : 0);
-		atr_exporter_offer(span);
+		if (live->trace)
+			atr_outcome_ends(live->trace, live->is_local_root, span);
+		else
+			atr_exporter_offer(span);
 	}
 	give(ref, &shown);
 }
@@ -331,16 +339,20 @@ bool atr_live_copy(atr_ref ref, uint64_t record[static ATR_SPAN_MAX / 8])
 {
 	const struct atr_live *live = atr_live_get(ref);
 	struct atr_span *copy = (struct atr_span *)record;
+	struct atr_shown shown;
 	uint32_t len;
 
 	if (!live || !live->recording)
 		return false;
+	get_words(&shown, live->shown, sizeof(shown));
 	len = ((const struct atr_span *)live->record)->len;
 	if (len < sizeof(*copy) || len > ATR_SPAN_MAX)
 		return false;
 	memcpy(copy, live->record, len);
 	copy->len = len;
 	copy->end_ns = atr_clock_unix(atr_clock_ns());
+	if (shown.trace)
+		atr_outcome_keep(shown.trace);
 	return atr_span_is_whole(copy, len);
 }
 
@@ -352,6 +364,8 @@ void atr_live_drop(atr_ref ref)
 	if (!live)
 		return;
 	get_words(&shown, live->shown, sizeof(shown));
+	if (live->recording && live->trace)
+		atr_outcome_drops(live->trace, live->is_local_root);
 	give(ref, &shown);
 }
 
@@ -456,7 +470,9 @@ bool atr_live_context(atr_ref ref, struct atr_context_copy *out)
 
 	if (!atr_live_shown(ref, &shown) || !get_carry(ref, &shown, out))
 		return false;
-	out->context = (struct atr_context){ .flags = shown.flags, .marks = shown.marks };
+	out->context = (struct atr_context){ .flags = shown.flags,
+					     .marks = shown.marks,
+					     .local = shown.trace };
 	memcpy(out->context.trace_id, shown.trace_id, sizeof(shown.trace_id));
 	memcpy(out->context.span_id, shown.span_id, sizeof(shown.span_id));
 	at = out->carry;
@@ -472,4 +488,5 @@ void atr_live_forked(void)
 		return;
 	atr_pool_reset(&atr_live_pool);
 	atr_pool_reset(&blocks);
+	atr_outcome_forked();
 }

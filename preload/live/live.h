@@ -23,6 +23,7 @@ struct atr_shown {
 	bool parent_is_remote;
 	uint16_t tracestate_len, baggage_len, xray_len; /* the bytes of all, one after the other */
 	atr_ref carry_block; /* where they are when they do not fit in the slot */
+	atr_ref trace;	     /* that is not decided yet (outcome.h), or 0 */
 	uint64_t start_ns;   /* monotonic */
 };
 
@@ -32,6 +33,8 @@ struct atr_live {
 	_Atomic uint32_t adopted;   /* spans that a guess made its children */
 	_Atomic uint16_t loop_slot; /* of the loop that read it, + 1 */
 	bool recording;		    /* sampled and spans are made: the record is to be filled */
+	bool is_local_root;	    /* of `trace`: */
+	atr_ref trace;		    /* whether it is kept is decided when it is over, or 0 */
 	_Atomic atr_ref shown_as;   /* the reference; a former one: it is being opened */
 	_Atomic uint64_t shown[sizeof(struct atr_shown) / 8];
 	_Atomic uint64_t carry[ATR_CARRY_INLINE / 8];

@@ -4,6 +4,7 @@
 #include "export/diag.h"
 #include "export/env.h"
 #include "preload/live/bucket.h"
+#include "preload/live/outcome.h"
 
 static struct {
 	bool parent_based, makes_spans;
@@ -86,22 +87,26 @@ bool atr_sampler_makes_spans(void)
 static bool is_parents(const struct atr_context *parent)
 {
 	return parent && !(parent->marks & ATR_MARK_UNDECIDED) &&
-	       (sampler.parent_based || (sampler.follows && !parent->remote));
+	       (sampler.parent_based ||
+		((sampler.follows || atr_outcome_is_on) && !parent->remote));
 }
 
 /*
  * A ratio says what it was. `always_on` says so only where somebody before it said
- * otherwise: no tracestate is made for it.
+ * otherwise, or where what is kept by its outcome is to be reckoned from it: else no
+ * tracestate is made for it.
  */
 static void ask_sampler(const struct atr_beginning *span, struct atr_decision *out)
 {
+	bool says_all = sampler.is_ratio || atr_outcome_is_on;
+
 	out->is_sampled =
 		!sampler.threshold ||
 		(sampler.threshold < ATR_OT_ALL &&
 		 atr_ot_randomness(span->tracestate, span->trace_id) >= sampler.threshold);
-	out->tells = sampler.is_ratio || span->tracestate.len;
+	out->tells = says_all || span->tracestate.len;
 	out->th = out->is_sampled ? sampler.threshold : ATR_TH_NONE;
-	if (out->is_sampled && !sampler.is_ratio) {
+	if (out->is_sampled && !says_all) {
 		struct atr_ot ot;
 
 		atr_ot_read(span->tracestate, &ot);

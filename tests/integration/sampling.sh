@@ -69,7 +69,7 @@ served() {
 	running="$running $pid"
 	ready "$port" $pid && requests >/dev/null 2>&1
 	stop $pid
-	holds
+	holds || { head -c 600 "$dir/out"; false; }
 	tell "$claim" $?
 }
 
@@ -121,3 +121,112 @@ if command -v nginx >/dev/null; then
 	served "nginx: one trace in a thousand seconds, and the others are told so" AUTOTRACE_RATE_LIMIT=0.001
 	served "the same beside a sampler" AUTOTRACE_RATE_LIMIT=0.001 OTEL_TRACES_SAMPLER=always_on
 fi
+
+# ---- by outcome ---------------------------------------------------------------------------------
+
+traces_kept_by() { counted "traces kept: $1" "$2"; }
+
+if command -v nginx >/dev/null; then
+	requests() { ask_many 10 /ok && ask_many 2 /status/500; }
+	holds() {
+		is "server spans" "$(spans_of 2)" 2 && is "client spans" "$(spans_of 3)" 2 &&
+			is "requests that may be decided on again" "$(flags_sent 03)" 12 &&
+			traces_kept_by "an error" 2 && counted "traces dropped by their outcome" 10 &&
+			counted "spans dropped with them" 20 && counted "spans ended" 4
+	}
+	served "nginx: every trace with an error, and no other" AUTOTRACE_KEEP=error
+
+	requests() { ask_many 40 /ok && ask_many 2 /status/503; }
+	holds() {
+		/usr/bin/python3 - "$spans" "$dir/origin/captured" <<-'END'
+			import json, os, re, sys
+
+			spans = [s for line in open(sys.argv[1]) for r in json.loads(line)["resourceSpans"]
+			         for scope in r["scopeSpans"] for s in scope["spans"]]
+			sent = b"".join(open(os.path.join(sys.argv[2], f), "rb").read() for f in os.listdir(sys.argv[2]))
+			requests = re.findall(rb"GET (\S+) .*?traceparent: 00-([0-9a-f]{32})-", sent, re.S)
+			assert len(requests) == 42, len(requests)
+			assert sent.count(b"tracestate: ot=th:0\r\n") == 42
+			want = {}
+			for path, trace in requests:
+			    if path.startswith(b"/status"):
+			        want[trace.decode()] = "ot=th:0"
+			    elif int(trace[18:], 16) >= 1 << 55:
+			        want[trace.decode()] = "ot=th:8"
+			got = {}
+			for s in spans:
+			    got.setdefault(s["traceId"], []).append(s.get("traceState"))
+			assert got == {trace: [state, state] for trace, state in want.items()}, (got, want)
+		END
+	}
+	served "nginx: half of all and every error, and how many each stands for" AUTOTRACE_KEEP=error,50%
+
+	requests() { ask_many 3 /ok && ask_many 1 /slow; }
+	holds() {
+		is "server spans" "$(spans_of 2)" 1 && is "client spans" "$(spans_of 3)" 1 &&
+			traces_kept_by slow 1 && counted "traces dropped by their outcome" 3
+	}
+	served "nginx: what is slow for its path" AUTOTRACE_KEEP=slow:100s,slow:/sl*:1ms
+	served "nginx: what is slow for all others" AUTOTRACE_KEEP=slow:1ms,slow:/ok:100s
+fi
+
+# A server that asks the origin, and then hangs, becomes another program, or ends.
+cat >"$dir/server.py" <<'END'
+import http.server, os, signal, sys, time, urllib.request
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        for i in range(int(self.headers.get("Calls", 1))):
+            urllib.request.urlopen("http://127.0.0.1:" + sys.argv[2] + "/ok").read()
+        if self.path == "/exec":
+            os.execv("/bin/true", ["true"])
+        if self.path == "/exit":
+            os._exit(3)
+        if self.path == "/term":
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(60)
+        if self.path == "/fork":
+            if not os.fork():
+                os._exit(0)
+            os.wait()
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *args):
+        pass
+
+if sys.argv[3] != "term":
+    signal.signal(signal.SIGTERM, lambda *args: sys.exit())
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+END
+port=$(free_port)
+for way in exec exit term; do
+	server=(/usr/bin/python3 "$dir/server.py" "$port" "$origin_port" $way)
+	requests() { ask_many 2 /ok; ask_many 1 "/$way"; }
+	holds() {
+		is "server spans" "$(spans_of 2)" 1 && is "client spans" "$(spans_of 3)" 1 &&
+			grep -q "\"/$way\"" "$spans"
+	}
+	served "a server that ends by $way: what is not decided is kept" AUTOTRACE_KEEP=error
+done
+
+server=(/usr/bin/python3 "$dir/server.py" "$port" "$origin_port" quits)
+requests() { ask_many 4 /fork; }
+holds() {
+	is "spans" "$(spans_of .)" 0 && counted "traces dropped by their outcome" 4 &&
+		counted "spans dropped with them" 8
+}
+served "a server that forks in requests: what waits is told by nobody else" AUTOTRACE_KEEP=error
+
+requests() { curl -sS -H "Calls: 9" "http://127.0.0.1:$port/ok"; }
+holds() {
+	is "spans" "$(spans_of .)" 0 && counted "traces decided before their end: no room to wait" 1 &&
+		counted "spans dropped with them" 10
+}
+served "a request that makes more calls than may wait" AUTOTRACE_KEEP=error AUTOTRACE_KEEP_SPANS=32
+holds() {
+	is "spans" "$(spans_of .)" 10 && counted "traces decided before their end: no room to wait" 1 &&
+		traces_kept_by "in the share of all" 1
+}
+served "the same, in the share of all" AUTOTRACE_KEEP=100% AUTOTRACE_KEEP_SPANS=32
