@@ -19,6 +19,7 @@
 #include "preload/hook/signal.h"
 #include "preload/live/outcome.h"
 #include "preload/live/readable.h"
+#include "preload/live/rules.h"
 #include "preload/live/sampler.h"
 #include "preload/live/work.h"
 
@@ -291,6 +292,7 @@ __attribute__((constructor)) static void begin(void)
 	learn_formats();
 	atr_probes_setup();
 	atr_sampler_setup();
+	atr_rules_setup(&io, &own.process);
 	atr_outcome_setup(atr_exporter_offer, atr_signals_guard);
 	atr_semconv_setup();
 	atr_lambda_setup();

@@ -135,9 +135,22 @@ static void learn_peer(struct atr_conn *conn, int fd)
 		conn->peer_len = len;
 }
 
+static atr_ref open_request(struct atr_thread *self, enum atr_kind kind,
+			    const struct atr_context *parent, uint64_t start_ns,
+			    const struct atr_http1_head *head)
+{
+	struct atr_request request;
+
+	if (__builtin_expect(!atr_sampler_wants_request, 1))
+		return atr_live_open(self, kind, parent, start_ns);
+	atr_request_of(head->method, head->target, head->host, &request);
+	return atr_live_open_for(self, kind, parent, start_ns, &request);
+}
+
 /* A server's span, whose parent is what the request says, else what the process was started with. */
 static atr_ref open_server(struct atr_thread *self, struct atr_conn *conn,
-			   const struct atr_pair *fields, size_t nr_fields, uint64_t start_ns)
+			   const struct atr_pair *fields, size_t nr_fields, uint64_t start_ns,
+			   const struct atr_http1_head *head)
 {
 	struct atr_context_copy started_with = { .block = 0 };
 	struct atr_context context;
@@ -157,7 +170,7 @@ static atr_ref open_server(struct atr_thread *self, struct atr_conn *conn,
 			started_with.context.baggage = parent->baggage;
 		parent = &started_with.context;
 	}
-	span = atr_live_open(self, ATR_KIND_SERVER, parent, start_ns);
+	span = open_request(self, ATR_KIND_SERVER, parent, start_ns, head);
 	atr_context_copy_release(&started_with);
 	atr_block_give(block);
 	learn_peer(conn, conn->fd);
@@ -176,7 +189,7 @@ static bool request_read(struct atr_thread *self, struct atr_conn *conn, const c
 
 	if (!e)
 		return false;
-	e->span = open_server(self, conn, fields, nr_fields, start_ns);
+	e->span = open_server(self, conn, fields, nr_fields, start_ns, head);
 	span = atr_live_span(e->span);
 	if (span)
 		atr_semconv_request(span, ATR_KIND_SERVER, head, conn->is_secure, &conn->peer.any,
@@ -190,7 +203,8 @@ static bool request_read(struct atr_thread *self, struct atr_conn *conn, const c
 atr_ref atr_request_served_h2(struct atr_thread *self, struct atr_conn *conn,
 			      const struct atr_http2_head *head, uint64_t start_ns)
 {
-	atr_ref ref = open_server(self, conn, head->http.kept, head->http.nr_kept, start_ns);
+	atr_ref ref =
+		open_server(self, conn, head->http.kept, head->http.nr_kept, start_ns, &head->http);
 	struct atr_span *span = atr_live_span(ref);
 
 	if (span)
@@ -346,7 +360,7 @@ static void describe_aws(struct atr_conn *conn, struct atr_span *span, const cha
 }
 
 static atr_ref open_client(struct atr_thread *self, struct atr_conn *conn, atr_ref work,
-			   uint64_t now)
+			   uint64_t now, const struct atr_http1_head *head)
 {
 	struct atr_context_copy parent = { .block = 0 };
 	bool has_parent = atr_work_context(work, &parent);
@@ -354,8 +368,8 @@ static atr_ref open_client(struct atr_thread *self, struct atr_conn *conn, atr_r
 
 	if (!has_parent)
 		atr_count(ATR_COUNT_NO_PARENT);
-	span = atr_live_open(self, ATR_KIND_CLIENT, has_parent ? &parent.context : NULL,
-			     atr_opening_start(conn, now));
+	span = open_request(self, ATR_KIND_CLIENT, has_parent ? &parent.context : NULL,
+			    atr_opening_start(conn, now), head);
 	atr_context_copy_release(&parent);
 	return span;
 }
@@ -390,7 +404,7 @@ static void open_client_span(struct atr_thread *self, struct atr_conn *conn,
 {
 	uint64_t now = conn->out.head_ns ? conn->out.head_ns : atr_clock_ns();
 
-	conn->prepared = open_client(self, conn, work, now);
+	conn->prepared = open_client(self, conn, work, now, request->head);
 	describe_client(conn, request, now);
 }
 
@@ -398,7 +412,7 @@ atr_ref atr_request_open_h2(struct atr_thread *self, struct atr_conn *conn,
 			    const struct atr_http2_head *head, atr_ref work)
 {
 	uint64_t now = atr_clock_ns();
-	atr_ref ref = open_client(self, conn, work, now);
+	atr_ref ref = open_client(self, conn, work, now, &head->http);
 	struct atr_span *span = atr_live_span(ref);
 
 	if (!span)

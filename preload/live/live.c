@@ -199,10 +199,15 @@ static uint8_t choose_trace(struct atr_thread *self, struct atr_shown *shown,
 
 /* B3 may say of a trace that begins here whether it is to be sampled. */
 static void decide(const struct atr_context *parent, const struct atr_context *carried,
-		   const struct atr_shown *shown, struct atr_decision *out)
+		   const struct atr_shown *shown, const struct atr_request *request,
+		   struct atr_decision *out)
 {
-	struct atr_beginning span = { parent, carried->tracestate, shown->trace_id,
-				      shown->start_ns };
+	struct atr_beginning span = { .parent = parent,
+				      .tracestate = carried->tracestate,
+				      .trace_id = shown->trace_id,
+				      .start_ns = shown->start_ns,
+				      .kind = shown->kind,
+				      .request = request };
 
 	if (parent || !(carried->marks & (ATR_MARK_KEEP | ATR_MARK_DROP)))
 		atr_sampler_decide(&span, out);
@@ -212,7 +217,7 @@ static void decide(const struct atr_context *parent, const struct atr_context *c
 
 static void choose_ids(struct atr_thread *self, struct atr_shown *shown,
 		       const struct atr_context *parent, const struct atr_context *carried,
-		       struct atr_decision *out)
+		       const struct atr_request *request, struct atr_decision *out)
 {
 	uint32_t seeded = atomic_load_explicit(&seeding, memory_order_relaxed);
 	static const struct atr_context nobody;
@@ -235,7 +240,7 @@ static void choose_ids(struct atr_thread *self, struct atr_shown *shown,
 	shown->flags =
 		parent ? parent->flags & ATR_FLAG_RANDOM : choose_trace(self, shown, carried);
 	atr_ids_span(&self->ids, shown->span_id);
-	decide(parent, carried, shown, out);
+	decide(parent, carried, shown, request, out);
 	if (out->is_sampled)
 		shown->flags |= ATR_FLAG_SAMPLED;
 }
@@ -260,8 +265,9 @@ static void show(struct atr_live *live, atr_ref ref, const struct atr_shown *sho
 	atomic_store_explicit(&live->shown_as, ref, memory_order_release);
 }
 
-atr_ref atr_live_open(struct atr_thread *self, enum atr_kind kind, const struct atr_context *parent,
-		      uint64_t start_ns)
+atr_ref atr_live_open_for(struct atr_thread *self, enum atr_kind kind,
+			  const struct atr_context *parent, uint64_t start_ns,
+			  const struct atr_request *request)
 {
 	static const struct atr_context nothing;
 	struct atr_context carried = parent ? *parent : nothing;
@@ -282,7 +288,7 @@ atr_ref atr_live_open(struct atr_thread *self, enum atr_kind kind, const struct 
 	atomic_store_explicit(&live->loop_slot, 0, memory_order_relaxed);
 	atomic_store_explicit(&live->phase, 0, memory_order_relaxed);
 	atomic_store_explicit(&live->adopted, 0, memory_order_relaxed);
-	choose_ids(self, &shown, has_parent ? parent : NULL, &carried, &decision);
+	choose_ids(self, &shown, has_parent ? parent : NULL, &carried, request, &decision);
 	if (decision.tells)
 		carried.tracestate = tell(carried.tracestate, &decision, room, &block);
 	put_carry(live, &shown, &carried);
@@ -298,6 +304,12 @@ atr_ref atr_live_open(struct atr_thread *self, enum atr_kind kind, const struct 
 	show(live, ref, &shown);
 	atr_block_give(block);
 	return ref;
+}
+
+atr_ref atr_live_open(struct atr_thread *self, enum atr_kind kind, const struct atr_context *parent,
+		      uint64_t start_ns)
+{
+	return atr_live_open_for(self, kind, parent, start_ns, NULL);
 }
 
 struct atr_span *atr_live_span(atr_ref ref)

@@ -8,6 +8,7 @@
  * parent. A span is built in place here and copied once, into the ring.
  */
 #include "export/span.h"
+#include "preload/live/sampler.h"
 #include "preload/live/thread.h"
 
 #define ATR_CARRY_INLINE 192
@@ -62,6 +63,10 @@ bool atr_live_setup(void);
  */
 atr_ref atr_live_open(struct atr_thread *self, enum atr_kind kind, const struct atr_context *parent,
 		      uint64_t start_ns);
+/* The same of a request, for the rules of its sampling; where atr_sampler_wants_request. */
+atr_ref atr_live_open_for(struct atr_thread *self, enum atr_kind kind,
+			  const struct atr_context *parent, uint64_t start_ns,
+			  const struct atr_request *request);
 struct atr_span *atr_live_span(atr_ref ref);
 
 /* The span has ended: to the ring, and the slot is free. Stale and 0 are ignored. */

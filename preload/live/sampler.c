@@ -5,6 +5,7 @@
 #include "export/env.h"
 #include "preload/live/bucket.h"
 #include "preload/live/outcome.h"
+#include "preload/live/rules.h"
 
 static struct {
 	bool parent_based, makes_spans;
@@ -76,6 +77,15 @@ void atr_sampler_setup(void)
 	read_sampler();
 	read_limit();
 	sampler.follows = sampler.has_limit;
+	atr_sampler_wants_request = false;
+}
+
+bool atr_sampler_wants_request;
+
+void atr_sampler_asks(bool has_rules)
+{
+	sampler.follows |= has_rules;
+	atr_sampler_wants_request = has_rules;
 }
 
 bool atr_sampler_makes_spans(void)
@@ -89,6 +99,12 @@ static bool is_parents(const struct atr_context *parent)
 	return parent && !(parent->marks & ATR_MARK_UNDECIDED) &&
 	       (sampler.parent_based ||
 		((sampler.follows || atr_outcome_is_on) && !parent->remote));
+}
+
+bool atr_sampler_is_in(const struct atr_beginning *span, uint64_t threshold)
+{
+	return !threshold || (threshold < ATR_OT_ALL &&
+			      atr_ot_randomness(span->tracestate, span->trace_id) >= threshold);
 }
 
 /*
@@ -132,7 +148,37 @@ void atr_sampler_decide(const struct atr_beginning *span, struct atr_decision *o
 		out->is_sampled = span->parent->flags & ATR_FLAG_SAMPLED;
 		return;
 	}
-	ask_sampler(span, out);
+	if (!atr_sampler_wants_request || !atr_rules_decide(span, out))
+		ask_sampler(span, out);
 	if (out->is_sampled && sampler.has_limit)
 		keep_limit(span, out);
+}
+
+void atr_request_of(struct atr_str method, struct atr_str target, struct atr_str host,
+		    struct atr_request *out)
+{
+	size_t len = 0, at;
+	const char *slashes =
+		target.len && target.at[0] != '/' ? memmem(target.at, target.len, "://", 3) : NULL;
+
+	if (slashes) {
+		at = (size_t)(slashes + 3 - target.at);
+		while (at + len < target.len && !strchr("/?#", target.at[at + len]))
+			len++;
+		host = (struct atr_str){ target.at + at, len };
+		target = (struct atr_str){ target.at + at + len, target.len - at - len };
+	}
+	for (len = 0; len < target.len && target.at[len] != '?' && target.at[len] != '#';)
+		len++;
+	out->method = method;
+	out->path = len ? (struct atr_str){ target.at, len } : ATR_STR("/");
+	slashes = host.len ? memrchr(host.at, '@', host.len) : NULL;
+	if (slashes)
+		host = (struct atr_str){ slashes + 1, host.len - (size_t)(slashes + 1 - host.at) };
+	/* an IPv6 address has brackets around its colons */
+	for (len = host.len; len && host.at[len - 1] >= '0' && host.at[len - 1] <= '9';)
+		len--;
+	if (len > 1 && host.at[len - 1] == ':')
+		host.len = len - 1;
+	out->host = host;
 }

@@ -52,6 +52,15 @@ sampled "within it, and how likely that was is not known" "03 1 none" AUTOTRACE_
 sampled "the limit is not for what the parent decided" "01 1 none" AUTOTRACE_RATE_LIMIT=0 \
 	TRACEPARENT=$parent-01
 
+sampled "a rule for a path" "02 0 none" AUTOTRACE_SAMPLING_RULES='path=/o? ratio=0'
+sampled "a rule for another" "03 1 none" AUTOTRACE_SAMPLING_RULES='path=/x ratio=0; host=h ratio=0'
+sampled "a rule for a host, before the sampler" "03 1 ot=th:0" OTEL_TRACES_SAMPLER=always_off \
+	AUTOTRACE_SAMPLING_RULES='kind=client host=127.0.0.1 path=/ok ratio=1'
+printf '%s\n' '# none of these' 'host=127.* ratio=0' >"$dir/rules"
+sampled "rules in a file" "02 0 none" AUTOTRACE_SAMPLING_RULES="$dir/rules"
+sampled "rules in a file, marked as one" "02 0 none" AUTOTRACE_SAMPLING_RULES="@$dir/rules"
+sampled "rules in a file that is not there" "03 1 none" AUTOTRACE_SAMPLING_RULES=@/none
+
 # ---- a server -----------------------------------------------------------------------------------
 
 log=$dir/log
@@ -120,6 +129,25 @@ if command -v nginx >/dev/null; then
 	}
 	served "nginx: one trace in a thousand seconds, and the others are told so" AUTOTRACE_RATE_LIMIT=0.001
 	served "the same beside a sampler" AUTOTRACE_RATE_LIMIT=0.001 OTEL_TRACES_SAMPLER=always_on
+fi
+
+if command -v nginx >/dev/null; then
+	requests() {
+		ask_many 3 /ok?1
+		ask_many 3 /echo
+		curl -sS -X POST -d x "http://127.0.0.1:$port/echo"
+		curl -sS -H "traceparent: $parent-01" "http://127.0.0.1:$port/ok"
+	}
+	holds() {
+		is "server spans" "$(spans_of 2)" 3 && is "client spans" "$(spans_of 3)" 3 &&
+			is "sampled requests" "$(flags_sent 03)" 2 && is "others" "$(flags_sent 02)" 5 &&
+			is "of the parent's" "$(flags_sent 01)" 1 &&
+			is "lines of warnings" "$(grep -c "is left out" "$log")" 1 &&
+			grep -q "AUTOTRACE_SAMPLING_RULES=path=/x: .*this rule is left out" "$log"
+	}
+	served "nginx: rules by method, path and service" OTEL_SERVICE_NAME=shop \
+		AUTOTRACE_SAMPLING_RULES='service=order ratio=1; path=/x; method=POST path=/echo ratio=1
+			service=shop path=/ok* rate=0.001; kind=server ratio=0'
 fi
 
 # ---- by outcome ---------------------------------------------------------------------------------
