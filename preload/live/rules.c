@@ -2,6 +2,7 @@
 #include "preload/live/rules.h"
 
 #include "export/diag.h"
+#include "export/encode/xray_rules.h"
 #include "export/env.h"
 #include "export/options.h"
 #include "export/span.h"
@@ -19,6 +20,7 @@ struct rule {
 	struct atr_str methods, path, host; /* absent: any */
 	uint8_t kind;			    /* 0: any */
 	bool has_rate, has_ratio;
+	bool is_any_case;
 	uint64_t threshold;
 	struct atr_bucket bucket;
 };
@@ -213,6 +215,48 @@ static struct atr_str read_file(const struct atr_io *io, struct atr_str path)
 	return (struct atr_str){ 0 };
 }
 
+/* Copies what X-Ray's JSON has, which does not stay. */
+struct texts {
+	char *at;
+	size_t len;
+};
+
+static struct atr_str stays(struct texts *texts, struct atr_str text)
+{
+	char *at = texts->at + texts->len;
+
+	if (!text.at || text.len > FILE_MAX - texts->len)
+		return (struct atr_str){ 0 };
+	memcpy(at, text.at, text.len);
+	texts->len += text.len;
+	return (struct atr_str){ at, text.len };
+}
+
+static void add_local(const struct atr_xray_rule *from, void *texts)
+{
+	struct reading r = { .rate = from->fixed, .ratio = from->rate };
+
+	r.rule = (struct rule){ .methods = stays(texts, from->method),
+				.path = stays(texts, from->path),
+				.host = stays(texts, from->host),
+				.has_rate = true,
+				.has_ratio = true,
+				.is_any_case = true };
+	add(&r);
+}
+
+static void read_xray(struct atr_str text)
+{
+	struct texts texts = { .at = map(FILE_MAX) };
+	const char *why =
+		texts.at ? atr_xray_rules_local(text, add_local, &texts) : "there is no memory";
+
+	atr_xray_rules_done();
+	if (why)
+		atr_log_bad_env(NAME, atr_env_get(NAME), why,
+				rules.nr ? "it is left out" : "there are no rules");
+}
+
 void atr_rules_setup(const struct atr_io *io, const struct atr_process *process)
 {
 	struct atr_str text = atr_str_trim(atr_env_get(NAME));
@@ -228,18 +272,27 @@ void atr_rules_setup(const struct atr_io *io, const struct atr_process *process)
 	rules.service = service_name(process);
 	if (is_marked || text.at[0] == '/' || text.at[0] == '.')
 		text = read_file(io, (struct atr_str){ text.at + is_marked, text.len - is_marked });
-	read_rules(text);
+	text = atr_str_trim(text);
+	if (text.len && text.at[0] == '{')
+		read_xray(text);
+	else
+		read_rules(text);
 	atr_sampler_asks(rules.nr != 0);
 }
 
 /* ---- deciding ---------------------------------------------------------------------------------- */
 
-static bool is_one_of(struct atr_str list, struct atr_str method)
+static bool is_like(const struct rule *rule, struct atr_str glob, struct atr_str text)
 {
-	struct atr_str member;
+	return rule->is_any_case ? atr_glob_fits_nocase(glob, text) : atr_glob_fits(glob, text);
+}
+
+static bool is_one_of(const struct rule *rule, struct atr_str method)
+{
+	struct atr_str list = rule->methods, member;
 
 	while (atr_list_next(&list, &member))
-		if (atr_glob_fits(member, method))
+		if (is_like(rule, member, method))
 			return true;
 	return false;
 }
@@ -252,8 +305,8 @@ static bool fits(const struct rule *rule, const struct atr_beginning *span)
 		return false;
 	if (!rule->methods.at && !rule->path.at && !rule->host.at)
 		return true;
-	return request && (!rule->methods.at || is_one_of(rule->methods, request->method)) &&
-	       (!rule->path.at || atr_glob_fits(rule->path, request->path)) &&
+	return request && (!rule->methods.at || is_one_of(rule, request->method)) &&
+	       (!rule->path.at || is_like(rule, rule->path, request->path)) &&
 	       (!rule->host.at || atr_glob_fits_nocase(rule->host, request->host));
 }
 

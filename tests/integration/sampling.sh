@@ -59,6 +59,9 @@ sampled "a rule for a host, before the sampler" "03 1 ot=th:0" OTEL_TRACES_SAMPL
 printf '%s\n' '# none of these' 'host=127.* ratio=0' >"$dir/rules"
 sampled "rules in a file" "02 0 none" AUTOTRACE_SAMPLING_RULES="$dir/rules"
 sampled "rules in a file, marked as one" "02 0 none" AUTOTRACE_SAMPLING_RULES="@$dir/rules"
+echo '{"version":2,"rules":[{"host":"*","http_method":"*","url_path":"/OK","fixed_target":0,"rate":0}],
+	"default":{"fixed_target":1,"rate":1}}' >"$dir/rules.json"
+sampled "X-Ray's local rules" "02 0 none" AUTOTRACE_SAMPLING_RULES="$dir/rules.json"
 sampled "rules in a file that is not there" "03 1 none" AUTOTRACE_SAMPLING_RULES=@/none
 
 # ---- a server -----------------------------------------------------------------------------------

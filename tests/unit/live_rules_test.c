@@ -194,6 +194,48 @@ TEST(rules_come_from_a_file)
 	CHECK(log_has("larger than 256 KiB") && keeps("GET", "/a", "h"));
 }
 
+#define LOCAL(rules, rest)                                                                         \
+	"{ \"version\": 2, \"rules\": [" rules "], \"default\": { \"fixed_target\": 1, \"rate\": " \
+	"0.5 } " rest "}"
+
+TEST(rules_of_x_ray_s_own_are_known)
+{
+	struct atr_decision d;
+
+	setup(LOCAL("{\"description\": \"d\", \"host\": \"*.Example\", \"http_method\": \"get\", "
+		    "\"url_path\": \"/API/*\", \"fixed_target\": 0, \"rate\": 0}",
+		    ""),
+	      "OTEL_TRACES_SAMPLER=always_off");
+	CHECK(!logged);
+	CHECK(!ask_at(ATR_KIND_SERVER, "GET", "/api/x", "a.example", 0xff, SECOND).is_sampled);
+	/* one a second, and half of the others */
+	d = ask_at(ATR_KIND_SERVER, "PUT", "/api/x", "a.example", 0, SECOND);
+	CHECK(d.is_sampled && d.tells && d.th == ATR_TH_NONE);
+	CHECK(!ask_at(ATR_KIND_SERVER, "PUT", "/api/x", "a.example", 0x7f, SECOND).is_sampled);
+	CHECK(ask_at(ATR_KIND_CLIENT, "PUT", "/api/x", "a.example", 0x80, SECOND).is_sampled);
+	CHECK(ask_at(ATR_KIND_INTERNAL, NULL, NULL, NULL, 0, 2 * SECOND).is_sampled);
+	setup("{\"version\": 1, \"rules\": [{\"service_name\": \"a\", \"http_method\": \"*\", "
+	      "\"url_path\": \"*\", \"fixed_target\": 0, \"rate\": 0}], "
+	      "\"default\": {\"fixed_target\": 1, \"rate\": 1}}",
+	      "");
+	CHECK(!logged && !keeps("GET", "/", "a") && keeps("GET", "/", "b"));
+}
+
+TEST(rules_of_x_ray_s_that_are_wrong_are_told)
+{
+	setup("{ nothing", "");
+	CHECK(log_has("not JSON") && keeps("GET", "/", "h"));
+	setup("{}", "");
+	CHECK(log_has("version") && keeps("GET", "/", "h"));
+	setup("{\"version\":2}", "");
+	CHECK(log_has("no default") && keeps("GET", "/", "h"));
+	setup(LOCAL("{\"host\": \"a\"}, 5, {\"host\": \"b\", \"http_method\": \"*\", "
+		    "\"url_path\": \"*\", \"fixed_target\": 0, \"rate\": 0}",
+		    ""),
+	      "");
+	CHECK(log_has("a rule in it") && !keeps("GET", "/", "b") && keeps("GET", "/", "a"));
+}
+
 TEST(rules_beyond_their_number_are_told)
 {
 	char text[4096] = "";
