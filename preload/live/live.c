@@ -6,6 +6,7 @@
 #include "export/exporter.h"
 #include "preload/live/outcome.h"
 #include "preload/live/sampler.h"
+#include "preload/live/xray.h"
 
 #define LIVE_MAX 8192
 #define BLOCKS_MAX 256
@@ -501,4 +502,5 @@ void atr_live_forked(void)
 	atr_pool_reset(&atr_live_pool);
 	atr_pool_reset(&blocks);
 	atr_outcome_forked();
+	atr_xray_forked();
 }

@@ -8,6 +8,7 @@
 #include "export/span.h"
 #include "preload/live/bucket.h"
 #include "preload/live/glob.h"
+#include "preload/live/xray.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -29,7 +30,13 @@ static struct {
 	struct rule *at; /* mapped when there are any */
 	unsigned nr;
 	struct atr_str service;
+	bool are_local;
 } rules;
+
+bool atr_rules_are_local(void)
+{
+	return rules.are_local;
+}
 
 /* ---- reading ----------------------------------------------------------------------------------- */
 
@@ -263,17 +270,21 @@ void atr_rules_setup(const struct atr_io *io, const struct atr_process *process)
 	bool is_marked = text.len && text.at[0] == '@';
 
 	rules.nr = 0;
+	rules.service = service_name(process);
+	rules.are_local = false;
+	if (atr_sampler_is_xray())
+		atr_xray_setup(rules.service);
 	if (!text.len)
 		return;
 	if (!rules.at)
 		rules.at = map(RULES_MAX * sizeof(struct rule));
 	if (!rules.at)
 		return;
-	rules.service = service_name(process);
 	if (is_marked || text.at[0] == '/' || text.at[0] == '.')
 		text = read_file(io, (struct atr_str){ text.at + is_marked, text.len - is_marked });
 	text = atr_str_trim(text);
-	if (text.len && text.at[0] == '{')
+	rules.are_local = text.len && text.at[0] == '{';
+	if (rules.are_local)
 		read_xray(text);
 	else
 		read_rules(text);

@@ -20,6 +20,9 @@
 /* The constructor, after the sampler's. What is wrong is told once, and left out. */
 void atr_rules_setup(const struct atr_io *io, const struct atr_process *process);
 
+/* They are X-Ray's local ones: asked after its service's. */
+bool atr_rules_are_local(void);
+
 /* Any thread. Whether there is a rule that fits, which has then decided. */
 bool atr_rules_decide(const struct atr_beginning *span, struct atr_decision *out);
 

@@ -6,11 +6,12 @@
 #include "preload/live/bucket.h"
 #include "preload/live/outcome.h"
 #include "preload/live/rules.h"
+#include "preload/live/xray.h"
 
 static struct {
 	bool parent_based, makes_spans;
 	bool follows; /* a parent in this process, always */
-	bool is_ratio;
+	bool is_ratio, is_xray;
 	uint64_t threshold;
 	bool has_limit;
 	struct atr_bucket limit;
@@ -48,7 +49,7 @@ static void read_sampler(void)
 	struct atr_str name = atr_env_get("OTEL_TRACES_SAMPLER"), rest = name;
 
 	sampler.parent_based = true;
-	sampler.is_ratio = false;
+	sampler.is_ratio = sampler.is_xray = false;
 	sampler.threshold = 0;
 	if (!name.at)
 		return;
@@ -64,6 +65,9 @@ static void read_sampler(void)
 		sampler.threshold = ATR_OT_ALL;
 	} else if (atr_str_equal_nocase(rest, ATR_STR("traceidratio"))) {
 		read_ratio();
+	} else if (atr_str_equal_nocase(rest, ATR_STR("xray"))) {
+		/* a decision in the header is above all rules */
+		sampler.is_xray = sampler.parent_based = true;
 	} else {
 		sampler.parent_based = true;
 		atr_log_bad_env("OTEL_TRACES_SAMPLER", name, "not a sampler known here",
@@ -77,7 +81,12 @@ void atr_sampler_setup(void)
 	read_sampler();
 	read_limit();
 	sampler.follows = sampler.has_limit;
-	atr_sampler_wants_request = false;
+	atr_sampler_wants_request = sampler.is_xray;
+}
+
+bool atr_sampler_is_xray(void)
+{
+	return sampler.is_xray;
 }
 
 bool atr_sampler_wants_request;
@@ -85,7 +94,7 @@ bool atr_sampler_wants_request;
 void atr_sampler_asks(bool has_rules)
 {
 	sampler.follows |= has_rules;
-	atr_sampler_wants_request = has_rules;
+	atr_sampler_wants_request |= has_rules;
 }
 
 bool atr_sampler_makes_spans(void)
@@ -141,6 +150,22 @@ static void keep_limit(const struct atr_beginning *span, struct atr_decision *ou
 	atr_count(ATR_COUNT_OVER_LIMIT);
 }
 
+static void ask_rules(const struct atr_beginning *span, struct atr_decision *out)
+{
+	bool is_later = sampler.is_xray && atr_rules_are_local();
+
+	if (!atr_sampler_wants_request)
+		ask_sampler(span, out);
+	else if ((is_later || !atr_rules_decide(span, out)) &&
+		 !(sampler.is_xray && atr_xray_decide(span, out)) &&
+		 !(is_later && atr_rules_decide(span, out))) {
+		if (sampler.is_xray)
+			atr_xray_decide_without(span, out);
+		else
+			ask_sampler(span, out);
+	}
+}
+
 void atr_sampler_decide(const struct atr_beginning *span, struct atr_decision *out)
 {
 	*out = (struct atr_decision){ .th = ATR_TH_NONE };
@@ -148,8 +173,7 @@ void atr_sampler_decide(const struct atr_beginning *span, struct atr_decision *o
 		out->is_sampled = span->parent->flags & ATR_FLAG_SAMPLED;
 		return;
 	}
-	if (!atr_sampler_wants_request || !atr_rules_decide(span, out))
-		ask_sampler(span, out);
+	ask_rules(span, out);
 	if (out->is_sampled && sampler.has_limit)
 		keep_limit(span, out);
 }

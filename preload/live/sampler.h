@@ -49,6 +49,9 @@ void atr_sampler_decide(const struct atr_beginning *span, struct atr_decision *o
 /* Whether the trace is in the share that this threshold leaves. */
 bool atr_sampler_is_in(const struct atr_beginning *span, uint64_t threshold);
 
+/* The constructor, after setup. */
+bool atr_sampler_is_xray(void);
+
 /* The constructor: whether there are rules, so that a span's request is to be told. */
 void atr_sampler_asks(bool has_rules);
 extern bool atr_sampler_wants_request;

@@ -261,3 +261,73 @@ holds() {
 		traces_kept_by "in the share of all" 1
 }
 served "the same, in the share of all" AUTOTRACE_KEEP=100% AUTOTRACE_KEEP_SPANS=32
+
+# ---- X-Ray's own rules ----------------------------------------------------------------------------
+
+cat >"$dir/daemon.py" <<'END'
+import http.server, json, os, sys, time
+
+def rule(name, priority, path, rate):
+    return {"SamplingRule": {"RuleName": name, "Priority": priority, "FixedRate": rate, "ReservoirSize": 0,
+            "ServiceName": "*", "ServiceType": "*", "Host": "*", "HTTPMethod": "*", "URLPath": path,
+            "ResourceARN": "*", "Version": 1, "Attributes": {}}}
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        with open(sys.argv[1] + "/asked", "a") as f:
+            f.write(self.path + " " + json.dumps(body) + "\n")
+        answer = {"SamplingRuleRecords": [rule("Default", 10000, "*", 0), rule("ok", 1, "/ok", 1)]}
+        if self.path == "/SamplingTargets":
+            answer = {"SamplingTargetDocuments": [], "LastRuleModification": 1, "UnprocessedStatistics": []}
+        answer = json.dumps(answer).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *args):
+        pass
+
+server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+with open(sys.argv[1] + "/port.new", "w") as f:
+    f.write(str(server.server_port))
+os.rename(sys.argv[1] + "/port.new", sys.argv[1] + "/port")
+server.serve_forever()
+END
+
+asked() { grep -q "$1" "$dir/daemon/asked" 2>/dev/null; }
+
+if command -v nginx >/dev/null; then
+	port=$(sed -n 's/.*listen 127.0.0.1:\([0-9]*\);.*/\1/p' "$dir/nginx.conf")
+	server=(nginx -c "$dir/nginx.conf")
+	mkdir "$dir/daemon"
+	/usr/bin/python3 "$dir/daemon.py" "$dir/daemon" &
+	running="$running $!"
+	wait_for 10 test -e "$dir/daemon/port" || skip "the daemon does not start"
+	requests() {
+		ask_many 1 /echo # one a second, before there are rules
+		wait_for 20 asked GetSamplingRules
+		sleep 2 # the answer is read
+		ask_many 5 /ok
+		ask_many 4 /echo
+		curl -sS -H "traceparent: $parent-00" "http://127.0.0.1:$port/ok"
+		wait_for 30 asked '/SamplingTargets .*"RuleName": "ok", "RequestCount": 5, "SampledCount": 5'
+	}
+	holds() {
+		is "server spans" "$(spans_of 2)" 6 && is "client spans" "$(spans_of 3)" 6 &&
+			is "sampled requests" "$(flags_sent 03)" 6 && is "others" "$(flags_sent 02)" 4 &&
+			is "of the parent's" "$(flags_sent 00)" 1 &&
+			asked '"RuleName": "Default", "RequestCount": 4, "SampledCount": 0' &&
+			is "asked for rules" "$(grep -c GetSamplingRules "$dir/daemon/asked")" 1
+	}
+	served "nginx: rules that X-Ray's daemon gives, and is told the outcome of" OTEL_TRACES_SAMPLER=xray \
+		OTEL_TRACES_SAMPLER_ARG="endpoint=http://127.0.0.1:$(cat "$dir/daemon/port")"
+
+	requests() { ask_many 6 /ok; }
+	holds() {
+		[ "$(spans_of 2)" -ge 1 ] && is "lines" "$(grep -c "sampling rules could not be had" "$log")" 1
+	}
+	served "nginx: no daemon, and one a second" OTEL_TRACES_SAMPLER=xray \
+		AWS_XRAY_DAEMON_ADDRESS=127.0.0.1:1
+fi
