@@ -79,8 +79,10 @@ static struct {
 	const struct atr_span *spans[ATR_BATCH_MAX];
 } ex; /* all zero: the greater part of it is no memory before the first span */
 
-static struct atr_link links[ATR_EXPORTERS_MAX] = {
-	{ .fd = -1 }, { .fd = -1 }, { .fd = -1 }, { .fd = -1 }
+/* One for each exporter, and the last for atr_exporter_ask. */
+#define NR_LINKS (ATR_EXPORTERS_MAX + 1)
+static struct atr_link links[NR_LINKS] = {
+	{ .fd = -1 }, { .fd = -1 }, { .fd = -1 }, { .fd = -1 }, { .fd = -1 }
 };
 
 /* A test's to change. */
@@ -545,7 +547,7 @@ static bool is_to_end(void)
 	}
 	if (!leaves_all && atr_ring_count(ex.ring))
 		return false;
-	for (int i = 0; i < ATR_EXPORTERS_MAX; i++)
+	for (int i = 0; i < NR_LINKS; i++)
 		atr_link_close(ex.io, &links[i]);
 	atomic_store(&ex.alone_until_ms, 0);
 	atomic_store(&ex.state, NOT_STARTED);
@@ -856,6 +858,19 @@ void atr_exporter_alarm(uint64_t at_ms, void (*ring)(void))
 		ring_bell(&ex.bell);
 }
 
+bool atr_exporter_ask(const struct atr_exporter_options *to, struct atr_str body,
+		      uint32_t timeout_ms, struct atr_answer *answer)
+{
+	struct atr_link *link = &links[ATR_EXPORTERS_MAX];
+	enum atr_outcome outcome;
+
+	answer->body_len = 0;
+	outcome = atr_http_post(&ex.sending, to, link, "application/json", body,
+				atr_now_ms() + timeout_ms, &ex.stop_ms, answer);
+	atr_link_close(ex.io, link);
+	return outcome == ATR_SENT;
+}
+
 void atr_exporter_yield(void)
 {
 	sigset_t mask;
@@ -933,7 +948,7 @@ void atr_exporter_forked(void)
 	ex.pid = atr_kernel_pid();
 	if (ex.ring)
 		atr_ring_reset(ex.ring);
-	for (int i = 0; i < ATR_EXPORTERS_MAX; i++)
+	for (int i = 0; i < NR_LINKS; i++)
 		atr_link_close(ex.io, &links[i]);
 	atomic_store(&ex.state, NOT_STARTED);
 	atomic_store(&ex.books, BOOKS_OPEN);
@@ -965,7 +980,7 @@ bool atr_exporter_owns(int fd)
 {
 	if (atomic_load_explicit(&ex.is_apart, memory_order_relaxed))
 		return false;
-	for (int i = 0; i < ATR_EXPORTERS_MAX; i++)
+	for (int i = 0; i < NR_LINKS; i++)
 		if (links[i].fd == fd && fd >= 0)
 			return true;
 	return false;
@@ -973,7 +988,7 @@ bool atr_exporter_owns(int fd)
 
 void atr_exporter_lost(int fd)
 {
-	for (int i = 0; i < ATR_EXPORTERS_MAX; i++)
+	for (int i = 0; i < NR_LINKS; i++)
 		if (links[i].fd == fd)
 			links[i].fd = -1;
 }

@@ -401,14 +401,14 @@ static bool read_exporter(struct atr_str name, struct atr_exporter_options *e)
  * AWS_XRAY_DAEMON_ADDRESS: "ip:port", or "tcp:ip:port udp:ip:port" in either
  * order (X-Ray developer guide, "Configuring the daemon").
  */
-static void read_daemon(struct atr_exporter_options *e)
+static void read_daemon(struct atr_exporter_options *e, const char *protocol)
 {
 	static const char name[] = "AWS_XRAY_DAEMON_ADDRESS";
 	struct atr_str text = atr_str_trim(atr_env_get(name)), address = text;
-	const char *udp = text.len ? memmem(text.at, text.len, "udp:", 4) : NULL, *end;
+	const char *of = text.len ? memmem(text.at, text.len, protocol, 4) : NULL, *end;
 
-	if (udp) {
-		address = (struct atr_str){ udp + 4, text.len - (size_t)(udp + 4 - text.at) };
+	if (of) {
+		address = (struct atr_str){ of + 4, text.len - (size_t)(of + 4 - text.at) };
 		end = memchr(address.at, ' ', address.len);
 		if (end)
 			address.len = (size_t)(end - address.at);
@@ -420,6 +420,13 @@ static void read_daemon(struct atr_exporter_options *e)
 		atr_log_bad_env(name, text, "not an address and a port", "127.0.0.1:2000 is used");
 	e->host = ATR_STR("127.0.0.1");
 	e->port = 2000;
+}
+
+void atr_options_read_daemon_http(struct atr_str url, struct atr_exporter_options *out)
+{
+	out->way = ATR_WAY_HTTP;
+	if (!url.len || read_url(url, false, out))
+		read_daemon(out, "tcp:");
 }
 
 bool atr_options_say_xray(void)
@@ -497,7 +504,7 @@ static void read_exporters(struct atr_options *out)
 		else if (out->exporter[i].way == ATR_WAY_FILE)
 			read_file(&out->exporter[i]);
 		else if (out->exporter[i].way == ATR_WAY_UDP)
-			read_daemon(&out->exporter[i]);
+			read_daemon(&out->exporter[i], "udp:");
 	}
 }
 

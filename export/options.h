@@ -67,6 +67,12 @@ struct atr_str atr_percent_decoded(struct atr_str in);
  */
 bool atr_options_say_xray(void);
 
+/*
+ * The exporter thread. Where X-Ray's daemon answers by HTTP: this URL, or, when it is absent
+ * or none, what AWS_XRAY_DAEMON_ADDRESS says of TCP, or port 2000 here.
+ */
+void atr_options_read_daemon_http(struct atr_str url, struct atr_exporter_options *out);
+
 /* One attribute of the resource; values are strings, but for process.pid (int). */
 struct atr_resource_attr {
 	struct atr_str key, value;

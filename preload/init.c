@@ -22,7 +22,9 @@
 #include "preload/hook/process.h"
 #include "preload/hook/real.h"
 #include "preload/hook/signal.h"
+#include "preload/live/outcome.h"
 #include "preload/live/readable.h"
+#include "preload/live/rules.h"
 #include "preload/live/sampler.h"
 #include "preload/live/work.h"
 
@@ -317,6 +319,8 @@ __attribute__((constructor)) static void begin(void)
 	learn_formats();
 	atr_probes_setup();
 	atr_sampler_setup();
+	atr_rules_setup(&io, &own.process);
+	atr_outcome_setup(atr_exporter_offer, atr_signals_guard);
 	atr_semconv_setup();
 	atr_routes_setup(&io);
 	atr_redact_setup(&io);

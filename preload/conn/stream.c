@@ -136,9 +136,22 @@ static void learn_peer(struct atr_conn *conn, int fd)
 		conn->peer_len = len;
 }
 
+static atr_ref open_request(struct atr_thread *self, enum atr_kind kind,
+			    const struct atr_context *parent, uint64_t start_ns,
+			    const struct atr_http1_head *head)
+{
+	struct atr_request request;
+
+	if (__builtin_expect(!atr_sampler_wants_request, 1))
+		return atr_live_open(self, kind, parent, start_ns);
+	atr_request_of(head->method, head->target, head->host, &request);
+	return atr_live_open_for(self, kind, parent, start_ns, &request);
+}
+
 /* A server's span, whose parent is what the request says, else what the process was started with. */
 static atr_ref open_server(struct atr_thread *self, struct atr_conn *conn,
-			   const struct atr_pair *fields, size_t nr_fields, uint64_t start_ns)
+			   const struct atr_pair *fields, size_t nr_fields, uint64_t start_ns,
+			   const struct atr_http1_head *head)
 {
 	struct atr_context_copy started_with; /* not to be cleared: it is large */
 	struct atr_context context;
@@ -159,7 +172,7 @@ static atr_ref open_server(struct atr_thread *self, struct atr_conn *conn,
 			started_with.context.baggage = parent->baggage;
 		parent = &started_with.context;
 	}
-	span = atr_live_open(self, ATR_KIND_SERVER, parent, start_ns);
+	span = open_request(self, ATR_KIND_SERVER, parent, start_ns, head);
 	atr_context_copy_release(&started_with);
 	atr_block_give(block);
 	learn_peer(conn, conn->fd);
@@ -178,7 +191,7 @@ static bool request_read(struct atr_thread *self, struct atr_conn *conn, const c
 
 	if (!e)
 		return false;
-	e->span = open_server(self, conn, fields, nr_fields, start_ns);
+	e->span = open_server(self, conn, fields, nr_fields, start_ns, head);
 	span = atr_live_span(e->span);
 	if (span) {
 		atr_semconv_request(span, ATR_KIND_SERVER, head, conn->is_secure, &conn->peer.any,
@@ -194,7 +207,8 @@ static bool request_read(struct atr_thread *self, struct atr_conn *conn, const c
 atr_ref atr_request_served_h2(struct atr_thread *self, struct atr_conn *conn,
 			      const struct atr_http2_head *head, uint64_t start_ns)
 {
-	atr_ref ref = open_server(self, conn, head->http.kept, head->http.nr_kept, start_ns);
+	atr_ref ref =
+		open_server(self, conn, head->http.kept, head->http.nr_kept, start_ns, &head->http);
 	struct atr_span *span = atr_live_span(ref);
 
 	if (span) {
@@ -353,7 +367,7 @@ static void describe_aws(struct atr_conn *conn, struct atr_span *span, const cha
 }
 
 static atr_ref open_client(struct atr_thread *self, struct atr_conn *conn, atr_ref work,
-			   uint64_t now)
+			   uint64_t now, const struct atr_http1_head *head)
 {
 	uint64_t start_ns = atr_opening_start(conn, now);
 	struct atr_context_copy parent; /* not to be cleared: it is large */
@@ -361,9 +375,9 @@ static atr_ref open_client(struct atr_thread *self, struct atr_conn *conn, atr_r
 
 	if (!atr_work_context(work, &parent)) {
 		atr_count(ATR_COUNT_NO_PARENT);
-		return atr_live_open(self, ATR_KIND_CLIENT, NULL, start_ns);
+		return open_request(self, ATR_KIND_CLIENT, NULL, start_ns, head);
 	}
-	span = atr_live_open(self, ATR_KIND_CLIENT, &parent.context, start_ns);
+	span = open_request(self, ATR_KIND_CLIENT, &parent.context, start_ns, head);
 	atr_context_copy_release(&parent);
 	return span;
 }
@@ -402,7 +416,7 @@ static void open_client_span(struct atr_thread *self, struct atr_conn *conn,
 	/* else it is asked for where a span is recorded */
 	if (!now && conn->is_fresh)
 		now = atr_clock_ns();
-	conn->prepared = open_client(self, conn, work, now);
+	conn->prepared = open_client(self, conn, work, now, request->head);
 	describe_client(conn, request, now);
 }
 
@@ -410,7 +424,7 @@ atr_ref atr_request_open_h2(struct atr_thread *self, struct atr_conn *conn,
 			    const struct atr_http2_head *head, atr_ref work)
 {
 	uint64_t now = atr_clock_ns();
-	atr_ref ref = open_client(self, conn, work, now);
+	atr_ref ref = open_client(self, conn, work, now, &head->http);
 	struct atr_span *span = atr_live_span(ref);
 
 	if (!span)

@@ -455,9 +455,14 @@ static bool open_span(struct atr_thread *self, struct transfer *t, uint64_t star
 {
 	struct atr_context_copy parent = { .block = 0 };
 	bool has_parent = atr_work_context(t->work, &parent);
+	struct atr_request request;
 
-	t->span =
-		atr_live_open(self, ATR_KIND_CLIENT, has_parent ? &parent.context : NULL, start_ns);
+	/* libcurl tells the method afterwards */
+	if (atr_sampler_wants_request)
+		atr_request_of((struct atr_str){ 0 }, (struct atr_str){ t->url, t->url_len },
+			       (struct atr_str){ 0 }, &request);
+	t->span = atr_live_open_for(self, ATR_KIND_CLIENT, has_parent ? &parent.context : NULL,
+				    start_ns, atr_sampler_wants_request ? &request : NULL);
 	atr_context_copy_release(&parent);
 	t->is_described = false;
 	if (t->span && !has_parent)

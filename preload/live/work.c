@@ -560,6 +560,7 @@ void atr_work_forked(struct atr_thread *self)
 			keep_text(copy.context.xray, started_carry + copy.context.tracestate.len +
 							     copy.context.baggage.len);
 		started_with.remote = true;
+		started_with.local = 0;
 		has_started_with = true;
 		adopt_max = ATR_ADOPT_MAX;
 		atomic_store_explicit(&adopted, 0, memory_order_relaxed);

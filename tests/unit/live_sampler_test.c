@@ -55,10 +55,8 @@ TEST(sampler_names_are_known_in_any_case)
 
 TEST(sampler_that_is_unknown_is_parentbased_always_on)
 {
-	static const char *const unknown[] = {
-		"never", "parentbased_", "parentbased", "alwayson", "parentbased_jaeger_remote",
-		"xray"
-	};
+	static const char *const unknown[] = { "never", "parentbased_", "parentbased", "alwayson",
+					       "parentbased_jaeger_remote" };
 
 	for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
 		says("always_off", "");
@@ -138,7 +136,10 @@ TEST(sampler_makes_spans_unless_the_sdk_is_disabled)
 static struct atr_decision decide(struct atr_context *parent, const char *tracestate)
 {
 	static const uint8_t trace_id[16] = { [0] = 1, [9] = 0x80 };
-	struct atr_beginning span = { parent, atr_str(tracestate), trace_id, 1 };
+	struct atr_beginning span = { .parent = parent,
+				      .tracestate = atr_str(tracestate),
+				      .trace_id = trace_id,
+				      .start_ns = 1 };
 	struct atr_decision decision;
 
 	atr_sampler_decide(&span, &decision);
@@ -203,7 +204,9 @@ TEST(sampler_that_always_says_the_same_mends_a_threshold_and_makes_none)
 static unsigned sampled_of(unsigned tries, const struct atr_context *parent, uint64_t start_ns)
 {
 	static const uint8_t trace_id[16] = { 1 };
-	struct atr_beginning span = { parent, { 0 }, trace_id, start_ns };
+	struct atr_beginning span = { .parent = parent,
+				      .trace_id = trace_id,
+				      .start_ns = start_ns };
 	struct atr_decision decision;
 	unsigned nr = 0;
 
