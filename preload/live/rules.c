@@ -331,7 +331,7 @@ bool atr_rules_decide(const struct atr_beginning *span, struct atr_decision *out
 		return false;
 	out->tells = true;
 	out->th = ATR_TH_NONE;
-	out->is_sampled = rule->has_rate && atr_bucket_take(&rule->bucket, span->start_ns);
+	out->is_sampled = rule->has_rate && atr_bucket_take(&rule->bucket, atr_beginning_ns(span));
 	if (out->is_sampled)
 		return true;
 	out->is_sampled = rule->has_ratio && atr_sampler_is_in(span, rule->threshold);

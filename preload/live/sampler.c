@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "preload/live/sampler.h"
 
-#include "preload/live/thread.h"
-
 #include "export/diag.h"
 #include "export/env.h"
 #include "preload/live/bucket.h"
@@ -145,7 +143,7 @@ static void ask_sampler(const struct atr_beginning *span, struct atr_decision *o
 static void keep_limit(const struct atr_beginning *span, struct atr_decision *out)
 {
 	out->th = ATR_TH_NONE;
-	if (atr_bucket_take(&sampler.limit, span->start_ns ? span->start_ns : atr_clock_ns()))
+	if (atr_bucket_take(&sampler.limit, atr_beginning_ns(span)))
 		return;
 	out->is_sampled = false;
 	out->tells = true;

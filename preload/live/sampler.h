@@ -14,6 +14,7 @@
  * the sampler: what was decided for a request holds for all that is done for it.
  */
 #include "propagator/context.h"
+#include "preload/live/thread.h"
 #include "propagator/ot.h"
 
 /* What a span is of, as far as rules ask for it. Borrowed. */
@@ -30,6 +31,12 @@ struct atr_beginning {
 	uint8_t kind;			   /* enum atr_kind */
 	const struct atr_request *request; /* NULL: it is of none */
 };
+
+/* When it begins. */
+static inline uint64_t atr_beginning_ns(const struct atr_beginning *span)
+{
+	return span->start_ns ? span->start_ns : atr_clock_ns();
+}
 
 struct atr_decision {
 	bool is_sampled;

@@ -107,7 +107,7 @@ static bool fits(const struct rule *rule, const struct atr_request *request)
 static void decide_by(struct rule *rule, const struct atr_beginning *span, struct atr_decision *out)
 {
 	atomic_fetch_add_explicit(&rule->requests, 1, memory_order_relaxed);
-	out->is_sampled = take_from_reservoir(rule, span->start_ns) ||
+	out->is_sampled = take_from_reservoir(rule, atr_beginning_ns(span)) ||
 			  atr_sampler_is_in(span, atomic_load_explicit(&rule->threshold,
 								       memory_order_relaxed));
 	if (out->is_sampled)
@@ -156,8 +156,8 @@ bool atr_xray_decide(const struct atr_beginning *span, struct atr_decision *out)
 		return false;
 	out->tells = true;
 	out->th = ATR_TH_NONE;
-	for (unsigned i = 0; i < table->nr && !found && span->start_ns < table->read_ns + GOOD_NS;
-	     i++) {
+	for (unsigned i = 0;
+	     i < table->nr && !found && atr_beginning_ns(span) < table->read_ns + GOOD_NS; i++) {
 		found = fits(&table->at[i], span->request);
 		if (found)
 			decide_by(&table->at[i], span, out);
@@ -170,7 +170,7 @@ void atr_xray_decide_without(const struct atr_beginning *span, struct atr_decisi
 {
 	out->tells = true;
 	out->th = ATR_TH_NONE;
-	out->is_sampled = atr_bucket_take(&xray.alone, span->start_ns) ||
+	out->is_sampled = atr_bucket_take(&xray.alone, atr_beginning_ns(span)) ||
 			  atr_sampler_is_in(span, atr_ot_threshold(0.05));
 }
 
