@@ -286,6 +286,7 @@ __attribute__((constructor)) static void begin(void)
 	atr_log_setup(atr_env_get("AUTOTRACE_LOG"), &io);
 	if (stands_down() || !atr_config_setup(&io, environ))
 		goto out;
+	atr_options_read_log_level();
 	atr_load_setup();
 	atr_signals_setup();
 	learn_formats();

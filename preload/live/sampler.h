@@ -5,12 +5,12 @@
 /* sampler: OTEL_TRACES_SAMPLER, decided when a span starts. */
 #include "propagator/context.h"
 
-/* The constructor. Reads OTEL_TRACES_SAMPLER, its _ARG and OTEL_SDK_DISABLED. */
+/* The constructor. Reads OTEL_TRACES_SAMPLER, its _ARG, AUTOTRACE_SAMPLER_PARENTS and OTEL_SDK_DISABLED. */
 void atr_sampler_setup(void);
 
 /*
  * Any thread. Whether a span of this trace is sampled; `parent` NULL for a root.
- * parentbased_* follow the parent's flag; traceidratio keeps a trace by the
+ * parentbased_* follow the parent's flag, or what AUTOTRACE_SAMPLER_PARENTS says of such parents; traceidratio keeps a trace by the
  * last 7 bytes of its id, as the specification's probability sampler does, so
  * that every process decides alike.
  */
