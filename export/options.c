@@ -546,6 +546,7 @@ void atr_options_read_log_level(void)
 
 	while (i < nr && !atr_str_equal_nocase(level, atr_str(levels[i])))
 		i++;
+	atr_log_without_warnings(false);
 	if (i == nr && level.at)
 		atr_log_bad_env(name, level, "not a level of logs", "info is used");
 	atr_log_without_warnings(i >= 5 && i < nr);

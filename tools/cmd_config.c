@@ -151,8 +151,11 @@ static bool is_warned_of(const char *name)
 
 static void print_clean(struct atr_str text)
 {
-	while (text.len)
-		atr_text_put(stdout, atr_text_next(&text));
+	while (text.len) {
+		uint32_t code = atr_text_next(&text);
+
+		atr_text_put(stdout, atr_text_is_plain(code) ? code : '?');
+	}
 }
 
 /* Of headers the names alone. */
