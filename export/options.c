@@ -356,10 +356,9 @@ static void read_otlp(struct atr_exporter_options *e)
 				"none is used");
 	read_endpoint(e);
 	read_headers(e);
-	name = atr_env_get("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT").at ?
-		       "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT" :
-		       "OTEL_EXPORTER_OTLP_TIMEOUT";
-	e->timeout_ms = atr_env_ms(name, 10000);
+	/* one that is wrong is as if it were not set, and the general one counts */
+	e->timeout_ms = atr_env_ms("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT",
+				   atr_env_ms("OTEL_EXPORTER_OTLP_TIMEOUT", 10000));
 }
 
 static void read_file(struct atr_exporter_options *e)
@@ -542,4 +541,20 @@ void atr_options_read(struct atr_options *out)
 	out->event_count_limit = limit("OTEL_SPAN_EVENT_COUNT_LIMIT", NULL, 128);
 	out->link_count_limit = limit("OTEL_SPAN_LINK_COUNT_LIMIT", NULL, 128);
 	out->event_attribute_count_limit = limit("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", NULL, 128);
+}
+
+void atr_options_read_log_level(void)
+{
+	static const char name[] = "OTEL_LOG_LEVEL";
+	static const char *const levels[] = { "trace", "debug", "info", "warn", "warning",
+					      "error", "fatal", "none", "off" };
+	struct atr_str level = atr_str_trim(atr_env_get(name));
+	size_t nr = sizeof(levels) / sizeof(levels[0]), i = 0;
+
+	while (i < nr && !atr_str_equal_nocase(level, atr_str(levels[i])))
+		i++;
+	atr_log_without_warnings(false);
+	if (i == nr && level.at)
+		atr_log_bad_env(name, level, "not a level of logs", "info is used");
+	atr_log_without_warnings(i >= 5 && i < nr);
 }

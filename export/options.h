@@ -82,7 +82,12 @@ struct atr_resource_attr {
 #define ATR_RESOURCE_MAX 128
 
 /*
- * The exporter thread. service.name (OTEL_SERVICE_NAME, then
+ * The constructor. OTEL_LOG_LEVEL: whether the log has warnings too, as it has by default.
+ */
+void atr_options_read_log_level(void);
+
+/*
+ * The exporter thread. What AUTOTRACE_RESOURCE_DETECTORS asks for of service.name (OTEL_SERVICE_NAME, then
  * OTEL_RESOURCE_ATTRIBUTES, then unknown_service:<executable>), process.*,
  * host.*, os.type, telemetry.*, service.instance.id (new for each process), and
  * OTEL_RESOURCE_ATTRIBUTES (weaker than OTEL_SERVICE_NAME, stronger than what

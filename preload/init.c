@@ -11,6 +11,7 @@
 #include "preload/config.h"
 #include "preload/conn/capture.h"
 #include "preload/conn/conn.h"
+#include "preload/conn/formats.h"
 #include "preload/conn/lambda.h"
 #include "preload/conn/logs.h"
 #include "preload/conn/probes.h"
@@ -228,20 +229,6 @@ static void learn_context(void)
 		atr_work_setup(atr_lambda_handed(&context) ? &context : NULL);
 }
 
-static void learn_formats(void)
-{
-	struct atr_str text = atr_env_get("OTEL_PROPAGATORS"), unknown;
-
-	/* AWS's services carry their own; what a caller elsewhere wrote is heard too */
-	if (!text.at && atr_env_get("AWS_LAMBDA_RUNTIME_API").at)
-		text = ATR_STR("xray,tracecontext,baggage");
-
-	atr_propagators_parse(text, &atr_formats, &unknown);
-	if (unknown.at)
-		atr_log_bad_env("OTEL_PROPAGATORS", text, "a propagator in it is not known here",
-				"it is left out");
-}
-
 /* The span of the process itself: from here to its end. */
 static void begin_process_span(struct atr_thread *self)
 {
@@ -314,9 +301,10 @@ __attribute__((constructor)) static void begin(void)
 	atr_log_setup(atr_env_get("AUTOTRACE_LOG"), &io);
 	if (stands_down() || !atr_config_setup(&io, environ))
 		goto out;
+	atr_options_read_log_level();
 	atr_load_setup();
 	atr_signals_setup();
-	learn_formats();
+	atr_formats_setup();
 	atr_probes_setup();
 	atr_sampler_setup();
 	atr_rules_setup(&io, &own.process);

@@ -17,8 +17,6 @@
 #include <netinet/in.h>
 #include <sys/time.h>
 
-struct atr_propagators atr_formats;
-
 #define FIELDS_MAX 16 /* that carry a context: more are no program's */
 /* A connection that waited longer for its first request was not opened for it alone. */
 #define PROMPT_NS (100 * UINT64_C(1000000))

@@ -5,6 +5,7 @@
 #include "export/env.h"
 #include "preload/live/bucket.h"
 #include "preload/live/outcome.h"
+#include "preload/live/parents.h"
 #include "preload/live/rules.h"
 #include "preload/live/xray.h"
 
@@ -19,7 +20,7 @@ static struct {
 
 static void read_ratio(void)
 {
-	struct atr_str arg = atr_env_get("OTEL_TRACES_SAMPLER_ARG");
+	struct atr_str arg = atr_str_trim(atr_env_get("OTEL_TRACES_SAMPLER_ARG"));
 	double ratio = 1;
 
 	sampler.is_ratio = true;
@@ -46,11 +47,12 @@ static void read_limit(void)
 static void read_sampler(void)
 {
 	static const char prefix[] = "parentbased_";
-	struct atr_str name = atr_env_get("OTEL_TRACES_SAMPLER"), rest = name;
+	struct atr_str name = atr_str_trim(atr_env_get("OTEL_TRACES_SAMPLER")), rest = name;
 
 	sampler.parent_based = true;
 	sampler.is_ratio = sampler.is_xray = false;
 	sampler.threshold = 0;
+	atr_parents_setup();
 	if (!name.at)
 		return;
 	sampler.parent_based = name.len > sizeof(prefix) - 1 &&
@@ -121,22 +123,25 @@ bool atr_sampler_is_in(const struct atr_beginning *span, uint64_t threshold)
  * otherwise, or where what is kept by its outcome is to be reckoned from it: else no
  * tracestate is made for it.
  */
-static void ask_sampler(const struct atr_beginning *span, struct atr_decision *out)
+static void decide_by(const struct atr_beginning *span, uint64_t threshold, bool is_ratio,
+		      struct atr_decision *out)
 {
-	bool says_all = sampler.is_ratio || atr_outcome_is_on;
+	bool says_all = is_ratio || atr_outcome_is_on;
 
-	out->is_sampled =
-		!sampler.threshold ||
-		(sampler.threshold < ATR_OT_ALL &&
-		 atr_ot_randomness(span->tracestate, span->trace_id) >= sampler.threshold);
+	out->is_sampled = atr_sampler_is_in(span, threshold);
 	out->tells = says_all || span->tracestate.len;
-	out->th = out->is_sampled ? sampler.threshold : ATR_TH_NONE;
+	out->th = out->is_sampled ? threshold : ATR_TH_NONE;
 	if (out->is_sampled && !says_all) {
 		struct atr_ot ot;
 
 		atr_ot_read(span->tracestate, &ot);
 		out->tells = ot.th != ATR_TH_NONE;
 	}
+}
+
+static void ask_sampler(const struct atr_beginning *span, struct atr_decision *out)
+{
+	decide_by(span, sampler.threshold, sampler.is_ratio, out);
 }
 
 /* How likely it was to be within the limit is not known. */
@@ -168,9 +173,14 @@ static void ask_rules(const struct atr_beginning *span, struct atr_decision *out
 
 void atr_sampler_decide(const struct atr_beginning *span, struct atr_decision *out)
 {
+	uint64_t threshold;
+
 	*out = (struct atr_decision){ .th = ATR_TH_NONE };
 	if (is_parents(span->parent)) {
-		out->is_sampled = span->parent->flags & ATR_FLAG_SAMPLED;
+		if (sampler.parent_based && atr_parents_threshold(span->parent, &threshold))
+			decide_by(span, threshold, threshold && threshold < ATR_OT_ALL, out);
+		else
+			out->is_sampled = span->parent->flags & ATR_FLAG_SAMPLED;
 		return;
 	}
 	ask_rules(span, out);

@@ -185,6 +185,24 @@ TEST(resource_service_name_by_precedence)
 	CHECK(same(resource_of("service.name"), "c") && same(resource_of("x"), "y"));
 }
 
+TEST(resource_attributes_may_be_empty)
+{
+	read_resource("OTEL_RESOURCE_ATTRIBUTES=x=,host.name=", NULL);
+	CHECK(resource_of("x").at && !resource_of("x").len && !resource_of("host.name").len);
+}
+
+TEST(resource_is_detected_by_what_is_asked_for)
+{
+	read_resource("AUTOTRACE_RESOURCE_DETECTORS=none", "OTEL_RESOURCE_ATTRIBUTES=x=y");
+	CHECK(nr_resource == 5 && same(resource_of("service.name"), "unknown_service:shop"));
+	CHECK(same(resource_of("x"), "y") && same(resource_of("telemetry.sdk.name"), "autotrace"));
+	read_resource("AUTOTRACE_RESOURCE_DETECTORS=Host, service", NULL);
+	CHECK(resource_of("os.type").at && resource_of("service.instance.id").at);
+	CHECK(!resource_of("process.executable.name").at);
+	read_resource("AUTOTRACE_RESOURCE_DETECTORS=process", NULL);
+	CHECK(resource_of("process.executable.name").at && !resource_of("os.type").at);
+}
+
 TEST(resource_attributes_with_any_error_are_all_discarded)
 {
 	read_resource("OTEL_RESOURCE_ATTRIBUTES=x=y,broken", NULL);
@@ -222,6 +240,7 @@ static void read_all(char *const *variables)
 	CHECK(fd >= 0);
 	atr_env_capture(variables);
 	atr_log_setup(atr_str(path), &files);
+	atr_options_read_log_level();
 	if (atr_options_say_none())
 		memset(&options, 0, sizeof(options));
 	atr_options_read_queue(&options);
@@ -282,6 +301,8 @@ static const char *const all_names[] = {
 	"OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT",
 	"OTEL_RESOURCE_ATTRIBUTES",
 	"OTEL_SERVICE_NAME",
+	"OTEL_LOG_LEVEL",
+	"AUTOTRACE_RESOURCE_DETECTORS",
 	"AUTOTRACE_EXIT_FLUSH_MS",
 	"AUTOTRACE_FILE",
 };
@@ -399,6 +420,33 @@ TEST(options_numbers_say_what_is_allowed_and_what_is_used)
 		CHECK(says(rules[i].variable, rules[i].why));
 		CHECK(strstr(said, rules[i].instead));
 	}
+}
+
+TEST(options_timeout_of_the_signal_that_is_wrong_leaves_the_general_one)
+{
+	read_these("OTEL_EXPORTER_OTLP_TIMEOUT=7", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT=-1");
+	CHECK(says("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT=-1", "7 is used"));
+	CHECK(options.exporter[0].timeout_ms == 7);
+	read_these("OTEL_EXPORTER_OTLP_TIMEOUT=7", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT=0");
+	CHECK(!*said && options.exporter[0].timeout_ms == 0);
+}
+
+TEST(options_log_level_above_warnings_leaves_them_out)
+{
+	static const struct {
+		const char *level;
+		int nr_lines;
+	} rules[] = {
+		{ "OTEL_LOG_LEVEL=", 1 },	{ "OTEL_LOG_LEVEL=warn", 1 },
+		{ "OTEL_LOG_LEVEL=DEBUG", 1 },	{ "OTEL_LOG_LEVEL=Error", 0 },
+		{ "OTEL_LOG_LEVEL= none ", 0 }, { "OTEL_LOG_LEVEL=loud", 2 },
+	};
+
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+		read_these(rules[i].level, "OTEL_BSP_SCHEDULE_DELAY=x");
+		CHECK(lines() == rules[i].nr_lines);
+	}
+	read_these(NULL, NULL);
 }
 
 TEST(options_that_contradict_each_other_are_one_warning)
@@ -521,6 +569,13 @@ TEST(options_of_what_is_not_in_this_version_say_so)
 	CHECK(says("OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "http/protobuf is used"));
 	read_these("OTEL_EXPORTER_OTLP_COMPRESSION=gzip", NULL);
 	CHECK(says("OTEL_EXPORTER_OTLP_COMPRESSION=gzip", "none is used"));
+}
+
+TEST(resource_detector_that_is_not_known_is_left_out)
+{
+	read_these("AUTOTRACE_RESOURCE_DETECTORS=host,moon", NULL);
+	CHECK(says("moon: a detector in it is not known here", "left out"));
+	CHECK(resource_of("os.type").at);
 }
 
 TEST(resource_attributes_that_are_wrong_say_what_becomes_of_them)

@@ -265,3 +265,40 @@ TEST(sampler_limit_takes_nothing_from_what_is_not_sampled_anyway)
 	limited("nonsense", "always_on");
 	CHECK(sampled_of(20, NULL, 1) == 20);
 }
+
+TEST(sampler_may_have_spaces_around_it)
+{
+	CHECK(!strcmp(says(" traceidratio ", " 0.4\t"), "nnn"));
+}
+
+/* Of a root, and of children of the four kinds of parents, in the order of the rules' names. */
+static const char *parents_say(const char *parents)
+{
+	static char of[6];
+	char variable[200];
+	char *variables[] = { "OTEL_TRACES_SAMPLER=parentbased_always_off", variable, NULL };
+
+	snprintf(variable, sizeof(variable), "AUTOTRACE_SAMPLER_PARENTS=%s", parents);
+	atr_env_capture(variables);
+	atr_sampler_setup();
+	of[0] = decide(NULL, "").is_sampled ? 'y' : 'n';
+	for (int i = 0; i < 4; i++) {
+		struct atr_context parent = { .flags = i & 1 ? 0 : ATR_FLAG_SAMPLED,
+					      .remote = i < 2 };
+
+		of[i + 1] = decide(&parent, "").is_sampled ? 'y' : 'n';
+	}
+	return of;
+}
+
+TEST(sampler_of_each_kind_of_parent_is_what_is_said_of_it)
+{
+	CHECK(!strcmp(parents_say(""), "nynyn"));
+	CHECK(!strcmp(parents_say("remote_parent_sampled=always_off"), "nnnyn"));
+	CHECK(!strcmp(parents_say("remote_parent_not_sampled = always_on"), "nyyyn"));
+	CHECK(!strcmp(parents_say("local_parent_sampled=traceidratio:0.4"), "nynnn"));
+	CHECK(!strcmp(parents_say("LOCAL_PARENT_NOT_SAMPLED=traceidratio:0.6,x=y"), "nynyy"));
+	CHECK(!strcmp(parents_say("local_parent_sampled=never,remote_parent_sampled"), "nynyn"));
+	atr_env_capture(NULL);
+	atr_sampler_setup();
+}
