@@ -213,31 +213,55 @@ static void settle_all(uint32_t last, uint32_t verdict)
 	}
 }
 
-/* Decides it, if nobody has. What it is, after that. */
-static uint32_t decide(struct trace *trace, uint32_t verdict, enum atr_count what)
+/* By what is known of it: how long it took only when it is over. */
+static uint32_t choose(const struct trace *trace, bool is_slow, enum atr_count *what)
 {
-	uint32_t waiting = atomic_load_explicit(&trace->waiting, memory_order_acquire);
+	if (keep.error && atomic_load_explicit(&trace->has_error, memory_order_relaxed)) {
+		*what = ATR_COUNT_TRACES_KEPT_ERROR;
+		return KEPT;
+	}
+	if (is_slow) {
+		*what = ATR_COUNT_TRACES_KEPT_SLOW;
+		return KEPT;
+	}
+	*what = trace->is_in_share ? ATR_COUNT_TRACES_KEPT_SHARE : ATR_COUNT_TRACES_DROPPED;
+	return trace->is_in_share ? KEPT_BY_SHARE : DROPPED;
+}
 
-	do
+static bool decide(struct trace *trace, uint32_t *waiting, uint32_t verdict, enum atr_count what)
+{
+	if (!atomic_compare_exchange_strong_explicit(&trace->waiting, waiting, verdict,
+						     memory_order_acq_rel, memory_order_acquire))
+		return false;
+	atr_count(what);
+	settle_all(*waiting, verdict);
+	return true;
+}
+
+/*
+ * If nobody has decided it. What it is, after that. An error is noted before its span comes to
+ * wait, so that one that comes meanwhile is seen.
+ */
+static uint32_t decide_by_rules(struct trace *trace, bool is_slow)
+{
+	uint32_t waiting = atomic_load_explicit(&trace->waiting, memory_order_acquire), verdict;
+	enum atr_count what;
+
+	do {
 		if (is_decided(waiting))
 			return waiting;
-	while (!atomic_compare_exchange_weak_explicit(&trace->waiting, &waiting, verdict,
-						      memory_order_acq_rel, memory_order_acquire));
-	atr_count(what);
-	settle_all(waiting, verdict);
+		verdict = choose(trace, is_slow, &what);
+	} while (!decide(trace, &waiting, verdict, what));
 	return verdict;
 }
 
-/* By what is known of it: how long it took only when it is over. */
-static uint32_t decide_by_rules(struct trace *trace, bool is_slow)
+static void keep_undecided(struct trace *trace)
 {
-	if (keep.error && atomic_load_explicit(&trace->has_error, memory_order_relaxed))
-		return decide(trace, KEPT, ATR_COUNT_TRACES_KEPT_ERROR);
-	if (is_slow)
-		return decide(trace, KEPT, ATR_COUNT_TRACES_KEPT_SLOW);
-	if (trace->is_in_share)
-		return decide(trace, KEPT_BY_SHARE, ATR_COUNT_TRACES_KEPT_SHARE);
-	return decide(trace, DROPPED, ATR_COUNT_TRACES_DROPPED);
+	uint32_t waiting = atomic_load_explicit(&trace->waiting, memory_order_acquire);
+
+	while (!is_decided(waiting) &&
+	       !decide(trace, &waiting, KEPT, ATR_COUNT_TRACES_KEPT_UNFINISHED))
+		;
 }
 
 /* How the trace was decided, or 0: it waits. */
@@ -414,7 +438,7 @@ void atr_outcome_keep(atr_ref ref)
 	struct trace *trace = trace_at(ref);
 
 	if (trace)
-		decide(trace, KEPT, ATR_COUNT_TRACES_KEPT_UNFINISHED);
+		keep_undecided(trace);
 }
 
 void atr_outcome_keep_all(void)
@@ -425,7 +449,7 @@ void atr_outcome_keep_all(void)
 		struct trace *trace = atr_pool_at(&traces, i);
 
 		if (atomic_load_explicit(&trace->pooled.gen, memory_order_acquire) & 1)
-			decide(trace, KEPT, ATR_COUNT_TRACES_KEPT_UNFINISHED);
+			keep_undecided(trace);
 	}
 }
 
