@@ -20,6 +20,8 @@ BUILD ?= build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
 DEPS := build/deps
 CJSON := $(DEPS)/cjson
 NGHTTP2 := $(DEPS)/nghttp2
+ZLIB := $(DEPS)/zlib
+BEARSSL := $(DEPS)/bearssl
 PREFIX ?= /usr/local
 DESTDIR ?=
 FUZZ_SECONDS ?= 60
@@ -32,7 +34,7 @@ say = $(if $(V),,@printf '  %-8s %s\n' '$(1)' '$(2)')
 
 # No fortify and no stack protector: their checks are symbols that musl has not. TLS is
 # initial-exec because a general-dynamic access may allocate, and we are inside other people's calls.
-CPPFLAGS := -I. -isystem $(CJSON) -isystem $(NGHTTP2)/lib/includes -D_GNU_SOURCE -U_FORTIFY_SOURCE
+CPPFLAGS := -I. -isystem $(CJSON) -isystem $(NGHTTP2)/lib/includes -isystem $(BEARSSL)/inc -D_GNU_SOURCE -U_FORTIFY_SOURCE
 CFLAGS ?= -O2 -g
 ALL_CFLAGS := -std=gnu11 $(CFLAGS) -Wall -Wextra $(if $(WERROR),-Werror) \
 	-fvisibility=hidden -fPIC -fno-stack-protector -fno-plt -ftls-model=initial-exec \
@@ -56,7 +58,10 @@ FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH_SRC := $(wildcard tests/bench/*.c)
 MAN_SRC := $(wildcard tools/man/*.scd)
 
+HEAVY_SRC := $(wildcard export/heavy/*.c)
+
 SO := $(BUILD)/libautotrace.so
+HEAVY := $(BUILD)/libautotrace-tls.so
 TOOL := $(BUILD)/autotrace
 UNIT := $(BUILD)/tests/unit
 HOOKED := $(patsubst tests/hooked/%.c,$(BUILD)/tests/hooked_%,$(HOOKED_SRC))
@@ -75,15 +80,30 @@ CJSON_ARENA := $(BUILD)/obj/cjson/arena.o
 NGHTTP2_OBJ := $(patsubst %,$(BUILD)/obj/nghttp2/%.o,nghttp2_hd nghttp2_hd_huffman \
 	nghttp2_hd_huffman_data nghttp2_rcbuf nghttp2_buf nghttp2_helper)
 
+# What is in the object beside the library: zlib's deflate, without its heap, and of BearSSL what a client
+# needs, without asking the system for the time or for random numbers.
+ZLIB_OBJ := $(patsubst %,$(BUILD)/obj/zlib/%.o,adler32 crc32 deflate trees zutil)
+BEARSSL_LIB := $(BUILD)/bearssl.a
+
 # ---- what is built -----------------------------------------------------------------------------
 
 .PHONY: all
-all: $(SO) $(TOOL) $(MAN) ## the library, the command, the manual (default)
+all: $(SO) $(HEAVY) $(TOOL) $(MAN) ## the library, the command, the manual (default)
 
 $(SO): $(call objects,$(SO_SRC)) $(CJSON_ARENA) $(NGHTTP2_OBJ) $(BUILD)/autotrace.map
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $(SO_LDFLAGS) -Wl,--version-script=$(BUILD)/autotrace.map -o $@ \
 		$(filter %.o,$^)
+
+# Of its own names none is seen, and no other library's are looked for but libc's.
+$(HEAVY): $(call objects,$(HEAVY_SRC)) $(ZLIB_OBJ) $(BEARSSL_LIB) $(BUILD)/heavy.map
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) $(subst libautotrace.so,libautotrace-tls.so,$(SO_LDFLAGS)) -Wl,-Bsymbolic \
+		-Wl,--version-script=$(BUILD)/heavy.map -o $@ $(filter %.o %.a,$^)
+
+$(BUILD)/heavy.map: Makefile
+	$(Q)mkdir -p $(@D)
+	$(Q)echo '{ global: atr_heavy_table; local: *; };' > $@
 
 $(TOOL): $(call objects,$(TOOL_SRC)) $(CJSON_HEAP) $(ROOMS)
 	$(call say,LD,$@)
@@ -101,7 +121,9 @@ $(BUILD)/autotrace.map: preload/hook/hooks.def | $(CJSON)/cJSON.c
 		$(CC) -E -P -x c -D'ATR_HOOK(name,need)=name;' -D'ATR_HOOK_OF(of,name)=name;' $<; \
 		echo 'local: *; };'; } > $@
 
-$(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(CJSON)/cJSON.c $(NGHTTP2)/fetched
+ZLIB_FLAGS := -DZ_SOLO -DZ_PREFIX -DHAVE_MEMCPY
+$(BUILD)/obj/export/heavy/gzip.o: CPPFLAGS += $(ZLIB_FLAGS) -isystem $(ZLIB)
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(CJSON)/cJSON.c $(NGHTTP2)/fetched $(ZLIB)/zlib.h $(BEARSSL)/inc/bearssl.h
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
@@ -120,6 +142,21 @@ $(NGHTTP2_OBJ): $(BUILD)/obj/nghttp2/%.o: $(NGHTTP2)/fetched $(BUILD)/flags
 	$(Q)nm --format=posix $@ | awk '$$1 ~ /^(nghttp2|huff)_/ { print $$1, "atr_" $$1 }' > $@.names
 	$(Q)objcopy --redefine-syms=$@.names $@
 
+$(ZLIB_OBJ): $(BUILD)/obj/zlib/%.o: $(ZLIB)/zlib.h $(BUILD)/flags
+	$(call say,CC,$(ZLIB)/$*.c)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -U_FORTIFY_SOURCE $(ZLIB_FLAGS) $(ALL_CFLAGS) -w -c -o $@ $(ZLIB)/$*.c
+
+# Some three hundred small files, of which the link takes a third.
+BEARSSL_FLAGS := -DBR_USE_URANDOM=0 -DBR_USE_UNIX_TIME=0 -DBR_RDRAND=0
+$(BEARSSL_LIB): $(BEARSSL)/inc/bearssl.h $(BUILD)/flags
+	$(call say,CC,$(BEARSSL)/src)
+	$(Q)rm -rf $(BUILD)/obj/bearssl $@ && mkdir -p $(BUILD)/obj/bearssl
+	$(Q)find $(abspath $(BEARSSL))/src -name '*.c' | (cd $(BUILD)/obj/bearssl && xargs -P 2 -n 40 \
+		$(CC) -U_FORTIFY_SOURCE $(BEARSSL_FLAGS) -I$(abspath $(BEARSSL))/inc -I$(abspath $(BEARSSL))/src \
+		$(ALL_CFLAGS) -w -c)
+	$(Q)find $(BUILD)/obj/bearssl -name '*.o' | sort | xargs $(AR) rcs $@
+
 $(BUILD)/man/%: tools/man/%.scd | $(CJSON)/cJSON.c
 	$(call say,MAN,$@)
 	$(Q)mkdir -p $(@D)
@@ -134,12 +171,12 @@ $(BUILD)/flags: FORCE
 .PHONY: FORCE
 FORCE:
 
--include $(patsubst %.o,%.d,$(call objects,$(SO_SRC) $(TOOL_SRC) $(UNIT_SRC) $(HOOKED_SRC) $(FUZZ_SRC) $(BENCH_SRC)))
+-include $(patsubst %.o,%.d,$(call objects,$(SO_SRC) $(HEAVY_SRC) $(TOOL_SRC) $(UNIT_SRC) $(HOOKED_SRC) $(FUZZ_SRC) $(BENCH_SRC)))
 
 # ---- dependencies ------------------------------------------------------------------------------
 
 .PHONY: deps packages
-deps: packages $(CJSON)/cJSON.c $(NGHTTP2)/fetched ## installs by apt and npm what the build, the demo and the tests need
+deps: packages $(CJSON)/cJSON.c $(NGHTTP2)/fetched $(ZLIB)/zlib.h $(BEARSSL)/inc/bearssl.h ## installs by apt and npm what the build, the demo and the tests need
 packages:
 	$(Q).ci/deps $(DEPS) $(if $(filter-out demo,$(MAKECMDGOALS)),,demo)
 
@@ -155,12 +192,22 @@ $(NGHTTP2)/fetched: $(if $(filter deps demo check bench soak portability transpa
 	$(Q)echo '#define NGHTTP2_VERSION_NUM 0x013400' >> $(NGHTTP2)/lib/includes/nghttp2/nghttp2ver.h
 	$(Q)touch $@
 
+$(ZLIB)/zlib.h: $(if $(filter deps demo check bench soak portability transparency,$(MAKECMDGOALS)),| packages)
+	$(call say,FETCH,$(ZLIB))
+	$(Q).ci/debian-source zlib $(ZLIB)
+	$(Q)touch $@
+$(BEARSSL)/inc/bearssl.h: $(if $(filter deps demo check bench soak portability transparency,$(MAKECMDGOALS)),| packages)
+	$(call say,FETCH,$(BEARSSL))
+	$(Q).ci/debian-source bearssl $(BEARSSL)
+	$(Q)touch $@
+
 # ---- tests -------------------------------------------------------------------------------------
 
-$(UNIT): $(call objects,$(UNIT_SRC) $(filter-out tools/autotrace.c,$(TOOL_SRC))) $(CJSON_ARENA) $(ROOMS)
+$(UNIT): $(call objects,$(UNIT_SRC) $(filter-out tools/autotrace.c,$(TOOL_SRC)) $(HEAVY_SRC)) $(ZLIB_OBJ) \
+		$(CJSON_ARENA) $(BEARSSL_LIB) $(ROOMS)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka -lnghttp2 -lpthread -lm
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka -lnghttp2 -lz -lpthread -lm
 
 .PHONY: unit
 unit: $(UNIT)
@@ -241,9 +288,10 @@ ZSHDIR := $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 install: all ## into DESTDIR and PREFIX (/usr/local), stripped; what was stripped goes to lib/debug
 	$(Q)install -d $(LIBDIR)/debug $(BINDIR) $(MANDIR)
 	$(Q)install -m 755 $(SO) $(LIBDIR)/libautotrace.so
+	$(Q)install -m 755 $(HEAVY) $(LIBDIR)/$(notdir $(HEAVY))
 	$(Q)install -m 755 $(TOOL) $(BINDIR)/autotrace
 	$(Q)objcopy --only-keep-debug $(SO) $(LIBDIR)/debug/libautotrace.so.debug
-	$(Q)strip --strip-unneeded $(LIBDIR)/libautotrace.so $(BINDIR)/autotrace
+	$(Q)strip --strip-unneeded $(LIBDIR)/libautotrace.so $(LIBDIR)/$(notdir $(HEAVY)) $(BINDIR)/autotrace
 	$(Q)objcopy --add-gnu-debuglink=$(LIBDIR)/debug/libautotrace.so.debug $(LIBDIR)/libautotrace.so
 	$(Q)for page in $(MAN); do \
 		install -D -m 644 $$page $(MANDIR)/man$${page##*.}/$${page##*/} || exit 1; done
@@ -255,7 +303,7 @@ install: all ## into DESTDIR and PREFIX (/usr/local), stripped; what was strippe
 
 MACHINE = $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
 .PHONY: lambda-layer
-lambda-layer: $(SO) ## build/autotrace-layer-x86_64.zip: a layer for AWS Lambda, the library at lib/
+lambda-layer: $(SO) $(HEAVY) ## build/autotrace-layer-x86_64.zip: a layer for AWS Lambda, the library at lib/
 	$(Q).ci/lambda-layer $(SO) $(BUILD)/autotrace-layer-$(MACHINE).zip
 
 .PHONY: format

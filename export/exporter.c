@@ -4,6 +4,7 @@
 #include "export/diag.h"
 #include "export/encode/encode.h"
 #include "export/env.h"
+#include "export/heavy.h"
 #include "export/kernel.h"
 #include "export/options.h"
 #include "export/ring.h"
@@ -73,7 +74,7 @@ static struct {
 	struct atr_options options;
 	struct atr_resource_attr resource[ATR_RESOURCE_MAX];
 	size_t nr_resource;
-	struct atr_buf buf;
+	struct atr_buf buf, packed;
 	struct atr_answer answer;
 	const struct atr_span *spans[ATR_BATCH_MAX];
 } ex; /* all zero: the greater part of it is no memory before the first span */
@@ -244,11 +245,30 @@ static uint64_t wait_for_retry(uint64_t began_ms, uint64_t until_ms)
 	return atr_stood_still_ms(until_ms);
 }
 
+/* What is in the buffer, packed where that is asked for and can be. */
+static struct atr_request request_of(const struct atr_exporter_options *to,
+				     const struct atr_encoder *encoder)
+{
+	struct atr_request plain = { encoder->content_type, { ex.buf.at, ex.buf.len }, false };
+	const struct atr_heavy *heavy = to->is_gzip ? atr_heavy_load(ex.io, "gzip") : NULL;
+	size_t room = atr_gzip_room(ex.buf.len), len;
+	char *at;
+
+	if (!heavy)
+		return plain;
+	atr_buf_clear(&ex.packed);
+	at = atr_buf_room(&ex.packed, room);
+	len = at ? heavy->gzip(plain.body, at, room) : 0;
+	if (!len)
+		return plain;
+	return (struct atr_request){ encoder->content_type, { at, len }, true };
+}
+
 /* Sends one encoded batch, with the retries that the protocol allows. */
 static enum atr_outcome post(const struct atr_exporter_options *to, struct atr_link *link,
 			     const struct atr_encoder *encoder)
 {
-	struct atr_str body = { ex.buf.at, ex.buf.len };
+	struct atr_request request = request_of(to, encoder);
 	uint32_t delay_ms = atr_exporter_retry_first_ms;
 	uint64_t limit = ex.options.export_timeout_ms ? ex.options.export_timeout_ms : UINT32_MAX;
 	uint64_t began_ms = atr_now_ms(), end_ms = began_ms + limit;
@@ -259,12 +279,12 @@ static enum atr_outcome post(const struct atr_exporter_options *to, struct atr_l
 
 		if (to->timeout_ms && now + to->timeout_ms < deadline)
 			deadline = now + to->timeout_ms;
-		outcome = atr_http_post(&ex.sending, to, link, encoder->content_type, body,
-					deadline, &ex.stop_ms, &ex.answer);
+		outcome = atr_http_post(&ex.sending, to, link, &request, deadline, &ex.stop_ms,
+					&ex.answer);
 		now = atr_now_ms();
 		end_ms += ex.answer.stood_still_ms;
 		if (outcome == ATR_SENT || outcome == ATR_REFUSED || outcome == ATR_OUT_OF_TIME ||
-		    stopping_since(began_ms))
+		    outcome == ATR_NO_WAY || stopping_since(began_ms))
 			return outcome;
 		/* jitter: between a half and the whole */
 		wait = delay_ms / 2 + now * 2654435761u % (delay_ms / 2 + 1);
@@ -549,6 +569,14 @@ static bool is_to_end(void)
 	       !atomic_compare_exchange_strong(&ex.state, &none, RUNNING);
 }
 
+/* Now, and not when the process ends: musl loads nothing then. */
+static void load_heavy(void)
+{
+	for (unsigned i = 0; i < ex.options.nr_exporters; i++)
+		if (ex.options.exporter[i].is_tls || ex.options.exporter[i].is_gzip)
+			atr_heavy_load(ex.io, ex.options.exporter[i].is_tls ? "TLS" : "gzip");
+}
+
 static void export_all(void)
 {
 	bool is_early = atomic_load(&ex.is_early);
@@ -563,6 +591,7 @@ static void export_all(void)
 		atr_options_read(&ex.options);
 		ex.nr_resource = atr_resource_read(ex.process, ex.io, ex.resource);
 		ex.has_options = true;
+		load_heavy();
 	}
 	due_ms = atr_now_ms() + ex.options.schedule_delay_ms;
 	while (atomic_load(&ex.books) != BOOKS_CLOSED && !is_to_end()) {

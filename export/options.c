@@ -183,7 +183,7 @@ static bool read_http(struct atr_str url, bool is_base, struct atr_exporter_opti
 	while (len < url.len && !strchr("/?#", url.at[len]))
 		len++;
 	path = (struct atr_str){ url.at + len, url.len - len };
-	e->port = 80;
+	e->port = e->is_tls ? 443 : 80;
 	if (!read_authority((struct atr_str){ url.at, len }, e))
 		return false;
 	if (path.len && memchr(path.at, '#', path.len))
@@ -223,9 +223,10 @@ static const char *read_url(struct atr_str url, bool is_base, struct atr_exporte
 		return "it has characters that no URL has";
 	if (strip(&url, ATR_STR("unix:")))
 		return read_unix(url, e) ? NULL : "not the path of a socket";
-	if (strip(&url, ATR_STR("http://")) && read_http(url, is_base, e))
+	e->is_tls = strip(&url, ATR_STR("https://"));
+	if ((e->is_tls || strip(&url, ATR_STR("http://"))) && read_http(url, is_base, e))
 		return NULL;
-	return "not an http:// or unix: URL";
+	return "not an http://, https:// or unix: URL";
 }
 
 static void read_endpoint(struct atr_exporter_options *e)
@@ -238,11 +239,6 @@ static void read_endpoint(struct atr_exporter_options *e)
 
 	if (has_password)
 		shown = (struct atr_str){ 0 };
-	if (strip(&rest, ATR_STR("https://"))) {
-		/* never in the clear what was asked to be secret */
-		atr_log_bad_env(name, shown, "https is not in this version", "spans are not sent");
-		return;
-	}
 	if (url.at) {
 		why = read_url(url, !strcmp(name, "OTEL_EXPORTER_OTLP_ENDPOINT"), e);
 		if (!why && has_password && !e->unix_path.len)
@@ -250,12 +246,49 @@ static void read_endpoint(struct atr_exporter_options *e)
 					"the rest of it is used");
 		if (!why)
 			return;
+		if (strip(&rest, ATR_STR("https://"))) {
+			/* never in the clear what was asked to be secret */
+			atr_log_bad_env(name, shown, why, "spans are not sent");
+			e->host = e->unix_path = (struct atr_str){ 0 };
+			return;
+		}
 		atr_log_bad_env(name, shown, why, "http://localhost:4318 is used");
 	}
+	e->is_tls = false;
 	e->unix_path = (struct atr_str){ 0 };
 	e->host = ATR_STR("localhost");
 	e->port = 4318;
 	e->path = ATR_STR("/v1/traces");
+}
+
+/* A file's path; absent when none is said. */
+static struct atr_str read_path(const char *of_traces, const char *general)
+{
+	const char *name;
+	struct atr_str path = otlp(of_traces, general, &name);
+
+	if (path.at && path.len >= PATH_MAX) {
+		atr_log_bad_env(name, path, "longer than a path can be", "it is left out");
+		path.at = NULL;
+	}
+	return path.at ? keep(path, ATR_STR("")) : (struct atr_str){ 0 };
+}
+
+static void read_tls(struct atr_exporter_options *e)
+{
+	e->ca_file = read_path("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE",
+			       "OTEL_EXPORTER_OTLP_CERTIFICATE");
+	e->client_certificate = read_path("OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE",
+					  "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE");
+	e->client_key =
+		read_path("OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY", "OTEL_EXPORTER_OTLP_CLIENT_KEY");
+	if (!e->client_certificate.at == !e->client_key.at)
+		return;
+	atr_log_bad_env(e->client_key.at ? "OTEL_EXPORTER_OTLP_CLIENT_KEY" :
+					   "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
+			e->client_key.at ? e->client_key : e->client_certificate,
+			"a certificate and its key go together", "it is left out");
+	e->client_certificate = e->client_key = (struct atr_str){ 0 };
 }
 
 static bool is_token(struct atr_str name)
@@ -369,10 +402,11 @@ static void read_otlp(struct atr_exporter_options *e)
 				"http/protobuf is used");
 	compression = otlp("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION",
 			   "OTEL_EXPORTER_OTLP_COMPRESSION", &name);
-	if (compression.at && !atr_str_equal_nocase(compression, ATR_STR("none")))
-		atr_log_bad_env(name, compression, "compression is not in this version",
-				"none is used");
+	e->is_gzip = atr_str_equal_nocase(compression, ATR_STR("gzip"));
+	if (compression.at && !e->is_gzip && !atr_str_equal_nocase(compression, ATR_STR("none")))
+		atr_log_bad_env(name, compression, "not gzip or none", "none is used");
 	read_endpoint(e);
+	read_tls(e);
 	read_headers(e);
 	name = atr_env_get("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT").at ?
 		       "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT" :

@@ -6,6 +6,7 @@
  * transport: bytes of a request -> a backend, and what became of them. Knows
  * nothing of spans. The exporter thread only.
  */
+#include "export/heavy.h"
 #include "export/options.h"
 
 enum atr_outcome {
@@ -14,6 +15,7 @@ enum atr_outcome {
 	ATR_REFUSED,	 /* never: the same bytes will be refused again */
 	ATR_UNREACHED,	 /* nobody there: another try may succeed */
 	ATR_OUT_OF_TIME, /* the process is ending, and that came first */
+	ATR_NO_WAY,	 /* somebody else is there, or we cannot speak as is asked: for good */
 };
 
 #define ATR_ANSWER_MAX 65536
@@ -30,7 +32,9 @@ struct atr_answer {
 /* A connection that is kept; all zero but fd = -1 to begin with. */
 struct atr_link {
 	_Atomic int fd;
-	uint64_t device, inode; /* whose it is: a program may have put another one there */
+	const struct atr_heavy *heavy; /* whose the session is */
+	struct atr_tls *tls;	       /* NULL: in the clear */
+	uint64_t device, inode;	       /* whose it is: a program may have put another one there */
 };
 
 /* Monotonic milliseconds, for deadlines. */
@@ -46,8 +50,13 @@ uint64_t atr_stood_still_ms(uint64_t was_to_end_ms);
  * set by another thread when the process ends; one that was over before the
  * request began is none. A kept connection that turns out dead is opened anew once.
  */
+struct atr_request {
+	const char *content_type;
+	struct atr_str body;
+	bool is_gzip; /* the body is */
+};
 enum atr_outcome atr_http_post(const struct atr_io *io, const struct atr_exporter_options *to,
-			       struct atr_link *link, const char *content_type, struct atr_str body,
+			       struct atr_link *link, const struct atr_request *request,
 			       uint64_t deadline_ms, _Atomic uint64_t *stop_ms,
 			       struct atr_answer *answer);
 /* Closes it if it is still ours. */

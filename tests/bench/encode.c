@@ -218,9 +218,11 @@ static bool whole(const struct atr_io *io, const struct atr_exporter_options *to
 	static const struct atr_span *spans[BATCH];
 	size_t n = drain(spans);
 	bool is_sent = encode(&atr_encoder_otlp_pb, spans, n) &&
-		       atr_http_post(io, to, link, atr_encoder_otlp_pb.content_type,
-				     (struct atr_str){ out.at, out.len }, atr_now_ms() + 10000,
-				     &never_stops, &answer) == ATR_SENT;
+		       atr_http_post(io, to, link,
+				     &(struct atr_request){ atr_encoder_otlp_pb.content_type,
+							    { out.at, out.len },
+							    false },
+				     atr_now_ms() + 10000, &never_stops, &answer) == ATR_SENT;
 
 	release(n);
 	return is_sent;
@@ -293,9 +295,9 @@ static void all_of_it(const char *what, const struct atr_io *io,
 
 int main(void)
 {
-	static struct atr_io io = { socket,	connect,     send,	   recv,	  poll,
-				    close,	open,	     read,	   write,	  fcntl,
-				    getsockopt, getaddrinfo, freeaddrinfo, pthread_create };
+	static struct atr_io io = { socket,	connect,     send,	   recv,	   poll,
+				    close,	open,	     read,	   write,	   fcntl,
+				    getsockopt, getaddrinfo, freeaddrinfo, pthread_create, NULL };
 	static struct atr_exporter_options to = { .path = { "/v1/traces", 10 },
 						  .host = { "127.0.0.1", 9 } };
 	struct atr_io nothing = io;

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# The layer holds the library at lib/ and nothing else, stripped, and is the same each time it is
+# The layer holds the library and the object beside it at lib/ and nothing else, stripped, and is the same each time it is
 # made; and what is unpacked from it traces.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -15,10 +15,12 @@ sleep 1
 cmp "$dir/a.zip" "$dir/b.zip" || exit 1
 
 unzip -Z1 "$dir/a.zip" >"$dir/names"
-echo lib/libautotrace.so | diff -u --label 'as it is to be' --label 'in the layer' - "$dir/names" || exit 1
+printf 'lib/libautotrace.so\nlib/libautotrace-tls.so\n' | diff -u --label 'as it is to be' --label 'in the layer' - "$dir/names" || exit 1
 unzip -q "$dir/a.zip" -d "$dir/opt" || exit 1
-[ "$(stat -c %a "$dir/opt/lib/libautotrace.so")" = 755 ] || { echo "not executable"; exit 1; }
-readelf -SW "$dir/opt/lib/libautotrace.so" | grep -E '\.(symtab|debug_info)' && { echo "not stripped"; exit 1; }
+for file in libautotrace.so libautotrace-tls.so; do
+	[ "$(stat -c %a "$dir/opt/lib/$file")" = 755 ] || { echo "not executable: $file"; exit 1; }
+	readelf -SW "$dir/opt/lib/$file" | grep -E '\.(symtab|debug_info)' && { echo "not stripped: $file"; exit 1; }
+done
 
 # found by its name alone, as in a function
 output=$(LD_LIBRARY_PATH=/lib64:/usr/lib64:/var/task:$dir/opt/lib LD_PRELOAD=libautotrace.so \

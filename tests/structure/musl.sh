@@ -27,3 +27,9 @@ traced=$?
 [ -s "$dir/stderr" ] && { echo "says on stderr:"; cat "$dir/stderr"; exit 1; }
 grep -v '^{"resourceSpans"' "$dir/stdout" | cmp - "$dir/plain" || exit 1
 grep -q '"traceId"' "$dir/stdout" || { echo "no span was made"; cat "$dir/stdout"; exit 1; }
+
+# The object beside it loads there too.
+LD_PRELOAD=$library OTEL_EXPORTER_OTLP_ENDPOINT=https://127.0.0.1:1 OTEL_EXPORTER_OTLP_COMPRESSION=gzip \
+	AUTOTRACE_LOG=$dir/log AUTOTRACE_EXIT_FLUSH_MS=20000 OTEL_BSP_EXPORT_TIMEOUT=100 "$dir/echo" >/dev/null 2>&1
+grep -q "backend not reached" "$dir/log" || { echo "nothing was tried"; cat "$dir/log"; exit 1; }
+! grep "cannot be loaded" "$dir/log"

@@ -95,11 +95,46 @@ TEST(options_unix_endpoint_and_its_request_path)
 	CHECK(same(e->unix_path, "/run/c.sock") && same(e->path, "/p/q"));
 }
 
+TEST(options_https_is_tls_on_its_own_port)
+{
+	const struct atr_exporter_options *e = read_with(BASE "https://c:4318/x", NULL);
+
+	CHECK(e->is_tls && same(e->host, "c") && e->port == 4318 && same(e->path, "/x/v1/traces"));
+	e = read_with(EXACT "HTTPS://[::1]/x", NULL);
+	CHECK(e->is_tls && same(e->host, "::1") && e->port == 443 && same(e->path, "/x"));
+	CHECK(!read_with(BASE "http://c:4318", NULL)->is_tls);
+	CHECK(!read_with(BASE "unix:/run/c.sock", NULL)->is_tls);
+}
+
 TEST(options_https_is_never_sent_in_the_clear)
 {
-	const struct atr_exporter_options *e = read_with(BASE "https://c:4318", NULL);
+	const struct atr_exporter_options *e = read_with(BASE "https://c:99999", NULL);
 
-	CHECK(e->way != ATR_WAY_HTTP || (!e->host.len && !e->unix_path.len));
+	CHECK(!e->host.len && !e->unix_path.len);
+	e = read_with(EXACT "https://", NULL);
+	CHECK(!e->host.len && !e->unix_path.len);
+}
+
+TEST(options_certificates_are_those_of_the_signal_first)
+{
+	const struct atr_exporter_options *e = read_with(
+		"OTEL_EXPORTER_OTLP_CERTIFICATE=/a", "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE= /b ");
+
+	CHECK(same(e->ca_file, "/b") && strlen(e->ca_file.at) == 2);
+	CHECK(!e->client_certificate.at && !e->client_key.at);
+	e = read_with("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE=/c",
+		      "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY=/k");
+	CHECK(same(e->client_certificate, "/c") && same(e->client_key, "/k"));
+	CHECK(!e->ca_file.at);
+}
+
+TEST(options_compression_is_gzip_or_none)
+{
+	CHECK(!read_with(NULL, NULL)->is_gzip);
+	CHECK(read_with("OTEL_EXPORTER_OTLP_COMPRESSION=GZIP", NULL)->is_gzip);
+	CHECK(!read_with("OTEL_EXPORTER_OTLP_COMPRESSION=gzip",
+			 "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION=none")
+		       ->is_gzip);
 }
 
 TEST(options_headers_are_trimmed_and_percent_decoded)
@@ -439,7 +474,7 @@ TEST(options_endpoint_that_is_none_says_what_is_used)
 	static const struct {
 		const char *variable, *why;
 	} rules[] = {
-		{ BASE "c:4317", "not an http:// or unix: URL" },
+		{ BASE "c:4317", "not an http://, https:// or unix: URL" },
 		{ BASE "http://c/a b", "characters that no URL has" },
 		{ BASE "http://c/\r\nX: y", "characters that no URL has" },
 		{ BASE "http://c?x=y", "not an http://" },
@@ -453,8 +488,8 @@ TEST(options_endpoint_that_is_none_says_what_is_used)
 		CHECK(same(options.exporter[0].host, "localhost") &&
 		      options.exporter[0].port == 4318);
 	}
-	read_these(BASE "https://c:4318", NULL);
-	CHECK(says("https is not in this version", "spans are not sent"));
+	read_these(BASE "https://c:x", NULL);
+	CHECK(says("not an http://", "spans are not sent"));
 	read_these(EXACT "http://c/x?y=z#part", NULL);
 	CHECK(!*said && same(options.exporter[0].path, "/x?y=z"));
 	read_these(EXACT "http://c?y=z", NULL);
@@ -519,8 +554,10 @@ TEST(options_of_what_is_not_in_this_version_say_so)
 {
 	read_these("OTEL_EXPORTER_OTLP_PROTOCOL=grpc", NULL);
 	CHECK(says("OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "http/protobuf is used"));
-	read_these("OTEL_EXPORTER_OTLP_COMPRESSION=gzip", NULL);
-	CHECK(says("OTEL_EXPORTER_OTLP_COMPRESSION=gzip", "none is used"));
+	read_these("OTEL_EXPORTER_OTLP_COMPRESSION=zstd", NULL);
+	CHECK(says("OTEL_EXPORTER_OTLP_COMPRESSION=zstd: not gzip or none", "none is used"));
+	read_these("OTEL_EXPORTER_OTLP_CLIENT_KEY=/k", NULL);
+	CHECK(says("OTEL_EXPORTER_OTLP_CLIENT_KEY=/k: a certificate and its key", "left out"));
 }
 
 TEST(resource_attributes_that_are_wrong_say_what_becomes_of_them)

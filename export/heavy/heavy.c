@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "export/heavy/parts.h"
+
+static const struct atr_heavy table = {
+	.version = ATR_HEAVY_VERSION,
+	.gzip = atr_gzip,
+	.tls_open = atr_tls_open,
+	.tls_send = atr_tls_send,
+	.tls_receive = atr_tls_receive,
+	.tls_free = atr_tls_free,
+};
+
+__attribute__((visibility("default"))) const struct atr_heavy *atr_heavy_table(void)
+{
+	return &table;
+}

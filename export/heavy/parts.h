@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ATR_EXPORT_HEAVY_PARTS_H
+#define ATR_EXPORT_HEAVY_PARTS_H
+
+/* parts: what the table of export/heavy.h is made of, as it is promised there. */
+#include "export/heavy.h"
+
+size_t atr_gzip(struct atr_str in, char *out, size_t cap);
+
+struct atr_tls *atr_tls_open(const struct atr_tls_options *options, const struct atr_pipe *raw,
+			     const char **why, bool *is_final);
+bool atr_tls_send(struct atr_tls *tls, const struct atr_pipe *raw, struct atr_str bytes);
+ssize_t atr_tls_receive(struct atr_tls *tls, const struct atr_pipe *raw, char *buf, size_t cap);
+void atr_tls_free(struct atr_tls *tls);
+
+#endif
