@@ -123,7 +123,8 @@ for kind in client client_ec; do
 		OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE="$pki/$kind.pem" OTEL_EXPORTER_OTLP_CLIENT_KEY="$pki/$kind.key"
 done
 rm -f "$dir"/got/*.body
-check "no client's certificate where one is asked for" lost "TLS with localhost: the server" "$(to localhost)" "$trusted"
+check "no client's certificate where one is asked for" lost "TLS with localhost: the" "$(to localhost)" "$trusted" \
+	OTEL_BSP_EXPORT_TIMEOUT=300
 check "a certificate without its key" lost "a certificate and its key go together" "$(to localhost)" "$trusted" \
 	OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE="$pki/client.pem"
 check "a key that is locked" lost "the client's key" "$(to localhost)" "$trusted" \
