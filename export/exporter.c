@@ -79,9 +79,7 @@ static struct {
 	const struct atr_span *spans[ATR_BATCH_MAX];
 } ex; /* all zero: the greater part of it is no memory before the first span */
 
-static struct atr_link links[ATR_EXPORTERS_MAX] = {
-	{ .fd = -1 }, { .fd = -1 }, { .fd = -1 }, { .fd = -1 }
-};
+static struct atr_link links[ATR_EXPORTERS_MAX] = { [0 ... ATR_EXPORTERS_MAX - 1] = { .fd = -1 } };
 
 /* A test's to change. */
 uint32_t atr_exporter_retry_first_ms = 1000;
@@ -324,6 +322,7 @@ static size_t accepted_of(size_t n, const struct atr_encoder *encoder)
 static const struct atr_encoder *const encoders[] = {
 	[ATR_ENCODING_OTLP_PROTOBUF] = &atr_encoder_otlp_pb,
 	[ATR_ENCODING_OTLP_JSON] = &atr_encoder_otlp_json,
+	[ATR_ENCODING_ZIPKIN] = &atr_encoder_zipkin,
 	[ATR_ENCODING_XRAY] = &atr_encoder_xray,
 	[ATR_ENCODING_OTLP_XRAY] = &atr_encoder_otlp_xray,
 };

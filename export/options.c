@@ -414,6 +414,31 @@ static void read_otlp(struct atr_exporter_options *e)
 	e->timeout_ms = atr_env_ms(name, 10000);
 }
 
+static void read_zipkin(struct atr_exporter_options *e)
+{
+	static const char name[] = "OTEL_EXPORTER_ZIPKIN_ENDPOINT";
+	struct atr_str url = atr_str_trim(atr_env_get(name)), shown = url;
+	const char *why = url.at ? read_url(url, false, e) : NULL;
+
+	e->timeout_ms = atr_env_ms("OTEL_EXPORTER_ZIPKIN_TIMEOUT", 10000);
+	if (url.at && !why)
+		return;
+	if (url.at && memchr(url.at, '@', url.len))
+		shown = (struct atr_str){ 0 };
+	if (why && strip(&url, ATR_STR("https://"))) {
+		atr_log_bad_env(name, shown, why, "spans are not sent");
+		e->host = e->unix_path = (struct atr_str){ 0 };
+		return;
+	}
+	if (why)
+		atr_log_bad_env(name, shown, why, "http://localhost:9411/api/v2/spans is used");
+	e->is_tls = false;
+	e->unix_path = (struct atr_str){ 0 };
+	e->host = ATR_STR("localhost");
+	e->port = 9411;
+	e->path = ATR_STR("/api/v2/spans");
+}
+
 static void read_file(struct atr_exporter_options *e)
 {
 	e->way = ATR_WAY_FILE;
@@ -434,6 +459,8 @@ static bool read_exporter(struct atr_str name, struct atr_exporter_options *e)
 	e->encoding = ATR_ENCODING_OTLP_JSON;
 	if (atr_str_equal_nocase(name, ATR_STR("otlp")))
 		e->way = ATR_WAY_HTTP;
+	else if (atr_str_equal_nocase(name, ATR_STR("zipkin")))
+		e->encoding = ATR_ENCODING_ZIPKIN;
 	else if (atr_str_equal_nocase(name, ATR_STR("otlp/stdout")) ||
 		 atr_str_equal_nocase(name, ATR_STR("console")))
 		e->way = ATR_WAY_STDOUT;
@@ -490,10 +517,11 @@ bool atr_options_say_xray(void)
 	return false;
 }
 
-static bool is_there(const struct atr_options *out, enum atr_way way)
+static bool is_there(const struct atr_options *out, const struct atr_exporter_options *e)
 {
 	for (unsigned i = 0; i < out->nr_exporters; i++)
-		if (out->exporter[i].way == way)
+		if (out->exporter[i].way == e->way &&
+		    (e->way != ATR_WAY_HTTP || out->exporter[i].encoding == e->encoding))
 			return true;
 	return false;
 }
@@ -512,16 +540,16 @@ static void read_names(struct atr_options *out)
 	bool is_none = false;
 
 	while (atr_list_next(&list, &name)) {
-		struct atr_exporter_options *e = &out->exporter[out->nr_exporters];
+		struct atr_exporter_options e;
 
 		if (atr_str_equal_nocase(name, ATR_STR("none")))
 			is_none = true;
-		else if (!read_exporter(name, e))
+		else if (!read_exporter(name, &e))
 			why = "an exporter in it is not known here";
-		else if (is_there(out, e->way))
+		else if (is_there(out, &e))
 			why = why ? why : "an exporter in it is there twice";
 		else
-			out->nr_exporters++;
+			out->exporter[out->nr_exporters++] = e;
 	}
 	if (is_none && out->nr_exporters) {
 		why = "none, and others";
@@ -544,7 +572,9 @@ static void read_exporters(struct atr_options *out)
 	out->nr_exporters = 0;
 	read_names(out);
 	for (unsigned i = 0; i < out->nr_exporters; i++) {
-		if (out->exporter[i].way == ATR_WAY_HTTP)
+		if (out->exporter[i].encoding == ATR_ENCODING_ZIPKIN)
+			read_zipkin(&out->exporter[i]);
+		else if (out->exporter[i].way == ATR_WAY_HTTP)
 			read_otlp(&out->exporter[i]);
 		else if (out->exporter[i].way == ATR_WAY_FILE)
 			read_file(&out->exporter[i]);

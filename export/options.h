@@ -11,12 +11,13 @@
 enum atr_encoding {
 	ATR_ENCODING_OTLP_PROTOBUF,
 	ATR_ENCODING_OTLP_JSON,
+	ATR_ENCODING_ZIPKIN,
 	ATR_ENCODING_XRAY,
 	ATR_ENCODING_OTLP_XRAY, /* OTLP protobuf in the X-Ray daemon's envelope */
 };
 enum atr_way { ATR_WAY_HTTP, ATR_WAY_FILE, ATR_WAY_STDOUT, ATR_WAY_UDP };
 
-#define ATR_EXPORTERS_MAX 4
+#define ATR_EXPORTERS_MAX 5
 #define ATR_BATCH_MAX 4096
 #define ATR_OTLP_HEADERS_MAX 32
 /* A request's head; what is read of the variables leaves it room. */

@@ -164,8 +164,33 @@ TEST(options_exporter_names)
 	CHECK(same(options.exporter[0].file, "/x"));
 	CHECK(read_with("OTEL_TRACES_EXPORTER=otlp,otlp/stdout", NULL) &&
 	      options.nr_exporters == 2);
+	CHECK(read_with("OTEL_TRACES_EXPORTER=zipkin,otlp", NULL) && options.nr_exporters == 2);
+	CHECK(options.exporter[0].encoding == ATR_ENCODING_ZIPKIN);
+	CHECK(options.exporter[1].encoding == ATR_ENCODING_OTLP_PROTOBUF);
+	CHECK(read_with("OTEL_TRACES_EXPORTER=zipkin,otlp,otlp/stdout,otlp/file,xray,Zipkin",
+			NULL) &&
+	      options.nr_exporters == ATR_EXPORTERS_MAX);
 	CHECK(read_with("OTEL_TRACES_EXPORTER=jaeger", NULL)->way == ATR_WAY_HTTP);
 	CHECK(options.nr_exporters == 1);
+}
+
+TEST(options_zipkin_endpoint_is_used_as_it_is)
+{
+	const struct atr_exporter_options *e = read_with("OTEL_TRACES_EXPORTER=zipkin", NULL);
+
+	CHECK(e->way == ATR_WAY_HTTP && same(e->host, "localhost") && e->port == 9411);
+	CHECK(same(e->path, "/api/v2/spans") && e->timeout_ms == 10000 && !e->is_tls);
+	atr_env_capture((char *[]){ "OTEL_TRACES_EXPORTER=zipkin",
+				    "OTEL_EXPORTER_ZIPKIN_ENDPOINT=https://z/spans?x=y",
+				    "OTEL_EXPORTER_ZIPKIN_TIMEOUT=7",
+				    "OTEL_EXPORTER_OTLP_HEADERS=api-key=secret", NULL });
+	atr_options_read(&options);
+	CHECK(same(e->host, "z") && e->port == 443 && same(e->path, "/spans?x=y") && e->is_tls);
+	CHECK(e->timeout_ms == 7 && !e->nr_headers);
+	read_with("OTEL_TRACES_EXPORTER=zipkin", "OTEL_EXPORTER_ZIPKIN_ENDPOINT=nonsense");
+	CHECK(same(e->host, "localhost") && same(e->path, "/api/v2/spans"));
+	read_with("OTEL_TRACES_EXPORTER=zipkin", "OTEL_EXPORTER_ZIPKIN_ENDPOINT=https://z:x/");
+	CHECK(!e->host.len);
 }
 
 TEST(options_protocol_grpc_falls_back_to_protobuf_over_http)
