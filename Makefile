@@ -84,6 +84,10 @@ NGHTTP2_OBJ := $(patsubst %,$(BUILD)/obj/nghttp2/%.o,nghttp2_hd nghttp2_hd_huffm
 # needs, without asking the system for the time or for random numbers.
 ZLIB_OBJ := $(patsubst %,$(BUILD)/obj/zlib/%.o,adler32 crc32 deflate trees zutil)
 BEARSSL_LIB := $(BUILD)/bearssl.a
+# nghttp2 whole; where it would ask libc for memory and the time, export/heavy/grpc.c answers.
+SESSION_OBJ := $(patsubst %,$(BUILD)/obj/session/nghttp2_%.o,buf callbacks extpri frame hd hd_huffman \
+	hd_huffman_data helper http map option outbound_item pq priority_spec queue ratelim rcbuf session stream \
+	submit)
 
 # ---- what is built -----------------------------------------------------------------------------
 
@@ -96,7 +100,7 @@ $(SO): $(call objects,$(SO_SRC)) $(CJSON_ARENA) $(NGHTTP2_OBJ) $(BUILD)/autotrac
 		$(filter %.o,$^)
 
 # Of its own names none is seen, and no other library's are looked for but libc's.
-$(HEAVY): $(call objects,$(HEAVY_SRC)) $(ZLIB_OBJ) $(BEARSSL_LIB) $(BUILD)/heavy.map
+$(HEAVY): $(call objects,$(HEAVY_SRC)) $(ZLIB_OBJ) $(SESSION_OBJ) $(BEARSSL_LIB) $(BUILD)/heavy.map
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $(subst libautotrace.so,libautotrace-tls.so,$(SO_LDFLAGS)) -Wl,-Bsymbolic \
 		-Wl,--version-script=$(BUILD)/heavy.map -o $@ $(filter %.o %.a,$^)
@@ -146,6 +150,12 @@ $(ZLIB_OBJ): $(BUILD)/obj/zlib/%.o: $(ZLIB)/zlib.h $(BUILD)/flags
 	$(call say,CC,$(ZLIB)/$*.c)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -U_FORTIFY_SOURCE $(ZLIB_FLAGS) $(ALL_CFLAGS) -w -c -o $@ $(ZLIB)/$*.c
+
+$(SESSION_OBJ): $(BUILD)/obj/session/%.o: $(NGHTTP2)/fetched $(BUILD)/flags
+	$(call say,CC,$(NGHTTP2)/lib/$*.c (whole))
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -U_FORTIFY_SOURCE -DNDEBUG -DHAVE_ARPA_INET_H -I$(NGHTTP2)/lib/includes $(ALL_CFLAGS) -w -c \
+		-o $@ $(NGHTTP2)/lib/$*.c
 
 # Some three hundred small files, of which the link takes a third.
 BEARSSL_FLAGS := -DBR_USE_URANDOM=0 -DBR_USE_UNIX_TIME=0 -DBR_RDRAND=0

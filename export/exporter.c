@@ -271,14 +271,15 @@ static enum atr_outcome post(const struct atr_exporter_options *to, struct atr_l
 	uint64_t limit = ex.options.export_timeout_ms ? ex.options.export_timeout_ms : UINT32_MAX;
 	uint64_t began_ms = atr_now_ms(), end_ms = began_ms + limit;
 	enum atr_outcome outcome;
+	__typeof__(&atr_http_post) post_once = to->is_grpc ? atr_grpc_post : atr_http_post;
 
 	for (;;) {
 		uint64_t now = atr_now_ms(), deadline = end_ms, wait;
 
 		if (to->timeout_ms && now + to->timeout_ms < deadline)
 			deadline = now + to->timeout_ms;
-		outcome = atr_http_post(&ex.sending, to, link, &request, deadline, &ex.stop_ms,
-					&ex.answer);
+		outcome = post_once(&ex.sending, to, link, &request, deadline, &ex.stop_ms,
+				    &ex.answer);
 		now = atr_now_ms();
 		end_ms += ex.answer.stood_still_ms;
 		if (outcome == ATR_SENT || outcome == ATR_REFUSED || outcome == ATR_OUT_OF_TIME ||
@@ -384,7 +385,12 @@ static struct fate export_to(unsigned i, size_t n)
 
 static void say_first_failure(enum atr_count why)
 {
-	if (!atr_count_read(ATR_COUNT_EXPORTS_FAILED))
+	if (atr_count_read(ATR_COUNT_EXPORTS_FAILED))
+		return;
+	if (ex.options.exporter[0].is_grpc)
+		atr_log("an export failed (%s, gRPC status %d); losses are counted",
+			atr_count_name(why), ex.answer.grpc_status);
+	else
 		atr_log("an export failed (%s, HTTP status %d); losses are counted",
 			atr_count_name(why), ex.answer.status);
 }
@@ -572,8 +578,11 @@ static bool is_to_end(void)
 static void load_heavy(void)
 {
 	for (unsigned i = 0; i < ex.options.nr_exporters; i++)
-		if (ex.options.exporter[i].is_tls || ex.options.exporter[i].is_gzip)
-			atr_heavy_load(ex.io, ex.options.exporter[i].is_tls ? "TLS" : "gzip");
+		if (ex.options.exporter[i].is_tls || ex.options.exporter[i].is_gzip ||
+		    ex.options.exporter[i].is_grpc)
+			atr_heavy_load(ex.io, ex.options.exporter[i].is_grpc ? "gRPC" :
+					      ex.options.exporter[i].is_tls  ? "TLS" :
+									       "gzip");
 }
 
 static void export_all(void)

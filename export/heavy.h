@@ -3,7 +3,7 @@
 #define ATR_EXPORT_HEAVY_H
 
 /*
- * heavy: what drags in large libraries: gzip and TLS. It is an object
+ * heavy: what drags in large libraries: gzip, TLS and HTTP/2. It is an object
  * of its own, libautotrace-tls.so beside the library, which the exporter thread loads
  * when a variable asks for one of these. The two know this table of each other, and
  * what they are handed; the object calls nothing of libc's but what copies memory, mmap and
@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #define ATR_HEAVY_FILE "libautotrace-tls.so"
-#define ATR_HEAVY_VERSION 1 /* of the table; another one is not taken */
+#define ATR_HEAVY_VERSION 2 /* of the table; another one is not taken */
 
 /* Bytes to and from a backend, within the time of one attempt. */
 struct atr_pipe {
@@ -30,11 +30,34 @@ struct atr_tls_options {
 	const struct atr_io *io;
 	uint64_t unix_s; /* the time: certificates have theirs */
 	const char *host;
+	const char *protocol; /* that ALPN names; NULL: none */
 	bool is_address; /* the host is an IP address: address[address_len], in network order */
 	uint8_t address[16];
 	size_t address_len;
 	const char *const *ca_files;   /* the first that can be opened, of a list ended by NULL */
 	const char *certificate, *key; /* the client's own, PEM; NULL: none */
+};
+
+struct atr_grpc; /* an HTTP/2 session; it is as good as its connection */
+
+#define ATR_GRPC_HEADERS_MAX 32
+
+struct atr_grpc_call {
+	const char *authority, *path, *user_agent, *timeout;
+	const struct atr_pair *headers;
+	size_t nr_headers;
+	struct atr_str body; /* one message */
+	bool is_gzip, is_tls;
+};
+
+struct atr_grpc_answer {
+	char *body; /* the caller's; one message */
+	size_t body_cap, body_len;
+	bool is_packed;
+	int http_status, grpc_status; /* -1: not said */
+	bool has_retry_info;
+	uint32_t retry_after_ms;
+	char message[256];
 };
 
 struct atr_heavy {
@@ -51,6 +74,11 @@ struct atr_heavy {
 	ssize_t (*tls_receive)(struct atr_tls *tls, const struct atr_pipe *raw, char *buf,
 			       size_t cap);
 	void (*tls_free)(struct atr_tls *tls); /* nothing is sent; a signal handler too */
+	struct atr_grpc *(*grpc_open)(void);
+	/* False: the connection is of no use any more; what was said until then is in the answer. */
+	bool (*grpc_call)(struct atr_grpc *grpc, const struct atr_pipe *pipe,
+			  const struct atr_grpc_call *call, struct atr_grpc_answer *answer);
+	void (*grpc_free)(struct atr_grpc *grpc); /* as tls_free */
 };
 
 /* The one name that the object has. */

@@ -229,6 +229,22 @@ static const char *read_url(struct atr_str url, bool is_base, struct atr_exporte
 	return "not an http://, https:// or unix: URL";
 }
 
+/*
+ * gRPC's may be a host and a port alone, which is TLS unless _INSECURE says otherwise; any other is
+ * as it is.
+ */
+static struct atr_str with_scheme(struct atr_str url, const struct atr_exporter_options *e)
+{
+	const char *general = "OTEL_EXPORTER_OTLP_INSECURE",
+		   *of_traces = "OTEL_EXPORTER_OTLP_TRACES_INSECURE";
+	bool is_insecure = atr_env_bool(atr_env_get(of_traces).at ? of_traces : general, false);
+	struct atr_str rest = url;
+
+	if (!e->is_grpc || memmem(url.at, url.len, "://", 3) || strip(&rest, ATR_STR("unix:")))
+		return url;
+	return keep(is_insecure ? ATR_STR("http://") : ATR_STR("https://"), url);
+}
+
 static void read_endpoint(struct atr_exporter_options *e)
 {
 	const char *name, *why;
@@ -240,7 +256,8 @@ static void read_endpoint(struct atr_exporter_options *e)
 	if (has_password)
 		shown = (struct atr_str){ 0 };
 	if (url.at) {
-		why = read_url(url, !strcmp(name, "OTEL_EXPORTER_OTLP_ENDPOINT"), e);
+		why = read_url(with_scheme(url, e), !strcmp(name, "OTEL_EXPORTER_OTLP_ENDPOINT"),
+			       e);
 		if (!why && has_password && !e->unix_path.len)
 			atr_log_bad_env(name, shown, "a user's name in a URL is not sent",
 					"the rest of it is used");
@@ -252,12 +269,14 @@ static void read_endpoint(struct atr_exporter_options *e)
 			e->host = e->unix_path = (struct atr_str){ 0 };
 			return;
 		}
-		atr_log_bad_env(name, shown, why, "http://localhost:4318 is used");
+		atr_log_bad_env(name, shown, why,
+				e->is_grpc ? "http://localhost:4317 is used" :
+					     "http://localhost:4318 is used");
 	}
 	e->is_tls = false;
 	e->unix_path = (struct atr_str){ 0 };
 	e->host = ATR_STR("localhost");
-	e->port = 4318;
+	e->port = e->is_grpc ? 4317 : 4318;
 	e->path = ATR_STR("/v1/traces");
 }
 
@@ -395,10 +414,12 @@ static void read_otlp(struct atr_exporter_options *e)
 	e->way = ATR_WAY_HTTP;
 	e->encoding = ATR_ENCODING_OTLP_PROTOBUF;
 	e->path = ATR_STR("/");
+	e->is_grpc = atr_str_equal_nocase(protocol, ATR_STR("grpc"));
 	if (atr_str_equal_nocase(protocol, ATR_STR("http/json")))
 		e->encoding = ATR_ENCODING_OTLP_JSON;
-	else if (protocol.at && !atr_str_equal_nocase(protocol, ATR_STR("http/protobuf")))
-		atr_log_bad_env(name, protocol, "not http/protobuf or http/json",
+	else if (protocol.at && !e->is_grpc &&
+		 !atr_str_equal_nocase(protocol, ATR_STR("http/protobuf")))
+		atr_log_bad_env(name, protocol, "not grpc, http/protobuf or http/json",
 				"http/protobuf is used");
 	compression = otlp("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION",
 			   "OTEL_EXPORTER_OTLP_COMPRESSION", &name);

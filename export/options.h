@@ -32,7 +32,7 @@ struct atr_exporter_options {
 	struct atr_pair headers[ATR_OTLP_HEADERS_MAX];
 	unsigned nr_headers;
 	uint32_t timeout_ms; /* 0: no limit */
-	bool is_gzip, is_tls;
+	bool is_gzip, is_tls, is_grpc;
 	/* paths, ended by a NUL; absent: the machine's own, and none */
 	struct atr_str ca_file, client_certificate, client_key;
 	struct atr_str file; /* file: where to append */

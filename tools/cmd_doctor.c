@@ -381,9 +381,12 @@ static void judge_endpoint(struct patient *p)
 
 	if (!*endpoint)
 		endpoint = value_of("OTEL_EXPORTER_OTLP_ENDPOINT");
-	if (strncasecmp(endpoint, "https:", 6) == 0 && !has_heavy())
-		say(&p->unseen, "The collector is named by https, which takes libautotrace-tls.so "
-				"beside the library: without it spans are not sent.");
+	if ((strncasecmp(endpoint, "https:", 6) == 0 ||
+	     is_set_to("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc") ||
+	     is_set_to("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "grpc")) &&
+	    !has_heavy())
+		say(&p->unseen, "To send spans over TLS or gRPC takes libautotrace-tls.so beside "
+				"the library: without it they are not sent.");
 }
 
 static void judge_variables(struct patient *p)

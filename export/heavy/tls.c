@@ -32,6 +32,7 @@ struct atr_tls {
 	br_ssl_client_context client;
 	struct judge judge;
 	const struct atr_pipe *raw; /* of the call */
+	const char *protocol;
 	unsigned char buf[BR_SSL_BUFSIZE_BIDI];
 };
 
@@ -330,10 +331,14 @@ static const char *shake_hands(struct atr_tls *tls, const struct atr_tls_options
 	set_up(tls, &anchors);
 	set_time(tls, options->unix_s);
 	tls->judge.options = options;
+	tls->protocol = options->protocol;
 	if (options->certificate)
 		show_identity(&tls->client, identity);
 	if (!seed(tls, options->io))
 		return "there are no random numbers";
+	if (options->protocol)
+		br_ssl_engine_set_protocol_names(&tls->client.eng, (const char **)&tls->protocol,
+						 1);
 	if (!br_ssl_client_reset(&tls->client, options->is_address ? NULL : options->host, 0))
 		return "the TLS handshake failed";
 	tls->raw = raw;

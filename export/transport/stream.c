@@ -95,7 +95,10 @@ void atr_link_close(const struct atr_io *io, struct atr_link *link)
 
 	if (link->tls)
 		link->heavy->tls_free(link->tls);
+	if (link->grpc)
+		link->heavy->grpc_free(link->grpc);
 	link->tls = NULL;
+	link->grpc = NULL;
 	if (fd < 0)
 		return;
 	if (atr_link_is_ours(link)) {
@@ -289,6 +292,7 @@ static bool start_tls(struct atr_stream *a)
 		.ca_files = own_ca[0] ? own_ca : ca_files,
 		.certificate = a->to->client_certificate.at,
 		.key = a->to->client_key.at,
+		.protocol = a->to->is_grpc ? "h2" : NULL,
 	};
 	struct atr_pipe raw = raw_of(a);
 	const char *why = NULL;

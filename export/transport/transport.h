@@ -21,7 +21,8 @@ enum atr_outcome {
 #define ATR_ANSWER_MAX 65536
 
 struct atr_answer {
-	int status;		 /* HTTP's, 0: none */
+	int status; /* HTTP's, 0: none */
+	int grpc_status;
 	uint32_t retry_after_ms; /* 0: not said */
 	uint64_t
 		stood_still_ms; /* the process did, on the way: no part of the time that was given */
@@ -34,6 +35,7 @@ struct atr_link {
 	_Atomic int fd;
 	const struct atr_heavy *heavy; /* whose the session is */
 	struct atr_tls *tls;	       /* NULL: in the clear */
+	struct atr_grpc *grpc;	       /* NULL: not of gRPC, or not begun */
 	uint64_t device, inode;	       /* whose it is: a program may have put another one there */
 };
 
@@ -56,6 +58,11 @@ struct atr_request {
 	bool is_gzip; /* the body is */
 };
 enum atr_outcome atr_http_post(const struct atr_io *io, const struct atr_exporter_options *to,
+			       struct atr_link *link, const struct atr_request *request,
+			       uint64_t deadline_ms, _Atomic uint64_t *stop_ms,
+			       struct atr_answer *answer);
+/* The same as a gRPC call; what was answered is the message in it. */
+enum atr_outcome atr_grpc_post(const struct atr_io *io, const struct atr_exporter_options *to,
 			       struct atr_link *link, const struct atr_request *request,
 			       uint64_t deadline_ms, _Atomic uint64_t *stop_ms,
 			       struct atr_answer *answer);

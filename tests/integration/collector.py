@@ -86,16 +86,16 @@ def converse(sock):
             buffer += got
         head, buffer = buffer.split(b"\r\n\r\n", 1)
         fields = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:])
-        while len(buffer) < int(fields[b"content-length"]):
+        while len(buffer) < int(fields.get(b"content-length", 0)):
             got = sock.recv(65536)
             if not got:
                 return
             buffer += got
-        body, buffer = buffer[:int(fields[b"content-length"])], buffer[int(fields[b"content-length"]):]
+        body, buffer = buffer[:int(fields.get(b"content-length", 0))], buffer[int(fields.get(b"content-length", 0)):]
         with lock:
             keep(head, body)
             how = next_answer()
-        if not answer(sock, how, b"json" in fields[b"content-type"]):
+        if not answer(sock, how, b"json" in fields.get(b"content-type", b"")):
             return
 
 

@@ -27,8 +27,9 @@ for library in "$AUTOTRACE_BUILD/libautotrace.so" "$AUTOTRACE_BUILD/libautotrace
 	readelf -lW "$library" | grep GNU_STACK | grep -q RWE && { echo "$library asks for an executable stack"; bad=1; }
 done
 
-# It reaches the world by what the library hands it, and by nothing else.
+# It reaches the world by what the library hands it, and by nothing else. (vsnprintf: nghttp2, for a callback that
+# nobody has set.)
 calls=$(nm -D --undefined-only --format=posix "$AUTOTRACE_BUILD/libautotrace-tls.so" | grep -v ' w ' |
-	cut -d ' ' -f 1 | cut -d @ -f 1 | grep -vxE 'mem(chr|cmp|cpy|move|set)|str(chr|cmp|len|ncmp)|mmap|munmap|syscall')
+	cut -d ' ' -f 1 | cut -d @ -f 1 | grep -vxE 'mem(chr|cmp|cpy|move|set)|str(chr|cmp|len|ncmp)|mmap|munmap|syscall|vsnprintf')
 [ -z "$calls" ] || { echo "libautotrace-tls.so calls: $calls"; bad=1; }
 exit $bad

@@ -4,6 +4,7 @@
 
 #include "export/heavy.h"
 #include "export/heavy/address.h"
+#include "export/heavy/parts.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -87,6 +88,50 @@ TEST(address_of_a_broken_certificate_is_not_found)
 			cut[i] = 0x84; /* a length of four bytes */
 			atr_certificate_names(cut, len, us, 4);
 			cut[i] = certificate[i];
+		}
+		free(cut);
+	}
+}
+
+TEST(grpc_retry_info_is_found_among_the_details)
+{
+	uint32_t ms = 1;
+
+	/* 2 s and 500,000,000 ns; then 1 s alone, the rest unknown */
+	CHECK(atr_grpc_retry_info(
+		ATR_STR("CAgaNgoodHlwZS5nb29nbGVhcGlzLmNvbS9nb29nbGUucnBjLlJldHJ5SW5m"
+			"bxIKCggIAhCAyrXuAQ=="),
+		&ms));
+	CHECK(ms == 2500);
+	/* without a delay it is one all the same */
+	CHECK(atr_grpc_retry_info(
+		ATR_STR("CAgaKgoodHlwZS5nb29nbGVhcGlzLmNvbS9nb29nbGUucnBjLlJldHJ5SW5mbw"), &ms));
+	CHECK(ms == 0);
+	/* code 8 and words; nothing; not base64 */
+	CHECK(!atr_grpc_retry_info(ATR_STR("CAgSBHdvcmQ="), &ms) && ms == 0);
+	CHECK(!atr_grpc_retry_info(ATR_STR(""), &ms));
+	CHECK(!atr_grpc_retry_info(ATR_STR("****"), &ms));
+}
+
+TEST(grpc_retry_info_that_is_cut_or_wrong_harms_nobody)
+{
+	static const char whole[] = "CAgaNgoodHlwZS5nb29nbGVhcGlzLmNvbS9nb29nbGUucnBjLlJldHJ5SW5m"
+				    "bxIKCggIAhCAyrXuAQ==";
+	uint32_t ms;
+
+	for (size_t len = 0; len < sizeof(whole) - 1; len++) {
+		char *cut = malloc(len + 1);
+
+		memcpy(cut, whole, len);
+		for (size_t i = 0; i < len; i++) {
+			char kept = cut[i];
+
+			for (const char *c = "A/9_="; *c; c++) {
+				cut[i] = *c;
+				atr_grpc_retry_info((struct atr_str){ cut, len }, &ms);
+				CHECK(ms <= 86401000);
+			}
+			cut[i] = kept;
 		}
 		free(cut);
 	}

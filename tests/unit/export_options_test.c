@@ -193,9 +193,31 @@ TEST(options_zipkin_endpoint_is_used_as_it_is)
 	CHECK(!e->host.len);
 }
 
-TEST(options_protocol_grpc_falls_back_to_protobuf_over_http)
+TEST(options_grpc_has_an_endpoint_of_its_own)
 {
-	CHECK(read_with("OTEL_EXPORTER_OTLP_PROTOCOL=grpc", NULL)->encoding ==
+	const struct atr_exporter_options *e = read_with("OTEL_EXPORTER_OTLP_PROTOCOL=gRPC", NULL);
+
+	CHECK(e->is_grpc && e->encoding == ATR_ENCODING_OTLP_PROTOBUF && e->way == ATR_WAY_HTTP);
+	CHECK(same(e->host, "localhost") && e->port == 4317 && !e->is_tls);
+	read_with("OTEL_EXPORTER_OTLP_PROTOCOL=grpc", BASE "c:4444");
+	CHECK(same(e->host, "c") && e->port == 4444 && e->is_tls);
+	atr_env_capture((char *[]){ "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=grpc", BASE "c:4444",
+				    "OTEL_EXPORTER_OTLP_INSECURE=true", NULL });
+	atr_options_read(&options);
+	CHECK(same(e->host, "c") && e->port == 4444 && !e->is_tls && e->is_grpc);
+	/* the scheme is stronger */
+	atr_env_capture((char *[]){ "OTEL_EXPORTER_OTLP_PROTOCOL=grpc", BASE "https://c",
+				    "OTEL_EXPORTER_OTLP_INSECURE=true", NULL });
+	atr_options_read(&options);
+	CHECK(same(e->host, "c") && e->port == 443 && e->is_tls);
+	read_with("OTEL_EXPORTER_OTLP_PROTOCOL=grpc", BASE "unix:/run/c.sock");
+	CHECK(same(e->unix_path, "/run/c.sock") && !e->is_tls);
+	CHECK(!read_with("OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf", NULL)->is_grpc);
+}
+
+TEST(options_protocol_is_one_of_three)
+{
+	CHECK(read_with("OTEL_EXPORTER_OTLP_PROTOCOL=http", NULL)->encoding ==
 	      ATR_ENCODING_OTLP_PROTOBUF);
 	CHECK(read_with("OTEL_EXPORTER_OTLP_PROTOCOL=http/json", NULL)->encoding ==
 	      ATR_ENCODING_OTLP_JSON);
@@ -577,8 +599,8 @@ TEST(options_headers_beyond_what_a_request_holds_are_left_out)
 
 TEST(options_of_what_is_not_in_this_version_say_so)
 {
-	read_these("OTEL_EXPORTER_OTLP_PROTOCOL=grpc", NULL);
-	CHECK(says("OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "http/protobuf is used"));
+	read_these("OTEL_EXPORTER_OTLP_PROTOCOL=thrift", NULL);
+	CHECK(says("OTEL_EXPORTER_OTLP_PROTOCOL=thrift", "http/protobuf is used"));
 	read_these("OTEL_EXPORTER_OTLP_COMPRESSION=zstd", NULL);
 	CHECK(says("OTEL_EXPORTER_OTLP_COMPRESSION=zstd: not gzip or none", "none is used"));
 	read_these("OTEL_EXPORTER_OTLP_CLIENT_KEY=/k", NULL);
