@@ -59,8 +59,9 @@ static struct {
 	_Atomic pid_t early_tid;	 /* which is not to be the last of the process */
 	_Atomic uint32_t threads;	 /* of ours; more than one while one takes over */
 	_Atomic uint64_t alone_until_ms; /* it is the last, and has that long; 0: it is not */
-	bool has_options;		 /* read by the first thread of a process */
-	sigset_t mask;			 /* the program's, when the thread was made */
+	uint32_t told_rejection;
+	bool has_options; /* read by the first thread of a process */
+	sigset_t mask;	  /* the program's, when the thread was made */
 	uint32_t batch_size;
 	_Atomic uint64_t stop_ms;  /* the latest limit of a flush; one that is over is none */
 	_Atomic uint32_t done;	   /* rung when a flush has nothing more to do */
@@ -313,7 +314,8 @@ static size_t accepted_of(size_t n, const struct atr_encoder *encoder)
 				  &message);
 	if (rejected > n)
 		rejected = n;
-	if (message.len)
+	/* once: one that rejects some of each batch has the same to say each time */
+	if (message.len && !ex.told_rejection++)
 		atr_log("the backend said: %.*s (%llu spans rejected)",
 			(int)(message.len < 500 ? message.len : 500), message.at,
 			(unsigned long long)rejected);
