@@ -270,17 +270,13 @@ static cJSON *span_of(const struct atr_span *span, const struct atr_batch *batch
 
 static bool encode(const struct atr_batch *batch, struct atr_buf *out)
 {
-	cJSON *all = cJSON_CreateArray();
-	char *text;
-
-	for (size_t i = 0; i < batch->nr_spans; i++)
-		cJSON_AddItemToArray(all, span_of(batch->spans[i], batch));
-	text = cJSON_PrintUnformatted(all);
-	if (text)
-		atr_buf_put(out, text, strlen(text));
-	else
-		out->failed = true;
-	atr_arena_empty();
+	atr_buf_put(out, "[", 1);
+	for (size_t i = 0; i < batch->nr_spans; i++) {
+		if (i)
+			atr_buf_put(out, ",", 1);
+		atr_json_put(out, span_of(batch->spans[i], batch));
+	}
+	atr_buf_put(out, "]", 1);
 	return !out->failed;
 }
 
