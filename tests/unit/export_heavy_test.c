@@ -5,9 +5,13 @@
 #include "export/heavy.h"
 #include "export/heavy/address.h"
 #include "export/heavy/parts.h"
+#include "export/heavy/pem.h"
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <zlib.h>
 
 static bool is_packed_well(struct atr_str in)
@@ -134,5 +138,147 @@ TEST(grpc_retry_info_that_is_cut_or_wrong_harms_nobody)
 			cut[i] = kept;
 		}
 		free(cut);
+	}
+}
+
+/* A server that says what it was given to say, a few bytes at a time, whatever it is told. */
+struct parrot {
+	struct atr_str says;
+	size_t step;
+};
+
+static bool hear(void *at, struct atr_str bytes)
+{
+	(void)at, (void)bytes;
+	return true;
+}
+
+static ssize_t say(void *at, char *buf, size_t cap)
+{
+	struct parrot *p = at;
+	size_t n = p->says.len < p->step ? p->says.len : p->step;
+
+	n = n < cap ? n : cap;
+	memcpy(buf, p->says.at, n);
+	p->says.at += n;
+	p->says.len -= n;
+	return (ssize_t)n;
+}
+
+static struct atr_grpc_answer answer_to(struct atr_str says, size_t step, bool *holds)
+{
+	static char body[100];
+	static const struct atr_pair headers[] = { { { "API-Key", 7 }, { "v", 1 } } };
+	struct atr_grpc_call call = { .authority = "c",
+				      .path = "/p",
+				      .user_agent = "u",
+				      .timeout = "1m",
+				      .headers = headers,
+				      .nr_headers = 1,
+				      .body = ATR_STR("message") };
+	struct atr_grpc_answer answer = { .body = body, .body_cap = sizeof(body) };
+	struct parrot parrot = { says, step };
+	struct atr_pipe pipe = { &parrot, hear, say };
+	struct atr_grpc *grpc = atr_heavy_table()->grpc_open();
+
+	CHECK(grpc);
+	*holds = atr_heavy_table()->grpc_call(grpc, &pipe, &call, &answer);
+	atr_heavy_table()->grpc_free(grpc);
+	return answer;
+}
+
+/* SETTINGS; HEADERS :status 200; DATA of a message of two bytes; HEADERS grpc-status 0, the end (RFC 9113, 7541) */
+static const char conversation[] = "\0\0\0\4\0\0\0\0\0"
+				   "\0\0\1\1\4\0\0\0\1\x88"
+				   "\0\0\7\0\0\0\0\0\1\0\0\0\0\2ab"
+				   "\0\0\xf\1\5\0\0\0\1\x10\xbgrpc-status\1\x30";
+
+TEST(grpc_answer_is_read_over_any_split)
+{
+	struct atr_str all = { conversation, sizeof(conversation) - 1 };
+
+	for (size_t step = 1; step <= all.len; step++) {
+		bool holds;
+		struct atr_grpc_answer answer = answer_to(all, step, &holds);
+
+		CHECK(holds && answer.http_status == 200 && answer.grpc_status == 0);
+		CHECK(answer.body_len == 2 && memcmp(answer.body, "ab", 2) == 0);
+	}
+}
+
+TEST(grpc_answer_that_is_cut_or_wrong_harms_nobody)
+{
+	static char changed[sizeof(conversation) - 1];
+	bool holds;
+
+	for (size_t len = 0; len < sizeof(changed); len++) {
+		answer_to((struct atr_str){ conversation, len }, 1000, &holds);
+		CHECK(!holds);
+	}
+	for (size_t i = 0; i < sizeof(changed); i++) {
+		for (unsigned bit = 0; bit < 8; bit++) {
+			memcpy(changed, conversation, sizeof(changed));
+			changed[i] ^= (char)(1u << bit);
+			answer_to((struct atr_str){ changed, sizeof(changed) }, 1000, &holds);
+		}
+	}
+}
+
+static const struct atr_io files = { .open = open, .read = read, .close = close };
+
+/* What is read of a file with these bytes; -1: it cannot be. */
+static int anchors_in(const char *text, size_t len)
+{
+	char path[] = "/tmp/autotrace-anchors-XXXXXX";
+	int fd = mkstemp(path), nr = -1;
+	struct atr_anchors anchors;
+	struct atr_room room;
+
+	CHECK(fd >= 0 && write(fd, text, len) == (ssize_t)len && close(fd) == 0);
+	CHECK(atr_room_map(&room, 8 << 20));
+	if (atr_anchors_read(&files, path, &room, &anchors))
+		nr = (int)anchors.nr;
+	atr_room_unmap(&room);
+	unlink(path);
+	return nr;
+}
+
+/* P-256, of nobody: CN=a, from 2026 on; signed by itself */
+static const char pem[] = "-----BEGIN CERTIFICATE-----\n"
+			  "MIIBbzCCARWgAwIBAgIUBAjBJf6YmobYjt4ClmbK1PoO2RwwCgYIKoZIzj0EAwIw\n"
+			  "DDEKMAgGA1UEAwwBYTAgFw0yNjExMjExNTMzMTJaGA8yMTI2MTAyODE1MzMxMlow\n"
+			  "DDEKMAgGA1UEAwwBYTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABDF/478iKnAZ\n"
+			  "0wYOuh2aEDteiRbqi1oEorTn4aDmWSAeQ+vxbVHkMOiufYyFXZPk/Z+Z0Nm1huT0\n"
+			  "Tx1wUyxqfCajUzBRMB0GA1UdDgQWBBS/BgUHPdBkVAsqSRhXl2xdHthpQzAfBgNV\n"
+			  "HSMEGDAWgBS/BgUHPdBkVAsqSRhXl2xdHthpQzAPBgNVHRMBAf8EBTADAQH/MAoG\n"
+			  "CCqGSM49BAMCA0gAMEUCIQDXWs6tISEcIAAujiT1DzZFFJp4USmeb2JTppb4Wr1b\n"
+			  "TwIgX+79ew04sUoSAPJuY71gvVSmP3/FYBLI1QVDwk955Zw=\n"
+			  "-----END CERTIFICATE-----\n";
+
+TEST(anchors_are_the_certificates_of_a_file)
+{
+	static char two[2 * sizeof(pem) + 100];
+	struct atr_anchors anchors;
+	struct atr_room room;
+
+	CHECK(anchors_in(pem, sizeof(pem) - 1) == 1);
+	snprintf(two, sizeof(two), "words before\n%sand between\n%s", pem, pem);
+	CHECK(anchors_in(two, strlen(two)) == 2);
+	CHECK(anchors_in("", 0) == 0 && anchors_in("no PEM", 6) == 0);
+	CHECK(atr_room_map(&room, 8 << 20));
+	CHECK(!atr_anchors_read(&files, "/none/of/it", &room, &anchors));
+	atr_room_unmap(&room);
+}
+
+TEST(anchors_that_are_cut_or_wrong_are_passed_over)
+{
+	static char changed[sizeof(pem) - 1];
+
+	for (size_t len = 0; len < sizeof(pem) - 2; len += 7)
+		CHECK(anchors_in(pem, len) == 0);
+	for (size_t i = 0; i < sizeof(changed); i++) {
+		memcpy(changed, pem, sizeof(changed));
+		changed[i] ^= 1;
+		CHECK(anchors_in(changed, sizeof(changed)) <= 1);
 	}
 }
