@@ -471,6 +471,8 @@ static void read_file(struct atr_exporter_options *e)
 	}
 	if (!e->file.at)
 		e->file = ATR_STR("autotrace.jsonl");
+	e->file_max_bytes = atr_env_uint("AUTOTRACE_FILE_MAX_BYTES", 0, 0, INT32_MAX);
+	e->file_keep = atr_env_uint("AUTOTRACE_FILE_KEEP", 1, 1, 99);
 }
 
 /* False: there is no such exporter. */

@@ -35,7 +35,8 @@ struct atr_exporter_options {
 	bool is_gzip, is_tls, is_grpc;
 	/* paths, ended by a NUL; absent: the machine's own, and none */
 	struct atr_str ca_file, client_certificate, client_key;
-	struct atr_str file; /* file: where to append */
+	struct atr_str file;		    /* file: where to append */
+	uint32_t file_max_bytes, file_keep; /* 0: no limit; how many older ones */
 };
 
 struct atr_options {

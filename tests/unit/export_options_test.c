@@ -174,6 +174,18 @@ TEST(options_exporter_names)
 	CHECK(options.nr_exporters == 1);
 }
 
+TEST(options_file_has_no_limit_unless_one_is_set)
+{
+	const struct atr_exporter_options *e = read_with("OTEL_TRACES_EXPORTER=otlp/file", NULL);
+
+	CHECK(e->file_max_bytes == 0 && e->file_keep == 1);
+	atr_env_capture((char *[]){ "OTEL_TRACES_EXPORTER=otlp/file",
+				    "AUTOTRACE_FILE_MAX_BYTES=1000", "AUTOTRACE_FILE_KEEP=3",
+				    NULL });
+	atr_options_read(&options);
+	CHECK(e->file_max_bytes == 1000 && e->file_keep == 3);
+}
+
 TEST(options_zipkin_endpoint_is_used_as_it_is)
 {
 	const struct atr_exporter_options *e = read_with("OTEL_TRACES_EXPORTER=zipkin", NULL);
