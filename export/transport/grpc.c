@@ -130,7 +130,10 @@ enum atr_outcome atr_grpc_post(const struct atr_io *io, const struct atr_exporte
 	struct atr_grpc_answer got = { .body = answer->body, .body_cap = ATR_ANSWER_MAX };
 	bool was_kept = link->fd >= 0, holds;
 
-	*answer = (struct atr_answer){ .status = 0 };
+	answer->status = answer->grpc_status = 0;
+	answer->retry_after_ms = 0;
+	answer->stood_still_ms = 0;
+	answer->body_len = 0;
 	link->heavy = atr_heavy_load(io, "gRPC");
 	if (!link->heavy)
 		return ATR_NO_WAY;

@@ -89,16 +89,26 @@ bool atr_link_is_ours(const struct atr_link *link)
 	       st.st_ino == link->inode;
 }
 
+/* A child that is forked meanwhile does not find one that is free already. */
+static void forget_sessions(struct atr_link *link)
+{
+	struct atr_tls *tls = link->tls;
+	struct atr_grpc *grpc = link->grpc;
+
+	link->tls = NULL;
+	link->grpc = NULL;
+	atomic_signal_fence(memory_order_seq_cst);
+	if (tls)
+		link->heavy->tls_free(tls);
+	if (grpc)
+		link->heavy->grpc_free(grpc);
+}
+
 void atr_link_close(const struct atr_io *io, struct atr_link *link)
 {
 	int fd = link->fd;
 
-	if (link->tls)
-		link->heavy->tls_free(link->tls);
-	if (link->grpc)
-		link->heavy->grpc_free(link->grpc);
-	link->tls = NULL;
-	link->grpc = NULL;
+	forget_sessions(link);
 	if (fd < 0)
 		return;
 	if (atr_link_is_ours(link)) {
