@@ -19,16 +19,17 @@ collector "$dir/zipkin" --answers 503,202
 collector "$dir/otlp"
 long=$(printf '%01500d' 7)
 served=$(free_port)
-exporting() { # SERVICE command...
-	local service=$1
-	shift
-	env LD_PRELOAD="$library" OTEL_TRACES_EXPORTER=zipkin,otlp,otlp/file OTEL_SERVICE_NAME="$service" \
-		OTEL_EXPORTER_ZIPKIN_ENDPOINT="http://127.0.0.1:$(cat "$dir/zipkin/port")/api/v2/spans" \
-		OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:$(cat "$dir/otlp/port")" OTEL_EXPORTER_OTLP_PROTOCOL=http/json OTEL_EXPORTER_OTLP_HEADERS=api-key=secret \
-		AUTOTRACE_FILE="$spans" AUTOTRACE_PROBES=all AUTOTRACE_LOG="$dir/log" AUTOTRACE_STATS=true \
-		AUTOTRACE_EXIT_FLUSH_MS=20000 OTEL_RESOURCE_ATTRIBUTES=service.namespace=mall "$@"
+# exporting SERVICE: the words before a command, in $env; a function would be a process in between
+exporting() {
+	env=(env LD_PRELOAD="$library" OTEL_TRACES_EXPORTER=zipkin,otlp,otlp/file OTEL_SERVICE_NAME="$1"
+		OTEL_EXPORTER_ZIPKIN_ENDPOINT="http://127.0.0.1:$(cat "$dir/zipkin/port")/api/v2/spans"
+		OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:$(cat "$dir/otlp/port")"
+		OTEL_EXPORTER_OTLP_PROTOCOL=http/json OTEL_EXPORTER_OTLP_HEADERS=api-key=secret
+		AUTOTRACE_FILE="$spans" AUTOTRACE_PROBES=all AUTOTRACE_LOG="$dir/log" AUTOTRACE_STATS=true
+		AUTOTRACE_EXIT_FLUSH_MS=20000 OTEL_RESOURCE_ATTRIBUTES=service.namespace=mall)
 }
-OTEL_BSP_SCHEDULE_DELAY=200 exporting server /usr/bin/python3 "$here/servers/python_http.py" "$served" "$dir" >/dev/null 2>&1 &
+exporting server
+"${env[@]}" OTEL_BSP_SCHEDULE_DELAY=200 /usr/bin/python3 "$here/servers/python_http.py" "$served" "$dir" >/dev/null 2>&1 &
 server=$!
 running="$running $server"
 ready "$served" "$server"
@@ -36,7 +37,8 @@ curl -s "http://127.0.0.1:$served/ok" "http://127.0.0.1:$served/none" \
 	-H 'traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' >/dev/null
 wait_for 20 test -e "$dir/zipkin/001.body" # not at its end, where nothing is tried twice
 stop "$server"
-exporting 'shop "1"' curl -s "$url"/{ok,status/302,status/404,status/503,empty,big,cut,reset} "$url/ok?$long" \
+exporting 'shop "1"'
+"${env[@]}" curl -s "$url"/{ok,status/302,status/404,status/503,empty,big,cut,reset} "$url/ok?$long" \
 	"$url/ok?caf%C3%A9" http://127.0.0.1:1/ >/dev/null
 
 check "the path and the type are Zipkin's" grep -q '^POST /api/v2/spans HTTP/1.1' "$dir/zipkin/000.head"
