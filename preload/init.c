@@ -152,7 +152,7 @@ static int io_thread_create(pthread_t *thread, const pthread_attr_t *attributes,
 static const struct atr_io io = {
 	io_socket,     io_connect,     io_send,		io_recv,	  io_poll,
 	io_close,      io_open,	       io_read,		io_write,	  io_fcntl,
-	io_getsockopt, io_getaddrinfo, io_freeaddrinfo, io_thread_create,
+	io_getsockopt, io_getaddrinfo, io_freeaddrinfo, io_thread_create, atr_real_load,
 };
 
 static ssize_t conn_send(int fd, const void *buf, size_t len, int flags)

@@ -61,6 +61,7 @@ static inline bool atr_utf8_copy_ascii(const char *text, size_t len, char *out)
 
 extern const struct atr_encoder atr_encoder_otlp_pb;
 extern const struct atr_encoder atr_encoder_otlp_json;
+extern const struct atr_encoder atr_encoder_zipkin;
 extern const struct atr_encoder atr_encoder_xray;
 extern const struct atr_encoder atr_encoder_otlp_xray; /* OTLP in the daemon's envelope */
 
