@@ -77,6 +77,23 @@ static const char *text_of(const struct atr_item *item, size_t limit)
 	return clean(text, atr_print_double(real, text), SIZE_MAX);
 }
 
+/* name.header: the values, as JSON has a list. */
+static void put_list(cJSON *tags, const struct atr_item *item, size_t limit)
+{
+	struct atr_str prefix = atr_attr_name(item->id), text;
+	struct atr_item_list list = atr_item_list(item);
+	char key[ATR_SPAN_MAX];
+	struct atr_print t = { key, 0, sizeof(key) - 1, false };
+	cJSON *values = cJSON_CreateArray();
+
+	atr_print(&t, prefix);
+	atr_print(&t, list.key);
+	key[t.len] = 0;
+	while (atr_item_list_next(&list, &text))
+		cJSON_AddItemToArray(values, cJSON_CreateString(clean(text.at, text.len, limit)));
+	cJSON_AddStringToObject(tags, key, cJSON_PrintUnformatted(values));
+}
+
 static void put_tag_number(cJSON *tags, const char *key, uint32_t n)
 {
 	char text[16];
@@ -98,12 +115,14 @@ static uint32_t put_attributes(cJSON *tags, const struct atr_span *span,
 		if (item->part != ATR_OF_SPAN || item->type == ATR_TYPE_EVENT ||
 		    item->id <= ATR_EVENT)
 			continue;
-		if (nr++ < limits->attribute_count_limit)
+		if (nr++ >= limits->attribute_count_limit)
+			dropped++;
+		else if (item->type == ATR_TYPE_LIST)
+			put_list(tags, item, limits->attribute_value_length_limit);
+		else
 			cJSON_AddStringToObject(
 				tags, plain(atr_attr_name(item->id)),
 				text_of(item, limits->attribute_value_length_limit));
-		else
-			dropped++;
 	}
 	return dropped;
 }
