@@ -111,6 +111,16 @@ TEST(zipkin_tags_are_text)
 	CHECK(!strcmp(tag("client.port"), "true") && !strcmp(tag("server.port"), "0.25"));
 }
 
+TEST(zipkin_list_is_text_as_json_has_it)
+{
+	static const struct atr_str both[] = { { "a, b", 4 }, { "\xff", 1 } };
+	struct atr_span *span = begin(ATR_KIND_SERVER);
+
+	atr_span_put_list(span, ATR_HTTP_REQUEST_HEADER, ATR_STR("x-key"), both, 2);
+	encode();
+	CHECK(!strcmp(tag("http.request.header.x-key"), "[\"a, b\",\"\xef\xbf\xbd\"]"));
+}
+
 TEST(zipkin_error_is_a_tag_also_without_words)
 {
 	struct atr_span *span = begin(ATR_KIND_CLIENT);
