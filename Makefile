@@ -21,6 +21,8 @@ DEPS := build/deps
 CJSON := $(DEPS)/cjson
 NGHTTP2 := $(DEPS)/nghttp2
 LIBYAML := $(DEPS)/libyaml
+ZLIB := $(DEPS)/zlib
+BEARSSL := $(DEPS)/bearssl
 PREFIX ?= /usr/local
 DESTDIR ?=
 FUZZ_SECONDS ?= 60
@@ -33,7 +35,8 @@ say = $(if $(V),,@printf '  %-8s %s\n' '$(1)' '$(2)')
 
 # No fortify and no stack protector: their checks are symbols that musl has not. TLS is
 # initial-exec because a general-dynamic access may allocate, and we are inside other people's calls.
-CPPFLAGS := -I. -isystem $(CJSON) -isystem $(NGHTTP2)/lib/includes -isystem $(LIBYAML)/include -D_GNU_SOURCE -U_FORTIFY_SOURCE
+CPPFLAGS := -I. -isystem $(CJSON) -isystem $(NGHTTP2)/lib/includes -isystem $(LIBYAML)/include \
+	-isystem $(BEARSSL)/inc -D_GNU_SOURCE -U_FORTIFY_SOURCE
 CFLAGS ?= -O2 -g
 ALL_CFLAGS := -std=gnu11 $(CFLAGS) -Wall -Wextra $(if $(WERROR),-Werror) \
 	-fvisibility=hidden -fPIC -fno-stack-protector -ftls-model=initial-exec \
@@ -67,7 +70,8 @@ COLD_SRC := $(addprefix export/,exporter.c options.c print.c published.c resourc
 	$(addprefix preload/conn/,aws.c curlcode.c extension.c faas.c handover.c lambda.c probes.c \
 		transfer.c) \
 	$(addprefix preload/hook/,dns.c late.c load.c loaded.c process.c program.c seccomp.c \
-		stdio.c) preload/init.c propagator/ids.c
+		signal.c stdio.c) preload/init.c preload/proto/event.c \
+	preload/proto/json.c $(addprefix propagator/,b3.c gcp.c ids.c jaeger.c ottrace.c xray.c)
 CONFIG_SRC := $(wildcard export/config/*.c)
 TOOL_SRC := $(wildcard tools/*.c)
 UNIT_SRC := tests/main.c $(wildcard tests/unit/*_test.c)
@@ -76,8 +80,11 @@ FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH_SRC := $(wildcard tests/bench/*.c)
 MAN_SRC := $(wildcard tools/man/*.scd)
 
+HEAVY_SRC := $(wildcard export/heavy/*.c)
+
 SO := $(BUILD)/libautotrace.so
 CONFIG_SO := $(BUILD)/libautotrace-config.so
+HEAVY := $(BUILD)/libautotrace-tls.so
 TOOL := $(BUILD)/autotrace
 UNIT := $(BUILD)/tests/unit
 HOOKED := $(patsubst tests/hooked/%.c,$(BUILD)/tests/hooked_%,$(HOOKED_SRC))
@@ -100,20 +107,39 @@ NGHTTP2_OBJ := $(patsubst %,$(BUILD)/obj/nghttp2/%.o,nghttp2_hd nghttp2_hd_huffm
 # library loads when the variable is set; it too allocates from the arena.
 LIBYAML_OBJ := $(patsubst %,$(BUILD)/obj/libyaml/%.o,api reader scanner parser loader)
 CONFIG_OBJ := $(call objects,$(CONFIG_SRC)) $(LIBYAML_OBJ)
+# What is in the object beside the library: zlib's deflate, without its heap, and of BearSSL what a client
+# needs, without asking the system for the time or for random numbers.
+ZLIB_OBJ := $(patsubst %,$(BUILD)/obj/zlib/%.o,adler32 crc32 deflate trees zutil)
+BEARSSL_LIB := $(BUILD)/bearssl.a
+# nghttp2 whole; where it would ask libc for memory and the time, export/heavy/grpc.c answers.
+SESSION_OBJ := $(patsubst %,$(BUILD)/obj/session/nghttp2_%.o,buf callbacks extpri frame hd hd_huffman \
+	hd_huffman_data helper http map option outbound_item pq priority_spec queue ratelim rcbuf session stream \
+	submit)
 
 # ---- what is built -----------------------------------------------------------------------------
 
 .PHONY: all
-all: $(SO) $(CONFIG_SO) $(TOOL) $(MAN) ## the library, the command, the manual (default)
+all: $(SO) $(CONFIG_SO) $(HEAVY) $(TOOL) $(MAN) ## the library and what it loads, the command, the manual (default)
 
-$(SO): $(call objects,$(SO_SRC)) $(CJSON_ARENA) $(NGHTTP2_OBJ) $(BUILD)/autotrace.map preload/order.ld
+$(SO): $(call objects,$(SO_SRC)) $(CJSON_ARENA) $(NGHTTP2_OBJ) $(BUILD)/autotrace.map preload/order.ld \
+		$(BUILD)/near.ld
 	$(call say,LD,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) $(SO_LDFLAGS) -Wl,--version-script=$(BUILD)/autotrace.map -o $@ \
-		$(filter %.o,$^)
+	$(Q)$(CC) $(ALL_LDFLAGS) $(SO_LDFLAGS) -Wl,--version-script=$(BUILD)/autotrace.map \
+		-Wl,-T,$(BUILD)/near.ld -o $@ $(filter %.o,$^)
 
 $(CONFIG_SO): $(CONFIG_OBJ) $(ROOMS)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $(subst libautotrace.so,$(@F),$(SO_LDFLAGS)) -o $@ $^
+
+# Of its own names none is seen, and no other library's are looked for but libc's.
+$(HEAVY): $(call objects,$(HEAVY_SRC)) $(ZLIB_OBJ) $(SESSION_OBJ) $(BEARSSL_LIB) $(BUILD)/heavy.map
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) $(subst libautotrace.so,libautotrace-tls.so,$(SO_LDFLAGS)) -Wl,-Bsymbolic \
+		-Wl,--version-script=$(BUILD)/heavy.map -o $@ $(filter %.o %.a,$^)
+
+$(BUILD)/heavy.map: Makefile
+	$(Q)mkdir -p $(@D)
+	$(Q)echo '{ global: atr_heavy_table; local: *; };' > $@
 
 $(TOOL): $(call objects,$(TOOL_SRC)) $(CJSON_HEAP) $(CONFIG_OBJ) $(ROOMS)
 	$(call say,LD,$@)
@@ -132,7 +158,19 @@ $(BUILD)/autotrace.map: preload/hook/hooks.def | $(CJSON)/cJSON.c
 			-D'ATR_EXPORTED(name)=name;' $<; \
 		echo 'local: *; };'; } > $@
 
-$(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(CJSON)/cJSON.c $(NGHTTP2)/fetched $(LIBYAML)/fetched
+# Which functions lie side by side: added to the linker's own script.
+$(BUILD)/near.ld: preload/near.list
+	$(call say,GEN,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q){ echo 'SECTIONS { .text.near : {'; \
+		awk '/^[^#]/ { sub(/:/, "", $$1); for (i = 2; i <= NF; i++) \
+			print "*/" $$1 ".o(.text." $$i " .text." $$i ".*)" }' $<; \
+		echo '} } INSERT BEFORE .text;'; } > $@
+
+ZLIB_FLAGS := -DZ_SOLO -DZ_PREFIX -DHAVE_MEMCPY
+$(BUILD)/obj/export/heavy/gzip.o: CPPFLAGS += $(ZLIB_FLAGS) -isystem $(ZLIB)
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(CJSON)/cJSON.c $(NGHTTP2)/fetched $(LIBYAML)/fetched $(ZLIB)/zlib.h \
+		$(BEARSSL)/inc/bearssl.h
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(call cflags_of,$<) -MMD -MP -c -o $@ $<
@@ -158,6 +196,27 @@ $(LIBYAML_OBJ): $(BUILD)/obj/libyaml/%.o: $(LIBYAML)/fetched $(BUILD)/flags
 		-DYAML_VERSION_STRING='"of Debian"' $(foreach f,malloc realloc free,-D$(f)=atr_arena_$(f)) \
 		-Dstrdup=atr_yaml_strdup -I$(LIBYAML)/include $(ALL_CFLAGS) -w -c -o $@ $(LIBYAML)/src/$*.c
 
+$(ZLIB_OBJ): $(BUILD)/obj/zlib/%.o: $(ZLIB)/zlib.h $(BUILD)/flags
+	$(call say,CC,$(ZLIB)/$*.c)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -U_FORTIFY_SOURCE $(ZLIB_FLAGS) $(ALL_CFLAGS) -w -c -o $@ $(ZLIB)/$*.c
+
+$(SESSION_OBJ): $(BUILD)/obj/session/%.o: $(NGHTTP2)/fetched $(BUILD)/flags
+	$(call say,CC,$(NGHTTP2)/lib/$*.c (whole))
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -U_FORTIFY_SOURCE -DNDEBUG -DHAVE_ARPA_INET_H -I$(NGHTTP2)/lib/includes $(ALL_CFLAGS) -w -c \
+		-o $@ $(NGHTTP2)/lib/$*.c
+
+# Some three hundred small files, of which the link takes a third.
+BEARSSL_FLAGS := -DBR_USE_URANDOM=0 -DBR_USE_UNIX_TIME=0 -DBR_RDRAND=0
+$(BEARSSL_LIB): $(BEARSSL)/inc/bearssl.h $(BUILD)/flags
+	$(call say,CC,$(BEARSSL)/src)
+	$(Q)rm -rf $(BUILD)/obj/bearssl $@ && mkdir -p $(BUILD)/obj/bearssl
+	$(Q)find $(abspath $(BEARSSL))/src -name '*.c' | (cd $(BUILD)/obj/bearssl && xargs -P 2 -n 40 \
+		$(CC) -U_FORTIFY_SOURCE $(BEARSSL_FLAGS) -I$(abspath $(BEARSSL))/inc -I$(abspath $(BEARSSL))/src \
+		$(ALL_CFLAGS) -w -c)
+	$(Q)find $(BUILD)/obj/bearssl -name '*.o' | sort | xargs $(AR) rcs $@
+
 $(BUILD)/man/%: tools/man/%.scd | $(CJSON)/cJSON.c
 	$(call say,MAN,$@)
 	$(Q)mkdir -p $(@D)
@@ -172,12 +231,12 @@ $(BUILD)/flags: FORCE
 .PHONY: FORCE
 FORCE:
 
--include $(patsubst %.o,%.d,$(call objects,$(SO_SRC) $(CONFIG_SRC) $(TOOL_SRC) $(UNIT_SRC) $(HOOKED_SRC) $(FUZZ_SRC) $(BENCH_SRC)))
+-include $(patsubst %.o,%.d,$(call objects,$(SO_SRC) $(CONFIG_SRC) $(HEAVY_SRC) $(TOOL_SRC) $(UNIT_SRC) $(HOOKED_SRC) $(FUZZ_SRC) $(BENCH_SRC)))
 
 # ---- dependencies ------------------------------------------------------------------------------
 
 .PHONY: deps packages
-deps: packages $(CJSON)/cJSON.c $(NGHTTP2)/fetched $(LIBYAML)/fetched ## installs by apt and npm what the build, the demo and the tests need
+deps: packages $(CJSON)/cJSON.c $(NGHTTP2)/fetched $(LIBYAML)/fetched $(ZLIB)/zlib.h $(BEARSSL)/inc/bearssl.h ## installs by apt and npm what the build, the demo and the tests need
 packages:
 	$(Q).ci/deps $(DEPS) $(if $(filter-out demo,$(MAKECMDGOALS)),,demo)
 
@@ -198,12 +257,22 @@ $(LIBYAML)/fetched: $(if $(filter deps demo check bench soak portability transpa
 	$(Q).ci/debian-source libyaml $(LIBYAML)
 	$(Q)touch $@
 
+$(ZLIB)/zlib.h: $(if $(filter deps demo check bench soak portability transparency,$(MAKECMDGOALS)),| packages)
+	$(call say,FETCH,$(ZLIB))
+	$(Q).ci/debian-source zlib $(ZLIB)
+	$(Q)touch $@
+$(BEARSSL)/inc/bearssl.h: $(if $(filter deps demo check bench soak portability transparency,$(MAKECMDGOALS)),| packages)
+	$(call say,FETCH,$(BEARSSL))
+	$(Q).ci/debian-source bearssl $(BEARSSL)
+	$(Q)touch $@
+
 # ---- tests -------------------------------------------------------------------------------------
 
-$(UNIT): $(call objects,$(UNIT_SRC) $(filter-out tools/autotrace.c,$(TOOL_SRC))) $(CJSON_ARENA) $(CONFIG_OBJ) $(ROOMS)
+$(UNIT): $(call objects,$(UNIT_SRC) $(filter-out tools/autotrace.c,$(TOOL_SRC)) $(HEAVY_SRC)) $(ZLIB_OBJ) \
+		$(CJSON_ARENA) $(CONFIG_OBJ) $(BEARSSL_LIB) $(ROOMS)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka -lnghttp2 -lpthread -lm
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka -lnghttp2 -lz -lpthread -lm
 
 .PHONY: unit
 unit: $(UNIT)
@@ -283,10 +352,10 @@ ZSHDIR := $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 .PHONY: install
 install: all ## into DESTDIR and PREFIX (/usr/local), stripped; what was stripped goes to lib/debug
 	$(Q)install -d $(LIBDIR)/debug $(BINDIR) $(MANDIR)
-	$(Q)install -m 755 $(SO) $(CONFIG_SO) $(LIBDIR)
+	$(Q)install -m 755 $(SO) $(CONFIG_SO) $(HEAVY) $(LIBDIR)
 	$(Q)install -m 755 $(TOOL) $(BINDIR)/autotrace
 	$(Q)objcopy --only-keep-debug $(SO) $(LIBDIR)/debug/libautotrace.so.debug
-	$(Q)strip --strip-unneeded $(LIBDIR)/libautotrace.so $(LIBDIR)/libautotrace-config.so $(BINDIR)/autotrace
+	$(Q)strip --strip-unneeded $(LIBDIR)/libautotrace.so $(LIBDIR)/libautotrace-config.so $(LIBDIR)/libautotrace-tls.so $(BINDIR)/autotrace
 	$(Q)objcopy --add-gnu-debuglink=$(LIBDIR)/debug/libautotrace.so.debug $(LIBDIR)/libautotrace.so
 	$(Q)for page in $(MAN); do \
 		install -D -m 644 $$page $(MANDIR)/man$${page##*.}/$${page##*/} || exit 1; done
@@ -298,7 +367,7 @@ install: all ## into DESTDIR and PREFIX (/usr/local), stripped; what was strippe
 
 MACHINE = $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
 .PHONY: lambda-layer
-lambda-layer: $(SO) $(CONFIG_SO) ## build/autotrace-layer-x86_64.zip: a layer for AWS Lambda, the library at lib/
+lambda-layer: $(SO) $(CONFIG_SO) $(HEAVY) ## build/autotrace-layer-x86_64.zip: a layer for AWS Lambda, the library at lib/
 	$(Q).ci/lambda-layer $(SO) $(BUILD)/autotrace-layer-$(MACHINE).zip
 
 .PHONY: format

@@ -32,6 +32,7 @@ static __thread unsigned own; /* 1: none was left; else its number + 2 */
 
 static struct atr_str log_to;
 static const struct atr_io *log_io;
+static bool leaves_out_warnings;
 
 static unsigned shared_stripe(void)
 {
@@ -134,6 +135,11 @@ bool atr_log_is_on(void)
 	return log_to.len != 0;
 }
 
+void atr_log_without_warnings(bool without)
+{
+	leaves_out_warnings = without;
+}
+
 /* A file is opened for each line: no descriptor of ours lies about for the program to find. */
 static void write_line(const char *line, size_t len)
 {
@@ -176,7 +182,7 @@ void atr_log_bad_env(const char *name, struct atr_str value, const char *why, co
 	char shown[3 * VALUE_MAX];
 	size_t len = value.len;
 
-	if (!atr_log_is_on())
+	if (!atr_log_is_on() || leaves_out_warnings)
 		return;
 	if (!value.at) {
 		atr_log("%s: %s; %s", name, why, instead);

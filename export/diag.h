@@ -35,6 +35,8 @@ void atr_count_reset(void); /* a forked child */
  */
 void atr_log_setup(struct atr_str where, const struct atr_io *io);
 bool atr_log_is_on(void);
+/* What is wrong with a variable is left out from here on; or no more. */
+void atr_log_without_warnings(bool without);
 
 /*
  * One line, "autotrace[pid]: ..." and a newline, in one write. printf's forms %s

@@ -4,6 +4,7 @@
 #include "export/diag.h"
 #include "export/encode/encode.h"
 #include "export/env.h"
+#include "export/heavy.h"
 #include "export/kernel.h"
 #include "export/options.h"
 #include "export/published.h"
@@ -60,7 +61,8 @@ static struct {
 	_Atomic pid_t early_tid;	 /* which is not to be the last of the process */
 	_Atomic uint32_t threads;	 /* of ours; more than one while one takes over */
 	_Atomic uint64_t alone_until_ms; /* it is the last, and has that long; 0: it is not */
-	bool has_options;		 /* read by the first thread of a process */
+	uint32_t told_rejection;
+	bool has_options; /* read by the first thread of a process */
 	uint32_t batch_size;
 	_Atomic uint64_t stop_ms;  /* the latest limit of a flush; one that is over is none */
 	_Atomic uint32_t done;	   /* rung when a flush has nothing more to do */
@@ -71,20 +73,20 @@ static struct {
 	_Atomic bool in_vain;	    /* a flush's limit came, and nothing was accepted since */
 	_Atomic uint64_t discarded; /* without a ring */
 	_Atomic uint64_t displaced; /* by a thread's next span: see `filling` */
+	sigset_t mask;		    /* the program's, when the thread was made */
 	struct atr_options options;
 	/* from here on all is the thread's */
 	struct atr_io sending; /* `io`, but the thread looks around in its waits */
-	sigset_t mask;	       /* the program's, when the thread was made */
 	struct atr_resource_attr resource[ATR_RESOURCE_MAX];
 	size_t nr_resource;
-	struct atr_buf buf;
+	struct atr_buf buf, packed;
 	struct atr_answer answer;
 	const struct atr_span *spans[ATR_BATCH_MAX];
 } ex; /* all zero: the greater part of it is no memory before the first span */
 
-static struct atr_link links[ATR_EXPORTERS_MAX] = {
-	{ .fd = -1 }, { .fd = -1 }, { .fd = -1 }, { .fd = -1 }
-};
+/* One for each exporter, and the last for atr_exporter_ask. */
+#define NR_LINKS (ATR_EXPORTERS_MAX + 1)
+static struct atr_link links[NR_LINKS] = { [0 ... NR_LINKS - 1] = { .fd = -1 } };
 
 /* A test's to change. */
 uint32_t atr_exporter_retry_first_ms = 1000;
@@ -251,27 +253,47 @@ static uint64_t wait_for_retry(uint64_t began_ms, uint64_t until_ms)
 	return atr_stood_still_ms(until_ms);
 }
 
+/* What is in the buffer, packed where that is asked for and can be. */
+static struct atr_post request_of(const struct atr_exporter_options *to,
+				  const struct atr_encoder *encoder)
+{
+	struct atr_post plain = { encoder->content_type, { ex.buf.at, ex.buf.len }, false };
+	const struct atr_heavy *heavy = to->is_gzip ? atr_heavy_load(ex.io, "gzip") : NULL;
+	size_t room = atr_gzip_room(ex.buf.len), len;
+	char *at;
+
+	if (!heavy)
+		return plain;
+	atr_buf_clear(&ex.packed);
+	at = atr_buf_room(&ex.packed, room);
+	len = at ? heavy->gzip(plain.body, at, room) : 0;
+	if (!len)
+		return plain;
+	return (struct atr_post){ encoder->content_type, { at, len }, true };
+}
+
 /* Sends one encoded batch, with the retries that the protocol allows. */
 static enum atr_outcome post(const struct atr_exporter_options *to, struct atr_link *link,
 			     const struct atr_encoder *encoder)
 {
-	struct atr_str body = { ex.buf.at, ex.buf.len };
+	struct atr_post request = request_of(to, encoder);
 	uint32_t delay_ms = atr_exporter_retry_first_ms;
 	uint64_t limit = ex.options.export_timeout_ms ? ex.options.export_timeout_ms : UINT32_MAX;
 	uint64_t began_ms = atr_now_ms(), end_ms = began_ms + limit;
 	enum atr_outcome outcome;
+	__typeof__(&atr_http_post) post_once = to->is_grpc ? atr_grpc_post : atr_http_post;
 
 	for (;;) {
 		uint64_t now = atr_now_ms(), deadline = end_ms, wait;
 
 		if (to->timeout_ms && now + to->timeout_ms < deadline)
 			deadline = now + to->timeout_ms;
-		outcome = atr_http_post(&ex.sending, to, link, encoder->content_type, body,
-					deadline, &ex.stop_ms, &ex.answer);
+		outcome = post_once(&ex.sending, to, link, &request, deadline, &ex.stop_ms,
+				    &ex.answer);
 		now = atr_now_ms();
 		end_ms += ex.answer.stood_still_ms;
 		if (outcome == ATR_SENT || outcome == ATR_REFUSED || outcome == ATR_OUT_OF_TIME ||
-		    stopping_since(began_ms))
+		    outcome == ATR_NO_WAY || stopping_since(began_ms))
 			return outcome;
 		/* jitter: between a half and the whole */
 		wait = delay_ms / 2 + now * 2654435761u % (delay_ms / 2 + 1);
@@ -301,7 +323,8 @@ static size_t accepted_of(size_t n, const struct atr_encoder *encoder)
 				  &message);
 	if (rejected > n)
 		rejected = n;
-	if (message.len)
+	/* once: one that rejects some of each batch has the same to say each time */
+	if (message.len && !ex.told_rejection++)
 		atr_log("the backend said: %.*s (%llu spans rejected)",
 			(int)(message.len < 500 ? message.len : 500), message.at,
 			(unsigned long long)rejected);
@@ -311,6 +334,7 @@ static size_t accepted_of(size_t n, const struct atr_encoder *encoder)
 static const struct atr_encoder *const encoders[] = {
 	[ATR_ENCODING_OTLP_PROTOBUF] = &atr_encoder_otlp_pb,
 	[ATR_ENCODING_OTLP_JSON] = &atr_encoder_otlp_json,
+	[ATR_ENCODING_ZIPKIN] = &atr_encoder_zipkin,
 	[ATR_ENCODING_XRAY] = &atr_encoder_xray,
 	[ATR_ENCODING_OTLP_XRAY] = &atr_encoder_otlp_xray,
 };
@@ -372,7 +396,12 @@ static struct fate export_to(unsigned i, size_t n)
 
 static void say_first_failure(enum atr_count why)
 {
-	if (!atr_count_read(ATR_COUNT_EXPORTS_FAILED))
+	if (atr_count_read(ATR_COUNT_EXPORTS_FAILED))
+		return;
+	if (ex.options.exporter[0].is_grpc)
+		atr_log("an export failed (%s, gRPC status %d); losses are counted",
+			atr_count_name(why), ex.answer.grpc_status);
+	else
 		atr_log("an export failed (%s, HTTP status %d); losses are counted",
 			atr_count_name(why), ex.answer.status);
 }
@@ -548,7 +577,7 @@ static bool is_to_end(void)
 	}
 	if (!leaves_all && atr_ring_count(ex.ring))
 		return false;
-	for (int i = 0; i < ATR_EXPORTERS_MAX; i++)
+	for (int i = 0; i < NR_LINKS; i++)
 		atr_link_close(ex.io, &links[i]);
 	atomic_store(&ex.alone_until_ms, 0);
 	atomic_store(&ex.state, NOT_STARTED);
@@ -561,6 +590,17 @@ static void publish(void)
 	if (!atomic_load(&ex.publishes_nothing))
 		atr_published_make(ex.resource, ex.nr_resource, ex.publishes_threads,
 				   atomic_load(&ex.is_apart));
+}
+
+/* Now, and not when the process ends: musl loads nothing then. */
+static void load_heavy(void)
+{
+	for (unsigned i = 0; i < ex.options.nr_exporters; i++)
+		if (ex.options.exporter[i].is_tls || ex.options.exporter[i].is_gzip ||
+		    ex.options.exporter[i].is_grpc)
+			atr_heavy_load(ex.io, ex.options.exporter[i].is_grpc ? "gRPC" :
+					      ex.options.exporter[i].is_tls  ? "TLS" :
+									       "gzip");
 }
 
 static void export_all(void)
@@ -580,6 +620,7 @@ static void export_all(void)
 		ex.sending.poll = poll_and_look;
 		ex.has_options = true;
 		publish();
+		load_heavy();
 	}
 	due_ms = atr_now_ms() + ex.options.schedule_delay_ms;
 	while (atomic_load(&ex.books) != BOOKS_CLOSED && !is_to_end()) {
@@ -867,6 +908,20 @@ void atr_exporter_alarm(uint64_t at_ms, void (*ring)(void))
 		ring_bell(&ex.bell);
 }
 
+bool atr_exporter_ask(const struct atr_exporter_options *to, struct atr_str body,
+		      uint32_t timeout_ms, struct atr_answer *answer)
+{
+	struct atr_link *link = &links[ATR_EXPORTERS_MAX];
+	const struct atr_post request = { .content_type = "application/json", .body = body };
+	enum atr_outcome outcome;
+
+	answer->body_len = 0;
+	outcome = atr_http_post(&ex.sending, to, link, &request, atr_now_ms() + timeout_ms,
+				&ex.stop_ms, answer);
+	atr_link_close(ex.io, link);
+	return outcome == ATR_SENT;
+}
+
 void atr_exporter_yield(void)
 {
 	sigset_t mask;
@@ -944,7 +999,7 @@ void atr_exporter_forked(void)
 	ex.pid = atr_kernel_pid();
 	if (ex.ring)
 		atr_ring_reset(ex.ring);
-	for (int i = 0; i < ATR_EXPORTERS_MAX; i++)
+	for (int i = 0; i < NR_LINKS; i++)
 		atr_link_close(ex.io, &links[i]);
 	atomic_store(&ex.state, NOT_STARTED);
 	atomic_store(&ex.books, BOOKS_OPEN);
@@ -987,7 +1042,7 @@ bool atr_exporter_owns(int fd)
 {
 	if (atomic_load_explicit(&ex.is_apart, memory_order_relaxed))
 		return false;
-	for (int i = 0; i < ATR_EXPORTERS_MAX; i++)
+	for (int i = 0; i < NR_LINKS; i++)
 		if (links[i].fd == fd && fd >= 0)
 			return true;
 	return false;
@@ -995,7 +1050,7 @@ bool atr_exporter_owns(int fd)
 
 void atr_exporter_lost(int fd)
 {
-	for (int i = 0; i < ATR_EXPORTERS_MAX; i++)
+	for (int i = 0; i < NR_LINKS; i++)
 		if (links[i].fd == fd)
 			links[i].fd = -1;
 }

@@ -63,6 +63,16 @@ bool atr_exporter_urge(uint32_t timeout_ms);
 void atr_exporter_alarm(uint64_t at_ms, void (*ring)(void));
 
 /*
+ * Our thread, in an alarm: posts JSON to somebody else than a backend, and closes the
+ * connection. Whether it was accepted, with what was answered, within the time that is given
+ * and before the process ends.
+ */
+struct atr_exporter_options;
+struct atr_answer;
+bool atr_exporter_ask(const struct atr_exporter_options *to, struct atr_str body,
+		      uint32_t timeout_ms, struct atr_answer *answer);
+
+/*
  * Main's thread is at its end, and the process goes on until that of the last of
  * the others: from now on our thread lives no longer than it has something to
  * send, and a little after it has become the last one sends it within the limit

@@ -28,6 +28,8 @@ struct atr_io {
 	int (*getaddrinfo)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
 	void (*freeaddrinfo)(struct addrinfo *);
 	int (*thread_create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+	/* Not of libc: loads an object of ours, and finds the one name it has. NULL: it cannot. */
+	void *(*load)(const char *path, const char *name);
 };
 
 #endif

@@ -165,7 +165,7 @@ static bool read_http(struct atr_str url, bool is_base, struct atr_exporter_opti
 	while (len < url.len && !strchr("/?#", url.at[len]))
 		len++;
 	path = (struct atr_str){ url.at + len, url.len - len };
-	e->port = 80;
+	e->port = e->is_tls ? 443 : 80;
 	if (!read_authority((struct atr_str){ url.at, len }, e))
 		return false;
 	if (path.len && memchr(path.at, '#', path.len))
@@ -205,9 +205,26 @@ static const char *read_url(struct atr_str url, bool is_base, struct atr_exporte
 		return "it has characters that no URL has";
 	if (strip(&url, ATR_STR("unix:")))
 		return read_unix(url, e) ? NULL : "not the path of a socket";
-	if (strip(&url, ATR_STR("http://")) && read_http(url, is_base, e))
+	e->is_tls = strip(&url, ATR_STR("https://"));
+	if ((e->is_tls || strip(&url, ATR_STR("http://"))) && read_http(url, is_base, e))
 		return NULL;
-	return "not an http:// or unix: URL";
+	return "not an http://, https:// or unix: URL";
+}
+
+/*
+ * gRPC's may be a host and a port alone, which is TLS unless _INSECURE says otherwise; any other is
+ * as it is.
+ */
+static struct atr_str with_scheme(struct atr_str url, const struct atr_exporter_options *e)
+{
+	const char *general = "OTEL_EXPORTER_OTLP_INSECURE",
+		   *of_traces = "OTEL_EXPORTER_OTLP_TRACES_INSECURE";
+	bool is_insecure = atr_env_bool(atr_env_get(of_traces).at ? of_traces : general, false);
+	struct atr_str rest = url;
+
+	if (!e->is_grpc || memmem(url.at, url.len, "://", 3) || strip(&rest, ATR_STR("unix:")))
+		return url;
+	return keep(is_insecure ? ATR_STR("http://") : ATR_STR("https://"), url);
 }
 
 static void read_endpoint(struct atr_exporter_options *e)
@@ -220,24 +237,59 @@ static void read_endpoint(struct atr_exporter_options *e)
 
 	if (has_password)
 		shown = (struct atr_str){ 0 };
-	if (strip(&rest, ATR_STR("https://"))) {
-		/* never in the clear what was asked to be secret */
-		atr_log_bad_env(name, shown, "https is not in this version", "spans are not sent");
-		return;
-	}
 	if (url.at) {
-		why = read_url(url, !strcmp(name, "OTEL_EXPORTER_OTLP_ENDPOINT"), e);
+		why = read_url(with_scheme(url, e), !strcmp(name, "OTEL_EXPORTER_OTLP_ENDPOINT"),
+			       e);
 		if (!why && has_password && !e->unix_path.len)
 			atr_log_bad_env(name, shown, "a user's name in a URL is not sent",
 					"the rest of it is used");
 		if (!why)
 			return;
-		atr_log_bad_env(name, shown, why, "http://localhost:4318 is used");
+		if (strip(&rest, ATR_STR("https://"))) {
+			/* never in the clear what was asked to be secret */
+			atr_log_bad_env(name, shown, why, "spans are not sent");
+			e->host = e->unix_path = (struct atr_str){ 0 };
+			return;
+		}
+		atr_log_bad_env(name, shown, why,
+				e->is_grpc ? "http://localhost:4317 is used" :
+					     "http://localhost:4318 is used");
 	}
+	e->is_tls = false;
 	e->unix_path = (struct atr_str){ 0 };
 	e->host = ATR_STR("localhost");
-	e->port = 4318;
+	e->port = e->is_grpc ? 4317 : 4318;
 	e->path = ATR_STR("/v1/traces");
+}
+
+/* A file's path; absent when none is said. */
+static struct atr_str read_path(const char *of_traces, const char *general)
+{
+	const char *name;
+	struct atr_str path = otlp(of_traces, general, &name);
+
+	if (path.at && path.len >= PATH_MAX) {
+		atr_log_bad_env(name, path, "longer than a path can be", "it is left out");
+		path.at = NULL;
+	}
+	return path.at ? keep(path, ATR_STR("")) : (struct atr_str){ 0 };
+}
+
+static void read_tls(struct atr_exporter_options *e)
+{
+	e->ca_file = read_path("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE",
+			       "OTEL_EXPORTER_OTLP_CERTIFICATE");
+	e->client_certificate = read_path("OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE",
+					  "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE");
+	e->client_key =
+		read_path("OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY", "OTEL_EXPORTER_OTLP_CLIENT_KEY");
+	if (!e->client_certificate.at == !e->client_key.at)
+		return;
+	atr_log_bad_env(e->client_key.at ? "OTEL_EXPORTER_OTLP_CLIENT_KEY" :
+					   "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
+			e->client_key.at ? e->client_key : e->client_certificate,
+			"a certificate and its key go together", "it is left out");
+	e->client_certificate = e->client_key = (struct atr_str){ 0 };
 }
 
 static bool is_token(struct atr_str name)
@@ -265,9 +317,9 @@ static bool is_header_value(struct atr_str value)
 /* Those that say how the request is to be read are the transport's. */
 static bool is_the_transports(struct atr_str name)
 {
-	static const char *const names[] = { "host",	     "content-length",
-					     "content-type", "transfer-encoding",
-					     "connection",   "user-agent" };
+	static const char names[][18] = { "host",	  "content-length",
+					  "content-type", "transfer-encoding",
+					  "connection",	  "user-agent" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (atr_str_equal_nocase(name, atr_str(names[i])))
@@ -344,22 +396,49 @@ static void read_otlp(struct atr_exporter_options *e)
 	e->way = ATR_WAY_HTTP;
 	e->encoding = ATR_ENCODING_OTLP_PROTOBUF;
 	e->path = ATR_STR("/");
+	e->is_grpc = atr_str_equal_nocase(protocol, ATR_STR("grpc"));
 	if (atr_str_equal_nocase(protocol, ATR_STR("http/json")))
 		e->encoding = ATR_ENCODING_OTLP_JSON;
-	else if (protocol.at && !atr_str_equal_nocase(protocol, ATR_STR("http/protobuf")))
-		atr_log_bad_env(name, protocol, "not http/protobuf or http/json",
+	else if (protocol.at && !e->is_grpc &&
+		 !atr_str_equal_nocase(protocol, ATR_STR("http/protobuf")))
+		atr_log_bad_env(name, protocol, "not grpc, http/protobuf or http/json",
 				"http/protobuf is used");
 	compression = otlp("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION",
 			   "OTEL_EXPORTER_OTLP_COMPRESSION", &name);
-	if (compression.at && !atr_str_equal_nocase(compression, ATR_STR("none")))
-		atr_log_bad_env(name, compression, "compression is not in this version",
-				"none is used");
+	e->is_gzip = atr_str_equal_nocase(compression, ATR_STR("gzip"));
+	if (compression.at && !e->is_gzip && !atr_str_equal_nocase(compression, ATR_STR("none")))
+		atr_log_bad_env(name, compression, "not gzip or none", "none is used");
 	read_endpoint(e);
+	read_tls(e);
 	read_headers(e);
-	name = atr_env_get("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT").at ?
-		       "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT" :
-		       "OTEL_EXPORTER_OTLP_TIMEOUT";
-	e->timeout_ms = atr_env_ms(name, 10000);
+	/* one that is wrong is as if it were not set, and the general one counts */
+	e->timeout_ms = atr_env_ms("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT",
+				   atr_env_ms("OTEL_EXPORTER_OTLP_TIMEOUT", 10000));
+}
+
+static void read_zipkin(struct atr_exporter_options *e)
+{
+	static const char name[] = "OTEL_EXPORTER_ZIPKIN_ENDPOINT";
+	struct atr_str url = atr_str_trim(atr_env_get(name)), shown = url;
+	const char *why = url.at ? read_url(url, false, e) : NULL;
+
+	e->timeout_ms = atr_env_ms("OTEL_EXPORTER_ZIPKIN_TIMEOUT", 10000);
+	if (url.at && !why)
+		return;
+	if (url.at && memchr(url.at, '@', url.len))
+		shown = (struct atr_str){ 0 };
+	if (why && strip(&url, ATR_STR("https://"))) {
+		atr_log_bad_env(name, shown, why, "spans are not sent");
+		e->host = e->unix_path = (struct atr_str){ 0 };
+		return;
+	}
+	if (why)
+		atr_log_bad_env(name, shown, why, "http://localhost:9411/api/v2/spans is used");
+	e->is_tls = false;
+	e->unix_path = (struct atr_str){ 0 };
+	e->host = ATR_STR("localhost");
+	e->port = 9411;
+	e->path = ATR_STR("/api/v2/spans");
 }
 
 static void read_file(struct atr_exporter_options *e)
@@ -373,6 +452,8 @@ static void read_file(struct atr_exporter_options *e)
 	}
 	if (!e->file.at)
 		e->file = ATR_STR("autotrace.jsonl");
+	e->file_max_bytes = atr_env_uint("AUTOTRACE_FILE_MAX_BYTES", 0, 0, INT32_MAX);
+	e->file_keep = atr_env_uint("AUTOTRACE_FILE_KEEP", 1, 1, 99);
 }
 
 /* False: there is no such exporter. */
@@ -382,6 +463,8 @@ static bool read_exporter(struct atr_str name, struct atr_exporter_options *e)
 	e->encoding = ATR_ENCODING_OTLP_JSON;
 	if (atr_str_equal_nocase(name, ATR_STR("otlp")))
 		e->way = ATR_WAY_HTTP;
+	else if (atr_str_equal_nocase(name, ATR_STR("zipkin")))
+		e->encoding = ATR_ENCODING_ZIPKIN;
 	else if (atr_str_equal_nocase(name, ATR_STR("otlp/stdout")) ||
 		 atr_str_equal_nocase(name, ATR_STR("console")))
 		e->way = ATR_WAY_STDOUT;
@@ -401,14 +484,14 @@ static bool read_exporter(struct atr_str name, struct atr_exporter_options *e)
  * AWS_XRAY_DAEMON_ADDRESS: "ip:port", or "tcp:ip:port udp:ip:port" in either
  * order (X-Ray developer guide, "Configuring the daemon").
  */
-static void read_daemon(struct atr_exporter_options *e)
+static void read_daemon(struct atr_exporter_options *e, const char *protocol)
 {
 	static const char name[] = "AWS_XRAY_DAEMON_ADDRESS";
 	struct atr_str text = atr_str_trim(atr_env_get(name)), address = text;
-	const char *udp = text.len ? memmem(text.at, text.len, "udp:", 4) : NULL, *end;
+	const char *of = text.len ? memmem(text.at, text.len, protocol, 4) : NULL, *end;
 
-	if (udp) {
-		address = (struct atr_str){ udp + 4, text.len - (size_t)(udp + 4 - text.at) };
+	if (of) {
+		address = (struct atr_str){ of + 4, text.len - (size_t)(of + 4 - text.at) };
 		end = memchr(address.at, ' ', address.len);
 		if (end)
 			address.len = (size_t)(end - address.at);
@@ -420,6 +503,13 @@ static void read_daemon(struct atr_exporter_options *e)
 		atr_log_bad_env(name, text, "not an address and a port", "127.0.0.1:2000 is used");
 	e->host = ATR_STR("127.0.0.1");
 	e->port = 2000;
+}
+
+void atr_options_read_daemon_http(struct atr_str url, struct atr_exporter_options *out)
+{
+	out->way = ATR_WAY_HTTP;
+	if (!url.len || read_url(url, false, out))
+		read_daemon(out, "tcp:");
 }
 
 bool atr_options_say_xray(void)
@@ -438,10 +528,11 @@ bool atr_options_say_xray(void)
 	return false;
 }
 
-static bool is_there(const struct atr_options *out, enum atr_way way)
+static bool is_there(const struct atr_options *out, const struct atr_exporter_options *e)
 {
 	for (unsigned i = 0; i < out->nr_exporters; i++)
-		if (out->exporter[i].way == way)
+		if (out->exporter[i].way == e->way &&
+		    (e->way != ATR_WAY_HTTP || out->exporter[i].encoding == e->encoding))
 			return true;
 	return false;
 }
@@ -460,16 +551,16 @@ static void read_names(struct atr_options *out)
 	bool is_none = false;
 
 	while (atr_list_next(&list, &name)) {
-		struct atr_exporter_options *e = &out->exporter[out->nr_exporters];
+		struct atr_exporter_options e;
 
 		if (atr_str_equal_nocase(name, ATR_STR("none")))
 			is_none = true;
-		else if (!read_exporter(name, e))
+		else if (!read_exporter(name, &e))
 			why = "an exporter in it is not known here";
-		else if (is_there(out, e->way))
+		else if (is_there(out, &e))
 			why = why ? why : "an exporter in it is there twice";
 		else
-			out->nr_exporters++;
+			out->exporter[out->nr_exporters++] = e;
 	}
 	if (is_none && out->nr_exporters) {
 		why = "none, and others";
@@ -492,12 +583,14 @@ static void read_exporters(struct atr_options *out)
 	out->nr_exporters = 0;
 	read_names(out);
 	for (unsigned i = 0; i < out->nr_exporters; i++) {
-		if (out->exporter[i].way == ATR_WAY_HTTP)
+		if (out->exporter[i].encoding == ATR_ENCODING_ZIPKIN)
+			read_zipkin(&out->exporter[i]);
+		else if (out->exporter[i].way == ATR_WAY_HTTP)
 			read_otlp(&out->exporter[i]);
 		else if (out->exporter[i].way == ATR_WAY_FILE)
 			read_file(&out->exporter[i]);
 		else if (out->exporter[i].way == ATR_WAY_UDP)
-			read_daemon(&out->exporter[i]);
+			read_daemon(&out->exporter[i], "udp:");
 	}
 }
 
@@ -535,4 +628,20 @@ void atr_options_read(struct atr_options *out)
 	out->event_count_limit = limit("OTEL_SPAN_EVENT_COUNT_LIMIT", NULL, 128);
 	out->link_count_limit = limit("OTEL_SPAN_LINK_COUNT_LIMIT", NULL, 128);
 	out->event_attribute_count_limit = limit("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", NULL, 128);
+}
+
+void atr_options_read_log_level(void)
+{
+	static const char name[] = "OTEL_LOG_LEVEL";
+	static const char *const levels[] = { "trace", "debug", "info", "warn", "warning",
+					      "error", "fatal", "none", "off" };
+	struct atr_str level = atr_str_trim(atr_env_get(name));
+	size_t nr = sizeof(levels) / sizeof(levels[0]), i = 0;
+
+	while (i < nr && !atr_str_equal_nocase(level, atr_str(levels[i])))
+		i++;
+	atr_log_without_warnings(false);
+	if (i == nr && level.at)
+		atr_log_bad_env(name, level, "not a level of logs", "info is used");
+	atr_log_without_warnings(i >= 5 && i < nr);
 }

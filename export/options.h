@@ -12,12 +12,13 @@
 enum atr_encoding {
 	ATR_ENCODING_OTLP_PROTOBUF,
 	ATR_ENCODING_OTLP_JSON,
+	ATR_ENCODING_ZIPKIN,
 	ATR_ENCODING_XRAY,
 	ATR_ENCODING_OTLP_XRAY, /* OTLP protobuf in the X-Ray daemon's envelope */
 };
 enum atr_way { ATR_WAY_HTTP, ATR_WAY_FILE, ATR_WAY_STDOUT, ATR_WAY_UDP };
 
-#define ATR_EXPORTERS_MAX 4
+#define ATR_EXPORTERS_MAX 5
 #define ATR_BATCH_MAX 4096
 #define ATR_OTLP_HEADERS_MAX 32
 /* A request's head; what is read of the variables leaves it room. */
@@ -32,7 +33,11 @@ struct atr_exporter_options {
 	struct atr_pair headers[ATR_OTLP_HEADERS_MAX];
 	unsigned nr_headers;
 	uint32_t timeout_ms; /* 0: no limit */
-	struct atr_str file; /* file: where to append */
+	bool is_gzip, is_tls, is_grpc;
+	/* paths, ended by a NUL; absent: the machine's own, and none */
+	struct atr_str ca_file, client_certificate, client_key;
+	struct atr_str file;		    /* file: where to append */
+	uint32_t file_max_bytes, file_keep; /* 0: no limit; how many older ones */
 };
 
 struct atr_options {
@@ -67,6 +72,12 @@ struct atr_str atr_percent_decoded(struct atr_str in);
  */
 bool atr_options_say_xray(void);
 
+/*
+ * The exporter thread. Where X-Ray's daemon answers by HTTP: this URL, or, when it is absent
+ * or none, what AWS_XRAY_DAEMON_ADDRESS says of TCP, or port 2000 here.
+ */
+void atr_options_read_daemon_http(struct atr_str url, struct atr_exporter_options *out);
+
 /* One attribute of the resource; values are strings, but for process.pid (int). */
 struct atr_resource_attr {
 	struct atr_str key, value;
@@ -76,7 +87,12 @@ struct atr_resource_attr {
 #define ATR_RESOURCE_MAX 128
 
 /*
- * The exporter thread. service.name (OTEL_SERVICE_NAME, then
+ * The constructor. OTEL_LOG_LEVEL: whether the log has warnings too, as it has by default.
+ */
+void atr_options_read_log_level(void);
+
+/*
+ * The exporter thread. What AUTOTRACE_RESOURCE_DETECTORS asks for of service.name (OTEL_SERVICE_NAME, then
  * OTEL_RESOURCE_ATTRIBUTES, then unknown_service:<executable>), process.*,
  * host.*, os.type, telemetry.*, service.instance.id (new for each process), and
  * OTEL_RESOURCE_ATTRIBUTES (weaker than OTEL_SERVICE_NAME, stronger than what

@@ -45,14 +45,21 @@ static struct atr_resource_attr *find(struct list *l, struct atr_str key)
 	return &l->at[l->nr++];
 }
 
-static void put(struct list *l, struct atr_str key, struct atr_str value)
+static void put_value(struct list *l, struct atr_str key, struct atr_str value)
 {
-	struct atr_resource_attr *attr = value.len ? find(l, key) : NULL;
+	struct atr_resource_attr *attr = find(l, key);
 
 	if (!attr)
 		return;
 	attr->value = value;
 	attr->is_number = false;
+}
+
+/* What was not found is none; what is given may be empty. */
+static void put(struct list *l, struct atr_str key, struct atr_str value)
+{
+	if (value.len)
+		put_value(l, key, value);
 }
 
 static struct atr_str base_name(struct atr_str path)
@@ -120,19 +127,58 @@ static struct atr_str architecture(const char *machine)
 	return keep(machine, strlen(machine));
 }
 
-static void detect(struct list *l, const struct atr_process *process, const struct atr_io *io)
-{
-	struct atr_str executable = base_name(process->executable_path);
-	struct atr_resource_attr *pid = find(l, ATR_STR("process.pid"));
-	struct utsname host;
+enum { SERVICE = 1, PROCESS = 2, HOST = 4, FAAS = 8, EVERY = 15 };
 
-	put(l, ATR_STR("service.name"), default_name(executable));
-	put(l, ATR_STR("service.instance.id"), new_uuid());
+static unsigned detector_of(struct atr_str name)
+{
+	static const struct {
+		const char *name;
+		unsigned bit;
+	} known[] = {
+		{ "service", SERVICE }, { "process", PROCESS }, { "host", HOST },
+		{ "faas", FAAS },	{ "all", EVERY },
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (atr_str_equal_nocase(name, atr_str(known[i].name)))
+			return known[i].bit;
+	return 0;
+}
+
+static unsigned detectors(void)
+{
+	static const char name[] = "AUTOTRACE_RESOURCE_DETECTORS";
+	struct atr_str whole = atr_env_get(name), list = whole, member;
+	unsigned bits = whole.at ? 0 : EVERY;
+	bool is_known = true;
+
+	while (atr_list_next(&list, &member)) {
+		unsigned bit = detector_of(member);
+
+		is_known &= bit || atr_str_equal_nocase(member, ATR_STR("none"));
+		bits |= bit;
+	}
+	if (!is_known)
+		atr_log_bad_env(name, whole, "a detector in it is not known here",
+				"it is left out");
+	return bits;
+}
+
+static void detect_process(struct list *l, const struct atr_process *process)
+{
+	struct atr_resource_attr *pid = find(l, ATR_STR("process.pid"));
+
 	pid->is_number = true;
 	pid->number = atr_kernel_pid();
-	put(l, ATR_STR("process.executable.name"), executable);
+	put(l, ATR_STR("process.executable.name"), base_name(process->executable_path));
 	put(l, ATR_STR("process.executable.path"), process->executable_path);
 	put(l, ATR_STR("process.command"), process->command);
+}
+
+static void detect_host(struct list *l, const struct atr_io *io)
+{
+	struct utsname host;
+
 	if (uname(&host) == 0) {
 		put(l, ATR_STR("host.name"), keep(host.nodename, strlen(host.nodename)));
 		put(l, ATR_STR("host.arch"), architecture(host.machine));
@@ -145,7 +191,7 @@ static void detect(struct list *l, const struct atr_process *process, const stru
 static void detect_function(struct list *l)
 {
 	static const struct {
-		const char *key, *variable;
+		char key[20], variable[28];
 	} names[] = {
 		{ "service.name", "AWS_LAMBDA_FUNCTION_NAME" },
 		{ "faas.name", "AWS_LAMBDA_FUNCTION_NAME" },
@@ -192,9 +238,9 @@ static void put_given(struct list *l)
 		key = atr_percent_decoded(atr_str_trim(key));
 		value = atr_percent_decoded(atr_str_trim(value));
 		is_text &= atr_utf8_is_valid(key) && atr_utf8_is_valid(value);
-		is_full |= l->nr >= GIVEN_MAX && value.len;
+		is_full |= l->nr >= GIVEN_MAX;
 		if (l->nr < GIVEN_MAX)
-			put(l, key, value);
+			put_value(l, key, value);
 	}
 	if (is_full)
 		atr_log_bad_env(name, whole, "more attributes than there is room for",
@@ -216,11 +262,19 @@ size_t atr_resource_read(const struct atr_process *process, const struct atr_io 
 			 struct atr_resource_attr out[static ATR_RESOURCE_MAX])
 {
 	struct list l = { out, 0 };
+	unsigned asked = detectors();
 
 	memset(out, 0, sizeof(*out) * ATR_RESOURCE_MAX);
 	room_len = 0;
-	detect(&l, process, io);
-	detect_function(&l);
+	put(&l, ATR_STR("service.name"), default_name(base_name(process->executable_path)));
+	if (asked & SERVICE)
+		put(&l, ATR_STR("service.instance.id"), new_uuid());
+	if (asked & PROCESS)
+		detect_process(&l, process);
+	if (asked & HOST)
+		detect_host(&l, io);
+	if (asked & FAAS)
+		detect_function(&l);
 	put_given(&l);
 	put_service_name(&l);
 	put(&l, ATR_STR("telemetry.sdk.name"), ATR_STR("autotrace"));

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export/ring.h"
 
+#include "export/map.h"
+
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/mman.h>
 
 /*
@@ -12,7 +15,7 @@
  * turn == n, free for the writer of n; turn == n + 1, published for the reader
  * of n. Releasing it adds the ring's size, which is the next lap's free turn.
  *
- *	header | turns (8 bytes each) | slots
+ *	turns (8 bytes each) | slots
  *
  * What is stored is the turn less the slot's index, so that fresh zeroed memory
  * is an empty ring and nothing of it is touched before it is used.
@@ -22,14 +25,18 @@ struct atr_ring {
 	uint32_t slot_shift; /* of a slot_len that is a power of two; else 0 */
 	size_t map_len;
 	char *bytes;
+	_Atomic uint64_t *turns;
 	_Alignas(64) _Atomic uint64_t write_at;
 	_Alignas(64) _Atomic uint64_t read_at; /* released up to here */
 	uint64_t peek_at;		       /* the reader's own */
 	uint64_t trimmed_at;		       /* pages were given back up to here */
 	_Atomic uint64_t skipped;	       /* positions that were trimmed, not claimed */
 	_Alignas(64) _Atomic uint64_t lost;
-	_Alignas(64) _Atomic uint64_t turns[];
 };
+
+/* A process's only one: the memory that is mapped for it is not touched before a span. */
+static struct atr_ring ring_of_process;
+static atomic_flag is_taken = ATOMIC_FLAG_INIT;
 
 #define PAGE 4096u
 /* In write_at, of a ring that is closed: further on than any turn, so that every claim finds it full. */
@@ -50,30 +57,43 @@ static size_t page_up(size_t len)
 struct atr_ring *atr_ring_create(uint32_t slots, uint32_t slot_len)
 {
 	uint32_t size = 2;
-	size_t head, len;
+	size_t begin, head, len;
 	struct atr_ring *ring;
+	bool is_first;
+	char *mapped;
 
 	while (size < slots && size < 1u << 30)
 		size *= 2;
 	slot_len = (slot_len + 7) & ~7u;
-	head = page_up(sizeof(*ring) + (size_t)size * sizeof(ring->turns[0]));
+	is_first = !atomic_flag_test_and_set(&is_taken);
+	begin = is_first ? 0 : sizeof(*ring);
+	head = page_up(begin + (size_t)size * sizeof(ring->turns[0]));
 	len = head + page_up((size_t)size * slot_len);
-	ring = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-		    -1, 0);
-	if (ring == MAP_FAILED)
+	mapped = atr_map(len);
+	if (!mapped) {
+		if (is_first)
+			atomic_flag_clear(&is_taken);
 		return NULL;
+	}
+	ring = is_first ? &ring_of_process : (void *)mapped;
+	memset(ring, 0, sizeof(*ring));
+	ring->turns = (void *)(mapped + begin);
 	ring->slots = size;
 	ring->slot_len = slot_len;
 	if (!(slot_len & (slot_len - 1)))
 		ring->slot_shift = (uint32_t)__builtin_ctz(slot_len);
 	ring->map_len = len;
-	ring->bytes = (char *)ring + head;
+	ring->bytes = mapped + head;
 	return ring;
 }
 
 void atr_ring_destroy(struct atr_ring *ring)
 {
-	munmap(ring, ring->map_len);
+	bool is_first = ring == &ring_of_process;
+
+	munmap(is_first ? (void *)ring->turns : ring, ring->map_len);
+	if (is_first)
+		atomic_flag_clear(&is_taken);
 }
 
 static uint32_t index_of(const struct atr_ring *ring, uint64_t n)

@@ -121,6 +121,69 @@ void atr_span_put_bool(struct atr_span *span, uint16_t id, bool value)
 	put_word(span, ATR_SPAN_MAX, id, ATR_TYPE_BOOL, ATR_OF_SPAN, &word);
 }
 
+/* A length and its text, in front of *at; less of it where there is not the room. */
+static size_t list_text(char *at, size_t room, struct atr_str text)
+{
+	size_t len = cut(text, room - 2 < ATR_SPAN_STR_MAX ? room - 2 : ATR_SPAN_STR_MAX);
+	uint16_t word = (uint16_t)len;
+
+	memcpy(at, &word, 2);
+	if (len)
+		memcpy(at + 2, text.at, len);
+	return 2 + len;
+}
+
+#define LIST_KEY_MAX 128
+
+void atr_span_put_list(struct atr_span *span, uint16_t id, struct atr_str key,
+		       const struct atr_str *values, unsigned nr)
+{
+	size_t most = ATR_SPAN_MAX - LATE_ROOM, used = span->len + sizeof(struct atr_item);
+	char *at = (char *)span + used;
+	size_t room = used < most ? (most - used) & ~(size_t)7 : 0, len;
+	unsigned done = 0;
+
+	if (!nr || key.len > LIST_KEY_MAX || room < key.len + 4 + 8) {
+		drop(span);
+		return;
+	}
+	len = list_text(at, room, key);
+	for (; done < nr && done < ATR_LIST_MAX && len + 2 < room; done++) {
+		size_t put = list_text(at + len, room - len, values[done]);
+
+		if (put - 2 < values[done].len)
+			span->cut_strings++;
+		len += put;
+	}
+	if (done < nr)
+		span->cut_strings++;
+	add(span, most, id, ATR_TYPE_LIST, ATR_OF_SPAN, len);
+}
+
+bool atr_item_list_next(struct atr_item_list *list, struct atr_str *value)
+{
+	uint16_t len;
+
+	if (list->end - list->at < 2)
+		return false;
+	memcpy(&len, list->at, 2);
+	if (list->end - list->at - 2 < len)
+		return false;
+	*value = (struct atr_str){ list->at + 2, len };
+	list->at += 2 + len;
+	return true;
+}
+
+struct atr_item_list atr_item_list(const struct atr_item *item)
+{
+	struct atr_item_list list = { .at = atr_item_bytes(item),
+				      .end = atr_item_bytes(item) + item->len };
+
+	if (!atr_item_list_next(&list, &list.key))
+		list.key = (struct atr_str){ "", 0 };
+	return list;
+}
+
 void atr_span_late_str(struct atr_span *span, uint16_t id, struct atr_str text)
 {
 	put_str(span, ATR_SPAN_MAX, id, ATR_OF_SPAN, text);

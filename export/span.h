@@ -39,6 +39,7 @@ enum atr_type {
 	ATR_TYPE_BOOL,	/* one byte */
 	ATR_TYPE_EVENT, /* u64 time, name */
 	ATR_TYPE_LINK,	/* trace id, span id, flags byte */
+	ATR_TYPE_LIST,	/* of strings: see atr_item_list */
 };
 
 enum atr_part { ATR_OF_SPAN = 0, ATR_OF_EVENT = 1, ATR_OF_LINK = 2, ATR_OF_NOTHING = 3 };
@@ -88,6 +89,15 @@ void atr_span_put_bool(struct atr_span *span, uint16_t id, bool value);
 void atr_span_late_str(struct atr_span *span, uint16_t id, struct atr_str text);
 void atr_span_late_int(struct atr_span *span, uint16_t id, int64_t value);
 
+/*
+ * A list of strings, of at most ATR_LIST_MAX. Its key is what the id names and then `key`,
+ * of up to 128 bytes. Text is cut as a string's is; of a list, what finds no room is
+ * left out and counted as cut; where not one string does, all is dropped.
+ */
+#define ATR_LIST_MAX 8
+void atr_span_put_list(struct atr_span *span, uint16_t id, struct atr_str key,
+		       const struct atr_str *values, unsigned nr);
+
 /* A better name than the one that it was given. Counts as late; without room the old one stays. */
 void atr_span_rename(struct atr_span *span, struct atr_str name);
 
@@ -118,6 +128,17 @@ static inline const struct atr_item *atr_span_next(const struct atr_span *span,
 		at = atr_item_bytes(item) + (((size_t)item->len + 7) & ~(size_t)7);
 	return at + sizeof(*item) <= end ? (const struct atr_item *)at : NULL;
 }
+
+/*
+ * A list's key, behind what its id names, and its strings: each a u16 length and its
+ * bytes, the key first. False after the last. Safe as above.
+ */
+struct atr_item_list {
+	struct atr_str key;
+	const char *at, *end;
+};
+bool atr_item_list_next(struct atr_item_list *list, struct atr_str *value);
+struct atr_item_list atr_item_list(const struct atr_item *item);
 
 /* Whether `len` bytes at span are a whole record of this version. */
 bool atr_span_is_whole(const struct atr_span *span, size_t len);

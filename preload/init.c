@@ -9,8 +9,11 @@
 #include "export/options.h"
 #include "preload/apart.h"
 #include "preload/config.h"
+#include "preload/conn/capture.h"
 #include "preload/conn/conn.h"
+#include "preload/conn/formats.h"
 #include "preload/conn/lambda.h"
+#include "preload/conn/logs.h"
 #include "preload/conn/probes.h"
 #include "preload/conn/redact.h"
 #include "preload/conn/routes.h"
@@ -20,8 +23,10 @@
 #include "preload/hook/process.h"
 #include "preload/hook/real.h"
 #include "preload/hook/signal.h"
+#include "preload/live/outcome.h"
 #include "preload/live/profiled.h"
 #include "preload/live/readable.h"
+#include "preload/live/rules.h"
 #include "preload/live/sampler.h"
 #include "preload/live/work.h"
 
@@ -94,6 +99,24 @@ static int io_getaddrinfo(const char *name, const char *service, const struct ad
 {
 	return REAL(getaddrinfo)(name, service, hints, found);
 }
+static void io_freeaddrinfo(struct addrinfo *list)
+{
+	freeaddrinfo(list);
+}
+static int io_open(const char *path, int flags, ...)
+{
+	va_list args;
+	mode_t mode;
+
+	va_start(args, flags);
+	mode = va_arg(args, mode_t);
+	va_end(args);
+	return open(path, flags, mode);
+}
+static int io_getpeername(int fd, __SOCKADDR_ARG address, socklen_t *len)
+{
+	return getpeername(fd, address, len);
+}
 /* Where the exporter's descriptors are the program's (apart.h), socket.c keeps them apart. */
 static bool part_descriptors(void)
 {
@@ -128,9 +151,9 @@ static int io_thread_create(pthread_t *thread, const pthread_attr_t *attributes,
 }
 
 static const struct atr_io io = {
-	io_socket,     io_connect,     io_send,	     io_recv,	       io_poll,
-	io_close,      open,	       io_read,	     io_write,	       io_fcntl,
-	io_getsockopt, io_getaddrinfo, freeaddrinfo, io_thread_create,
+	io_socket,     io_connect,     io_send,		io_recv,	  io_poll,
+	io_close,      io_open,	       io_read,		io_write,	  io_fcntl,
+	io_getsockopt, io_getaddrinfo, io_freeaddrinfo, io_thread_create, atr_real_load,
 };
 
 static ssize_t conn_send(int fd, const void *buf, size_t len, int flags)
@@ -207,20 +230,6 @@ static void learn_context(void)
 		atr_work_setup(atr_lambda_handed(&context) ? &context : NULL);
 }
 
-static void learn_formats(void)
-{
-	struct atr_str text = atr_env_get("OTEL_PROPAGATORS"), unknown;
-
-	/* AWS's services carry their own; what a caller elsewhere wrote is heard too */
-	if (!text.at && atr_env_get("AWS_LAMBDA_RUNTIME_API").at)
-		text = ATR_STR("xray,tracecontext,baggage");
-
-	atr_propagators_parse(text, &atr_formats, &unknown);
-	if (unknown.at)
-		atr_log_bad_env("OTEL_PROPAGATORS", text, "a propagator in it is not known here",
-				"it is left out");
-}
-
 /* The span of the process itself: from here to its end. */
 static void begin_process_span(struct atr_thread *self)
 {
@@ -284,7 +293,7 @@ static void note_status(int status, void *unused)
 
 __attribute__((constructor)) static void begin(void)
 {
-	static const struct atr_conn_calls calls = { conn_send, io_getsockopt, getpeername };
+	static const struct atr_conn_calls calls = { conn_send, io_getsockopt, io_getpeername };
 	int saved = errno;
 
 	atr_kernel_setup();
@@ -293,14 +302,19 @@ __attribute__((constructor)) static void begin(void)
 	atr_log_setup(atr_env_get("AUTOTRACE_LOG"), &io);
 	if (stands_down() || !atr_config_setup(&io, environ))
 		goto out;
+	atr_options_read_log_level();
 	atr_load_setup();
 	atr_signals_setup();
-	learn_formats();
+	atr_formats_setup();
 	atr_probes_setup();
 	atr_sampler_setup();
+	atr_rules_setup(&io, &own.process);
+	atr_outcome_setup(atr_exporter_offer, atr_signals_guard);
 	atr_semconv_setup();
 	atr_routes_setup(&io);
 	atr_redact_setup(&io);
+	atr_capture_setup();
+	atr_logs_setup();
 	if (atr_redact_wants_records())
 		atr_exporter_filters_by(atr_redact_record);
 	atr_lambda_setup();
@@ -331,7 +345,7 @@ __attribute__((destructor)) static void end(void)
 	atr_process_ends(own.exit_status);
 	atr_conn_stop();
 	/* not where a filter of the program's had us stand down: it takes a system call */
-	if (atr_was_entered && *atr_process_state == ATR_PROCESS_ON)
+	if (atr_was_entered && atr_process_is_on())
 		atr_exporter_count_lost();
 	if (atr_log_is_on() && atr_env_bool("AUTOTRACE_STATS", false))
 		atr_log_counts();

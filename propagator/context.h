@@ -36,6 +36,7 @@ struct atr_context {
 	struct atr_str tracestate; /* the members in wire form, joined by ','; borrowed */
 	struct atr_str baggage;	   /* likewise */
 	struct atr_str xray;	   /* X-Ray's other fields (Lineage), joined by ';'; likewise */
+	uint64_t local; /* of a span in this process: preload/live knows its trace by it; else 0 */
 };
 
 /* The specification's IsValid: neither id is all zero. */

@@ -15,6 +15,8 @@ static const struct command {
 	{ "show", "draw a trace that was stored", atr_cmd_show },
 	{ "lambda", "play AWS Lambda for a custom runtime, and draw the trace", atr_cmd_lambda },
 	{ "doctor", "tell what can be seen of a program, and why", atr_cmd_doctor },
+	{ "config", "tell the settings in force, where they come from, and what is wrong",
+	  atr_cmd_config },
 };
 
 #define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))

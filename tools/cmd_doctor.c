@@ -3,6 +3,7 @@
 
 #include "propagator/str.h"
 #include "tools/libraries.h"
+#include "export/heavy.h"
 #include "tools/program.h"
 #include "tools/variables.h"
 
@@ -361,6 +362,18 @@ static bool is_matched(const char *globs, const char *path)
 	return false;
 }
 
+/* Whether the object for TLS lies beside the library. */
+static bool has_heavy(void)
+{
+	char path[PATH_MAX], heavy[PATH_MAX + sizeof(ATR_HEAVY_FILE)];
+
+	if (!atr_program_library(path) || !strrchr(path, '/'))
+		return false;
+	snprintf(heavy, sizeof(heavy), "%.*s" ATR_HEAVY_FILE, (int)(strrchr(path, '/') + 1 - path),
+		 path);
+	return access(heavy, R_OK) == 0;
+}
+
 /* Of the two that name it, the one for traces counts. */
 static void judge_endpoint(struct patient *p)
 {
@@ -368,9 +381,12 @@ static void judge_endpoint(struct patient *p)
 
 	if (!*endpoint)
 		endpoint = value_of("OTEL_EXPORTER_OTLP_ENDPOINT");
-	if (strncasecmp(endpoint, "https:", 6) == 0)
-		say(&p->unseen, "The collector is named by https, which this version cannot speak: "
-				"spans are not sent. Use http, or a collector on this machine.");
+	if ((strncasecmp(endpoint, "https:", 6) == 0 ||
+	     is_set_to("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc") ||
+	     is_set_to("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "grpc")) &&
+	    !has_heavy())
+		say(&p->unseen, "To send spans over TLS or gRPC takes libautotrace-tls.so beside "
+				"the library: without it they are not sent.");
 }
 
 static void judge_variables(struct patient *p)

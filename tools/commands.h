@@ -17,5 +17,6 @@ int atr_cmd_run(int argc, char **argv);
 int atr_cmd_show(int argc, char **argv);
 int atr_cmd_lambda(int argc, char **argv);
 int atr_cmd_doctor(int argc, char **argv);
+int atr_cmd_config(int argc, char **argv);
 
 #endif

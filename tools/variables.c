@@ -89,12 +89,16 @@ const char *atr_variable_meant(const char *name, size_t len)
 bool atr_variable_is_secret(const char *name, size_t len)
 {
 	static const char *const secret[] = { "OTEL_EXPORTER_OTLP_HEADERS",
-					      "OTEL_EXPORTER_OTLP_TRACES_HEADERS", "BAGGAGE" };
+					      "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
+					      "AUTOTRACE_REDACT_KEY", "BAGGAGE" };
 
 	for (size_t i = 0; i < sizeof(secret) / sizeof(secret[0]); i++) {
 		if (is_name(name, len, secret[i]))
 			return true;
 	}
+	/* names of headers, and no more */
+	if (len >= 21 && memcmp(name, "OTEL_INSTRUMENTATION_", 21) == 0)
+		return false;
 	/* headers for other signals, and whatever else says so of itself */
 	return len >= 8 && memcmp(name + len - 8, "_HEADERS", 8) == 0;
 }

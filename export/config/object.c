@@ -11,6 +11,7 @@
 
 #define FILE_MAX (256 * 1024)
 #define SCALAR_MAX 65536
+#define BRACKETS_MAX 4096 /* what libyaml does for one grows with those that are open */
 
 /* libyaml is compiled with this name in the place of strdup's. */
 char *atr_yaml_strdup(const char *text);
@@ -28,6 +29,7 @@ static bool read_file(struct atr_reading *r, struct atr_str path, struct atr_pri
 {
 	const struct atr_io *io = r->host->io;
 	int fd = io->open(path.at, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	unsigned brackets = 0;
 	ssize_t n = -1;
 
 	*text = atr_reading_room(r, FILE_MAX + 1);
@@ -39,7 +41,11 @@ static bool read_file(struct atr_reading *r, struct atr_str path, struct atr_pri
 	       (n = io->read(fd, text->at + text->len, text->cap - text->len)) > 0)
 		text->len += (size_t)n;
 	io->close(fd);
-	if (text->len > FILE_MAX)
+	for (size_t i = 0; i < text->len; i++)
+		brackets += text->at[i] == '[' || text->at[i] == '{';
+	if (brackets > BRACKETS_MAX)
+		atr_reading_fail(r, "more than 4096 brackets in it");
+	else if (text->len > FILE_MAX)
 		atr_reading_fail(r, "larger than 256 KiB");
 	else if (n < 0)
 		atr_reading_fail(r, "it cannot be read");

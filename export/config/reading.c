@@ -74,14 +74,19 @@ struct atr_print atr_reading_room(struct atr_reading *r, size_t cap)
 	return t;
 }
 
+static bool is_plain(char c)
+{
+	return ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || (c >= '0' && c <= '9') ||
+	       (c && strchr("-._~/:", c));
+}
+
 void atr_reading_print_encoded(struct atr_print *t, struct atr_str text)
 {
 	for (size_t i = 0; i < text.len; i++) {
 		unsigned char c = (unsigned char)text.at[i];
 		char code[3] = { '%', "0123456789ABCDEF"[c >> 4], "0123456789ABCDEF"[c & 15] };
 
-		if ((unsigned)(c | 0x20) - 'a' < 26 || (unsigned)c - '0' < 10 ||
-		    (c && strchr("-._~/:", c)))
+		if (is_plain((char)c))
 			atr_print(t, (struct atr_str){ text.at + i, 1 });
 		else
 			atr_print(t, (struct atr_str){ code, sizeof(code) });

@@ -91,7 +91,7 @@ static struct atr_str from_environment(struct atr_reading *r, const char *name)
 /* The names in the list that are detectors of ours; `container` is one that finds nothing here. */
 static void read_detector(struct atr_reading *r, int node, struct atr_print *list)
 {
-	static const char *const ours[] = { "service", "host", "process" };
+	static const char *const ours[] = { "service", "host", "process", "faas" };
 	struct atr_str name;
 	bool is_known = false;
 

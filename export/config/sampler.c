@@ -31,17 +31,65 @@ static struct simple by_default(enum situation situation)
 	return (struct simple){ is_kept ? "always_on" : "always_off", ATR_STR("") };
 }
 
+#define DIGITS_MAX 32
+
+/* Digits, and where among them the point is. */
+struct decimal {
+	char digits[DIGITS_MAX];
+	int nr, point;
+};
+
+static void read_exponent(struct atr_str text, struct decimal *d)
+{
+	bool is_negative = text.len && text.at[0] == '-';
+	int n = 0;
+
+	for (size_t i = text.len && (is_negative || text.at[0] == '+'); i < text.len; i++)
+		n = n < 40 ? n * 10 + (text.at[i] - '0') : 40;
+	d->point += is_negative ? -n : n;
+}
+
+/* YAML's number in the plain decimal notation of the variable, which knows no exponents. */
+static void print_plain(struct atr_str text, struct atr_print *out)
+{
+	struct decimal d = { .nr = 0, .point = 0 };
+	bool has_point = false;
+
+	for (size_t i = 0; i < text.len; i++) {
+		if ((text.at[i] | 0x20) == 'e') {
+			read_exponent((struct atr_str){ text.at + i + 1, text.len - i - 1 }, &d);
+			break;
+		}
+		has_point |= text.at[i] == '.';
+		if (text.at[i] < '0' || text.at[i] > '9' || d.nr == DIGITS_MAX)
+			continue;
+		d.digits[d.nr++] = text.at[i];
+		d.point += !has_point;
+	}
+	for (int i = d.point < 0 ? d.point : 0; i < d.nr || i < d.point; i++) {
+		if (i == d.point)
+			atr_print(out, ATR_STR("."));
+		atr_print(out,
+			  i < 0 || i >= d.nr ? ATR_STR("0") : (struct atr_str){ d.digits + i, 1 });
+	}
+}
+
 static struct simple ratio_of(struct atr_reading *r, int node)
 {
 	int ratio = atr_reading_find(r, node, "ratio");
 	const struct atr_scalar *scalar = ratio ? atr_reading_scalar(r, ratio) : NULL;
 	struct simple out = { "traceidratio", ATR_STR("1.0") };
+	struct atr_print t;
 
-	if (ratio &&
-	    (!scalar || scalar->type == ATR_SCALAR_TEXT || scalar->type == ATR_SCALAR_BOOL))
-		atr_reading_fail(r, "its ratio is no number");
-	else if (ratio && scalar->type != ATR_SCALAR_NULL)
-		out.ratio = scalar->text;
+	if (!ratio || (scalar && scalar->type == ATR_SCALAR_NULL))
+		return out;
+	t = atr_reading_room(r, 128);
+	if (!scalar || scalar->type == ATR_SCALAR_TEXT || scalar->type == ATR_SCALAR_BOOL ||
+	    scalar->text.at[0] == '-')
+		atr_reading_fail(r, "its ratio is no number from 0 to 1");
+	else
+		print_plain(scalar->text, &t);
+	out.ratio = (struct atr_str){ t.at, t.len };
 	return out;
 }
 

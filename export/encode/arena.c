@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export/encode/arena.h"
 
+#include "cJSON.h"
+
 #include <string.h>
 #include <sys/mman.h>
 
@@ -62,4 +64,15 @@ void atr_arena_unmap(void)
 		munmap(base, ARENA_LEN);
 	base = NULL;
 	used = 0;
+}
+
+void atr_json_put(struct atr_buf *out, const cJSON *item)
+{
+	const char *text = item ? cJSON_PrintUnformatted(item) : NULL;
+
+	if (text)
+		atr_buf_put(out, text, strlen(text));
+	else
+		out->failed = true;
+	atr_arena_empty();
 }

@@ -64,6 +64,7 @@ bool atr_otlp_put_resource(struct atr_buf *out, const struct atr_resource_attr *
 
 extern const struct atr_encoder atr_encoder_otlp_pb;
 extern const struct atr_encoder atr_encoder_otlp_json;
+extern const struct atr_encoder atr_encoder_zipkin;
 extern const struct atr_encoder atr_encoder_xray;
 extern const struct atr_encoder atr_encoder_otlp_xray; /* OTLP in the daemon's envelope */
 

@@ -86,13 +86,39 @@ static cJSON *add_pair(cJSON *array, struct atr_str key)
 	return cJSON_AddObjectToObject(pair, "value");
 }
 
+/* {"arrayValue": {"values": [{"stringValue": ...}]}}; the key goes on in the item. */
+static void put_list(cJSON *array, const struct atr_item *item, size_t limit)
+{
+	struct atr_str prefix = atr_attr_name(item->id), text;
+	struct atr_item_list list = atr_item_list(item);
+	char key[512];
+	cJSON *values, *one;
+
+	if (list.key.len > sizeof(key) - prefix.len)
+		list.key.len = sizeof(key) - prefix.len;
+	memcpy(key, prefix.at, prefix.len);
+	memcpy(key + prefix.len, list.key.at, list.key.len);
+	values = add_pair(array, (struct atr_str){ key, prefix.len + list.key.len });
+	values = cJSON_AddArrayToObject(cJSON_AddObjectToObject(values, "arrayValue"), "values");
+	while (atr_item_list_next(&list, &text)) {
+		one = cJSON_CreateObject();
+		cJSON_AddStringToObject(one, "stringValue", text_of(text.at, text.len, limit));
+		cJSON_AddItemToArray(values, one);
+	}
+}
+
 static void put_attribute(cJSON *array, const struct atr_item *item, size_t limit)
 {
-	cJSON *value = add_pair(array, atr_attr_name(item->id));
 	const char *bytes = atr_item_bytes(item);
 	int64_t word = 0;
 	double real;
+	cJSON *value;
 
+	if (item->type == ATR_TYPE_LIST) {
+		put_list(array, item, limit);
+		return;
+	}
+	value = add_pair(array, atr_attr_name(item->id));
 	if (item->type != ATR_TYPE_STR)
 		memcpy(&word, bytes, 8);
 	switch (item->type) {
@@ -257,10 +283,10 @@ static cJSON *span_of(const struct atr_span *span, const struct atr_options *lim
 	return to;
 }
 
-static void put_resource(cJSON *to, const struct atr_batch *batch)
+static cJSON *resource_of(const struct atr_batch *batch)
 {
-	cJSON *attributes =
-		cJSON_AddArrayToObject(cJSON_AddObjectToObject(to, "resource"), "attributes");
+	cJSON *resource = cJSON_CreateObject();
+	cJSON *attributes = cJSON_AddArrayToObject(resource, "attributes");
 
 	for (size_t i = 0; i < batch->nr_resource; i++) {
 		cJSON *value = add_pair(attributes, batch->resource[i].key);
@@ -271,31 +297,28 @@ static void put_resource(cJSON *to, const struct atr_batch *batch)
 			cJSON_AddStringToObject(value, "stringValue",
 						plain_text(batch->resource[i].value));
 	}
+	return resource;
 }
 
+static void put_text(struct atr_buf *out, const char *text)
+{
+	atr_buf_put(out, text, strlen(text));
+}
+
+/* What is always the same is written as it is; the spans one by one. */
 static bool encode(const struct atr_batch *batch, struct atr_buf *out)
 {
-	cJSON *all = cJSON_CreateObject();
-	cJSON *resource_spans = cJSON_CreateObject(), *scope_spans = cJSON_CreateObject();
-	cJSON *scope, *spans;
-	char *text;
-
-	cJSON_AddItemToArray(cJSON_AddArrayToObject(all, "resourceSpans"), resource_spans);
-	put_resource(resource_spans, batch);
-	cJSON_AddItemToArray(cJSON_AddArrayToObject(resource_spans, "scopeSpans"), scope_spans);
-	scope = cJSON_AddObjectToObject(scope_spans, "scope");
-	cJSON_AddStringToObject(scope, "name", "libautotrace");
-	cJSON_AddStringToObject(scope, "version", ATR_VERSION);
-	spans = cJSON_AddArrayToObject(scope_spans, "spans");
-	for (size_t i = 0; i < batch->nr_spans; i++)
-		cJSON_AddItemToArray(spans, span_of(batch->spans[i], batch->limits));
-	cJSON_AddStringToObject(scope_spans, "schemaUrl", ATR_SCHEMA_URL);
-	text = cJSON_PrintUnformatted(all);
-	if (text)
-		atr_buf_put(out, text, strlen(text));
-	else
-		out->failed = true;
-	atr_arena_empty();
+	put_text(out, "{\"resourceSpans\":[{\"resource\":");
+	atr_json_put(out, resource_of(batch));
+	put_text(out,
+		 ",\"scopeSpans\":[{\"scope\":{\"name\":\"libautotrace\",\"version\":\"" ATR_VERSION
+		 "\"},\"spans\":[");
+	for (size_t i = 0; i < batch->nr_spans; i++) {
+		if (i)
+			put_text(out, ",");
+		atr_json_put(out, span_of(batch->spans[i], batch->limits));
+	}
+	put_text(out, "],\"schemaUrl\":\"" ATR_SCHEMA_URL "\"}]}]}");
 	return !out->failed;
 }
 

@@ -34,8 +34,8 @@ static const struct key keys[ATR_NR_ATTRS] = {
 
 /* The most that text of a record, or of the resource, can come to: replaced byte by byte. */
 #define TEXT_MOST(len) (3 * (len) + 8)
-/* An item's tags, lengths and key. */
-#define ITEM_MOST (KEY_LEN + 40)
+/* An item's tags, lengths and key; of a list, also those of its strings, beside their six bytes here. */
+#define ITEM_MOST (KEY_LEN + 8 + ATR_LIST_MAX * (2 * (1 + ATR_PB_GAP) - 6))
 #define SPAN_MOST(len) (256 + TEXT_MOST(len) + (len) / sizeof(struct atr_item) * ITEM_MOST)
 _Static_assert(SPAN_MOST(ATR_SPAN_MAX) * ATR_BATCH_MAX < ATR_PB_GAP_MAX / 2,
 	       "a batch's length fits");
@@ -89,6 +89,27 @@ static char *put_unclean_text(char *at, char tag, const struct key *key,
 	return atr_pb_close(pair, atr_pb_close(value, at));
 }
 
+/* AnyValue { array_value = 5 { values = 1 rep AnyValue } }; the key goes on in the item. */
+static char *put_list(char *at, char tag, const struct key *key, const struct atr_item *item,
+		      size_t limit)
+{
+	struct atr_item_list list = atr_item_list(item);
+	char *pair = atr_pb_open(at, tag), *begin = atr_pb_open(pair, 0x0a), *value, *array;
+	struct atr_str text;
+
+	memcpy(begin, key->name, key->len);
+	at = begin + key->len;
+	at = atr_pb_close(begin, at + atr_utf8_clean(list.key.at, list.key.len, SIZE_MAX, at));
+	value = atr_pb_open(at, 0x12);
+	array = at = atr_pb_open(value, 0x2a);
+	while (atr_item_list_next(&list, &text)) {
+		char *one = atr_pb_open(at, 0x0a);
+
+		at = atr_pb_close(one, put_clean(one, 0x0a, text.at, text.len, limit));
+	}
+	return atr_pb_close(pair, atr_pb_close(value, atr_pb_close(array, at)));
+}
+
 /* AnyValue: string 1, bool 2, int 3, double 4. */
 static inline char *put_attribute(char *at, char tag, const struct atr_item *item, size_t limit)
 {
@@ -106,6 +127,8 @@ static inline char *put_attribute(char *at, char tag, const struct atr_item *ite
 		return atr_pb_number(put_key(at, tag, key, 2), 0x10, word_of(item) != 0);
 	case ATR_TYPE_DOUBLE:
 		return atr_pb_fixed64(put_key(at, tag, key, 9), 0x21, word_of(item));
+	case ATR_TYPE_LIST:
+		return put_list(at, tag, key, item, limit);
 	}
 	if (len <= limit) {
 		to = put_key(at, tag, key, 1 + atr_pb_varint_len(len) + len);

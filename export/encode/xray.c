@@ -352,7 +352,7 @@ static void put_aws(cJSON *to, const struct atr_span *span, bool is_segment)
 {
 	static const struct {
 		uint16_t id;
-		const char *key;
+		char key[16];
 	} fields[] = {
 		{ ATR_RPC_METHOD, "operation" },
 		{ ATR_CLOUD_REGION, "region" },
@@ -408,6 +408,24 @@ static void put_value(cJSON *to, const char *key, const struct atr_item *item, s
 	}
 }
 
+/* Its key goes on in the item. */
+static void put_list(cJSON *to, const struct atr_item *item, size_t limit)
+{
+	struct atr_str prefix = atr_attr_name(item->id), text;
+	struct atr_item_list list = atr_item_list(item);
+	char *key = atr_arena_malloc(prefix.len + list.key.len);
+	cJSON *values;
+
+	if (!key)
+		return;
+	memcpy(key, prefix.at, prefix.len);
+	memcpy(key + prefix.len, list.key.at, list.key.len);
+	text = (struct atr_str){ key, prefix.len + list.key.len };
+	values = cJSON_AddArrayToObject(to, clean(text, SIZE_MAX));
+	while (atr_item_list_next(&list, &text))
+		cJSON_AddItemToArray(values, cJSON_CreateString(clean(text, limit)));
+}
+
 static bool is_listed(struct atr_str list, struct atr_str name)
 {
 	struct atr_str member;
@@ -459,7 +477,9 @@ static void put_attributes(cJSON *to, const struct atr_span *span, const struct 
 		    nr++ >= batch->limits->attribute_count_limit)
 			continue;
 		name = atr_attr_name(item->id);
-		if (is_listed(asked, name))
+		if (item->type == ATR_TYPE_LIST)
+			put_list(values, item, most);
+		else if (is_listed(asked, name))
 			put_value(annotations, annotation_key(name), item,
 				  most < TEXT_MAX_LEN ? most : TEXT_MAX_LEN);
 		else if (!has_a_place(item->id))

@@ -1,265 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "export/transport/transport.h"
+#include "export/transport/stream.h"
 
 #include "export/kernel.h"
 #include "export/print.h"
 #include "export/version.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdatomic.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/un.h>
 #include <time.h>
-#include <unistd.h>
 
 /* OTLP/HTTP's client: one POST at a time on one connection (RFC 9112). */
-
-#define HIGH_FD 400 /* above what programs and their loops usually reach */
-
-struct attempt {
-	const struct atr_io *io;
-	const struct atr_exporter_options *to;
-	struct atr_link *link;
-	uint64_t began_ms, deadline_ms, stood_still_ms;
-	_Atomic uint64_t *stop_ms;
-};
-
-uint64_t atr_now_ms(void)
-{
-	return atr_kernel_ns(CLOCK_MONOTONIC) / 1000000;
-}
-
-#define LATE_MS 500
-
-uint64_t atr_stood_still_ms(uint64_t was_to_end_ms)
-{
-	uint64_t now = atr_now_ms();
-
-	return now > was_to_end_ms + LATE_MS ? now - was_to_end_ms : 0;
-}
-
-/* When the process's end ends this: UINT64_MAX when it does not end. */
-static uint64_t stop_of(const struct attempt *a)
-{
-	uint64_t stop = atomic_load(a->stop_ms);
-
-	return stop > a->began_ms ? stop : UINT64_MAX;
-}
-
-/* Milliseconds left; 0 when the time is over. */
-static int left_ms(const struct attempt *a)
-{
-	uint64_t now = atr_now_ms(), stop = stop_of(a), until = a->deadline_ms;
-
-	if (stop < until)
-		until = stop;
-	return now >= until ? 0 : until - now > 60000 ? 60000 : (int)(until - now);
-}
-
-/* In steps, so that a stop that is set meanwhile is noticed. */
-static bool wait_for(struct attempt *a, short what)
-{
-	struct pollfd p = { .fd = a->link->fd, .events = what };
-
-	for (;;) {
-		int left = left_ms(a), n;
-		uint64_t until, still;
-
-		if (!left)
-			return false;
-		left = left < 50 ? left : 50;
-		until = atr_now_ms() + (uint64_t)left;
-		n = a->io->poll(&p, 1, left);
-		still = atr_stood_still_ms(until);
-		a->deadline_ms += still;
-		a->stood_still_ms += still;
-		if (n > 0)
-			return true;
-		if (n < 0 && errno != EINTR)
-			return false;
-	}
-}
-
-/* fstat by its number: the function is an inline one before glibc 2.33, and a symbol after it. */
-static bool describe(int fd, struct stat *st)
-{
-	return syscall(SYS_fstat, fd, st) == 0;
-}
-
-bool atr_link_is_ours(const struct atr_link *link)
-{
-	struct stat st;
-
-	return link->fd >= 0 && describe(link->fd, &st) && st.st_dev == link->device &&
-	       st.st_ino == link->inode;
-}
-
-void atr_link_close(const struct atr_io *io, struct atr_link *link)
-{
-	int fd = link->fd;
-
-	if (fd < 0)
-		return;
-	if (atr_link_is_ours(link)) {
-		link->fd = -1;
-		io->close(fd);
-	}
-	link->fd = -1;
-}
-
-/* Up, out of the way of programs that count on low numbers. */
-static int move_high(const struct atr_io *io, int fd)
-{
-	int high = io->fcntl(fd, F_DUPFD_CLOEXEC, (long)HIGH_FD);
-
-	if (high < 0)
-		high = io->fcntl(fd, F_DUPFD_CLOEXEC, 3L);
-	if (high < 0)
-		return fd;
-	io->close(fd);
-	return high;
-}
-
-bool atr_link_take(const struct atr_io *io, struct atr_link *link, int fd)
-{
-	struct stat st;
-
-	if (fd < 0)
-		return false;
-	fd = move_high(io, fd);
-	if (!describe(fd, &st)) {
-		io->close(fd);
-		return false;
-	}
-	link->device = st.st_dev;
-	link->inode = st.st_ino;
-	link->fd = fd;
-	return true;
-}
-
-static bool connect_to(struct attempt *a, const struct sockaddr *address, socklen_t len)
-{
-	int fd = a->io->socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int error = 0, on = 1;
-	socklen_t error_len = sizeof(error);
-
-	if (!atr_link_take(a->io, a->link, fd))
-		return false;
-	fd = a->link->fd;
-	if (address->sa_family != AF_UNIX)
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	if (a->io->connect(fd, address, len) == 0)
-		return true;
-	if (errno == EINPROGRESS && wait_for(a, POLLOUT) &&
-	    a->io->getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &error_len) == 0 && !error)
-		return true;
-	atr_link_close(a->io, a->link);
-	return false;
-}
-
-static bool connect_v4(struct attempt *a, struct in_addr host)
-{
-	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(a->to->port) };
-
-	in.sin_addr = host;
-	return connect_to(a, (struct sockaddr *)&in, sizeof(in));
-}
-
-static bool connect_v6(struct attempt *a, struct in6_addr host)
-{
-	struct sockaddr_in6 in = { .sin6_family = AF_INET6, .sin6_port = htons(a->to->port) };
-
-	in.sin6_addr = host;
-	return connect_to(a, (struct sockaddr *)&in, sizeof(in));
-}
-
-static bool connect_unix(struct attempt *a)
-{
-	struct sockaddr_un un = { .sun_family = AF_UNIX };
-
-	if (a->to->unix_path.len >= sizeof(un.sun_path))
-		return false;
-	memcpy(un.sun_path, a->to->unix_path.at, a->to->unix_path.len);
-	return connect_to(a, (struct sockaddr *)&un, sizeof(un));
-}
-
-/* A name that is neither an address nor localhost needs the resolver, and its allocations. */
-static bool connect_name(struct attempt *a)
-{
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list;
-	char port[8];
-	struct atr_print digits = { port, 0, sizeof(port) - 1, false };
-	bool connected = false;
-
-	atr_print_uint(&digits, a->to->port);
-	port[digits.len] = 0;
-	if (a->io->getaddrinfo(a->to->host.at, port, &hints, &list) != 0)
-		return false;
-	for (struct addrinfo *one = list; one && !connected; one = one->ai_next)
-		connected = connect_to(a, one->ai_addr, one->ai_addrlen);
-	a->io->freeaddrinfo(list);
-	return connected;
-}
-
-static bool connect_any(struct attempt *a)
-{
-	struct in_addr v4;
-	struct in6_addr v6;
-
-	if (a->to->unix_path.len)
-		return connect_unix(a);
-	if (!a->to->host.len)
-		return false;
-	if (inet_pton(AF_INET, a->to->host.at, &v4) == 1)
-		return connect_v4(a, v4);
-	if (inet_pton(AF_INET6, a->to->host.at, &v6) == 1)
-		return connect_v6(a, v6);
-	if (!atr_str_equal_nocase(a->to->host, ATR_STR("localhost")))
-		return connect_name(a);
-	v4.s_addr = htonl(INADDR_LOOPBACK);
-	return connect_v4(a, v4) || connect_v6(a, in6addr_loopback);
-}
-
-static bool send_all(struct attempt *a, struct atr_str bytes)
-{
-	while (bytes.len) {
-		ssize_t n =
-			a->io->send(a->link->fd, bytes.at, bytes.len, MSG_NOSIGNAL | MSG_DONTWAIT);
-
-		if (n > 0) {
-			bytes.at += n;
-			bytes.len -= (size_t)n;
-		} else if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-			if (!wait_for(a, POLLOUT))
-				return false;
-		} else {
-			return false;
-		}
-	}
-	return true;
-}
-
-/* The next bytes of the answer into [*len, cap); 0 at its end, -1 on failure or out of time. */
-static ssize_t receive(struct attempt *a, char *buf, size_t *len, size_t cap)
-{
-	for (;;) {
-		ssize_t n = a->io->recv(a->link->fd, buf + *len, cap - *len, MSG_DONTWAIT);
-
-		if (n > 0)
-			*len += (size_t)n;
-		if (n >= 0)
-			return n;
-		if (errno != EAGAIN && errno != EINTR)
-			return -1;
-		if (!wait_for(a, POLLIN))
-			return -1;
-	}
-}
 
 /* A header field of the head, trimmed; absent when it is not there. */
 static struct atr_str field(struct atr_str head, struct atr_str name)
@@ -459,8 +208,18 @@ static bool is_whole(struct framing *f, char *body, size_t *len)
 	return true;
 }
 
+/* The next bytes of the answer behind the `len` that are there. */
+static bool receive(struct atr_stream *a, char *buf, size_t *len, size_t cap)
+{
+	ssize_t n = atr_stream_receive(a, buf + *len, cap - *len);
+
+	if (n > 0)
+		*len += (size_t)n;
+	return n > 0;
+}
+
 /* Reads the answer. A failure before its first byte: the connection was dead already. */
-static enum atr_outcome read_answer(struct attempt *a, struct atr_answer *answer, bool *was_dead)
+static enum atr_outcome read_answer(struct atr_stream *a, struct atr_answer *answer, bool *was_dead)
 {
 	char *buf = answer->body;
 	size_t len = 0, head_len;
@@ -468,8 +227,8 @@ static enum atr_outcome read_answer(struct attempt *a, struct atr_answer *answer
 	char *blank;
 
 	do {
-		if (receive(a, buf, &len, ATR_ANSWER_MAX) <= 0 || len == ATR_ANSWER_MAX) {
-			*was_dead = !len && left_ms(a) > 0;
+		if (!receive(a, buf, &len, ATR_ANSWER_MAX) || len == ATR_ANSWER_MAX) {
+			*was_dead = !len && atr_stream_left_ms(a) > 0;
 			return ATR_UNREACHED;
 		}
 		blank = past_interim(buf, &len);
@@ -486,7 +245,7 @@ static enum atr_outcome read_answer(struct attempt *a, struct atr_answer *answer
 	len -= head_len;
 	memmove(buf, buf + head_len, len);
 	while (!is_whole(&f, buf, &len)) {
-		if (len == ATR_ANSWER_MAX || receive(a, buf, &len, ATR_ANSWER_MAX) <= 0) {
+		if (len == ATR_ANSWER_MAX || !receive(a, buf, &len, ATR_ANSWER_MAX)) {
 			/* its status is known, which is what matters */
 			f.closes = true;
 			break;
@@ -500,8 +259,8 @@ static enum atr_outcome read_answer(struct attempt *a, struct atr_answer *answer
 }
 
 /* Its length; 0 when it has no room. */
-static size_t write_head(const struct atr_exporter_options *to, const char *content_type,
-			 size_t body_len, char *out, size_t cap)
+static size_t write_head(const struct atr_exporter_options *to, const struct atr_post *request,
+			 char *out, size_t cap)
 {
 	struct atr_print t = { out, 0, cap, false };
 	bool v6 = to->host.len && memchr(to->host.at, ':', to->host.len);
@@ -514,9 +273,11 @@ static size_t write_head(const struct atr_exporter_options *to, const char *cont
 	atr_print_uint(&t, to->unix_path.len ? 80 : to->port);
 	atr_print(&t, ATR_STR("\r\nUser-Agent: OTel-OTLP-Exporter-C/" ATR_VERSION
 			      "\r\nContent-Type: "));
-	atr_print(&t, atr_str(content_type));
+	atr_print(&t, atr_str(request->content_type));
 	atr_print(&t, ATR_STR("\r\nContent-Length: "));
-	atr_print_uint(&t, body_len);
+	atr_print_uint(&t, request->body.len);
+	if (request->is_gzip)
+		atr_print(&t, ATR_STR("\r\nContent-Encoding: gzip"));
 	for (unsigned i = 0; i < to->nr_headers; i++) {
 		atr_print(&t, ATR_STR("\r\n"));
 		atr_print(&t, to->headers[i].name);
@@ -527,35 +288,34 @@ static size_t write_head(const struct atr_exporter_options *to, const char *cont
 	return t.is_cut ? 0 : t.len;
 }
 
-static enum atr_outcome try_once(struct attempt *a, struct atr_str head, struct atr_str body,
+static enum atr_outcome try_once(struct atr_stream *a, struct atr_str head, struct atr_str body,
 				 struct atr_answer *answer, bool *was_dead)
 {
 	enum atr_outcome outcome = ATR_UNREACHED;
 
 	*was_dead = false;
-	if (!atr_link_is_ours(a->link)) {
-		a->link->fd = -1;
-		if (!connect_any(a))
-			return ATR_UNREACHED;
-	}
-	if (send_all(a, head) && send_all(a, body))
+	if (!atr_stream_open(a))
+		return a->is_no_way ? ATR_NO_WAY : ATR_UNREACHED;
+	if (atr_stream_send(a, head) && atr_stream_send(a, body))
 		outcome = read_answer(a, answer, was_dead);
 	else
-		*was_dead = left_ms(a) > 0;
+		*was_dead = atr_stream_left_ms(a) > 0;
 	if (outcome == ATR_UNREACHED)
 		atr_link_close(a->io, a->link);
 	return outcome;
 }
 
 enum atr_outcome atr_http_post(const struct atr_io *io, const struct atr_exporter_options *to,
-			       struct atr_link *link, const char *content_type, struct atr_str body,
+			       struct atr_link *link, const struct atr_post *request,
 			       uint64_t deadline_ms, _Atomic uint64_t *stop_ms,
 			       struct atr_answer *answer)
 {
 	static char head[ATR_HTTP_HEAD_MAX];
-	struct attempt a = { io, to, link, atr_now_ms(), deadline_ms, 0, stop_ms };
+	struct atr_stream a = { io, to, link, atr_now_ms(), deadline_ms, 0, false, stop_ms };
 	bool was_kept = link->fd >= 0, was_dead;
-	size_t head_len = write_head(to, content_type, body.len, head, sizeof(head));
+	size_t head_len = write_head(to, request, head, sizeof(head));
+	struct atr_str body = request->body;
+	size_t along = body.len < sizeof(head) - head_len ? body.len : sizeof(head) - head_len;
 	enum atr_outcome outcome;
 
 	answer->status = 0;
@@ -564,11 +324,17 @@ enum atr_outcome atr_http_post(const struct atr_io *io, const struct atr_exporte
 	answer->body_len = 0;
 	if (!head_len)
 		return ATR_REFUSED;
+	/* in one piece where it has room: who reads it is not woken for half of it */
+	memcpy(head + head_len, body.at, along);
+	head_len += along;
+	body.at += along;
+	body.len -= along;
 	outcome = try_once(&a, (struct atr_str){ head, head_len }, body, answer, &was_dead);
 	if (outcome == ATR_UNREACHED && was_kept && was_dead)
-		outcome = try_once(&a, (struct atr_str){ head, head_len }, body, answer, &was_dead);
+		outcome = try_once(&a, (struct atr_str){ head, head_len }, request->body, answer,
+				   &was_dead);
 	answer->stood_still_ms = a.stood_still_ms;
-	if (outcome == ATR_UNREACHED && stop_of(&a) <= atr_now_ms())
+	if (outcome == ATR_UNREACHED && atr_stream_stop_ms(&a) <= atr_now_ms())
 		return ATR_OUT_OF_TIME;
 	return outcome;
 }

@@ -6,6 +6,7 @@
  * transport: bytes of a request -> a backend, and what became of them. Knows
  * nothing of spans. The exporter thread only.
  */
+#include "export/heavy.h"
 #include "export/options.h"
 
 enum atr_outcome {
@@ -14,12 +15,14 @@ enum atr_outcome {
 	ATR_REFUSED,	 /* never: the same bytes will be refused again */
 	ATR_UNREACHED,	 /* nobody there: another try may succeed */
 	ATR_OUT_OF_TIME, /* the process is ending, and that came first */
+	ATR_NO_WAY,	 /* somebody else is there, or we cannot speak as is asked: for good */
 };
 
 #define ATR_ANSWER_MAX 65536
 
 struct atr_answer {
-	int status;		 /* HTTP's, 0: none */
+	int status; /* HTTP's, 0: none */
+	int grpc_status;
 	uint32_t retry_after_ms; /* 0: not said */
 	uint64_t
 		stood_still_ms; /* the process did, on the way: no part of the time that was given */
@@ -30,7 +33,10 @@ struct atr_answer {
 /* A connection that is kept; all zero but fd = -1 to begin with. */
 struct atr_link {
 	_Atomic int fd;
-	uint64_t device, inode; /* whose it is: a program may have put another one there */
+	const struct atr_heavy *heavy; /* whose the session is */
+	struct atr_tls *tls;	       /* NULL: in the clear */
+	struct atr_grpc *grpc;	       /* NULL: not of gRPC, or not begun */
+	uint64_t device, inode;	       /* whose it is: a program may have put another one there */
 };
 
 /* Monotonic milliseconds, for deadlines. */
@@ -46,8 +52,18 @@ uint64_t atr_stood_still_ms(uint64_t was_to_end_ms);
  * set by another thread when the process ends; one that was over before the
  * request began is none. A kept connection that turns out dead is opened anew once.
  */
+struct atr_post {
+	const char *content_type;
+	struct atr_str body;
+	bool is_gzip; /* the body is */
+};
 enum atr_outcome atr_http_post(const struct atr_io *io, const struct atr_exporter_options *to,
-			       struct atr_link *link, const char *content_type, struct atr_str body,
+			       struct atr_link *link, const struct atr_post *request,
+			       uint64_t deadline_ms, _Atomic uint64_t *stop_ms,
+			       struct atr_answer *answer);
+/* The same as a gRPC call; what was answered is the message in it. */
+enum atr_outcome atr_grpc_post(const struct atr_io *io, const struct atr_exporter_options *to,
+			       struct atr_link *link, const struct atr_post *request,
 			       uint64_t deadline_ms, _Atomic uint64_t *stop_ms,
 			       struct atr_answer *answer);
 /* Closes it if it is still ours. */

@@ -10,19 +10,19 @@
 /* The services by their name in a signature's scope; the others go by that name itself. */
 enum service { OTHER, DYNAMODB, SQS, SNS, S3, LAMBDA, KINESIS, STATES, EVENTS, SECRETS, STS };
 static const struct {
-	struct atr_str scope, name;
+	char scope[16], name[16];
 } services[] = {
-	[OTHER] = { { "", 0 }, { "", 0 } },
-	[DYNAMODB] = { { "dynamodb", 8 }, { "DynamoDB", 8 } },
-	[SQS] = { { "sqs", 3 }, { "SQS", 3 } },
-	[SNS] = { { "sns", 3 }, { "SNS", 3 } },
-	[S3] = { { "s3", 2 }, { "S3", 2 } },
-	[LAMBDA] = { { "lambda", 6 }, { "Lambda", 6 } },
-	[KINESIS] = { { "kinesis", 7 }, { "Kinesis", 7 } },
-	[STATES] = { { "states", 6 }, { "SFN", 3 } },
-	[EVENTS] = { { "events", 6 }, { "EventBridge", 11 } },
-	[SECRETS] = { { "secretsmanager", 14 }, { "Secrets Manager", 15 } },
-	[STS] = { { "sts", 3 }, { "STS", 3 } },
+	[OTHER] = { "", "" },
+	[DYNAMODB] = { "dynamodb", "DynamoDB" },
+	[SQS] = { "sqs", "SQS" },
+	[SNS] = { "sns", "SNS" },
+	[S3] = { "s3", "S3" },
+	[LAMBDA] = { "lambda", "Lambda" },
+	[KINESIS] = { "kinesis", "Kinesis" },
+	[STATES] = { "states", "SFN" },
+	[EVENTS] = { "events", "EventBridge" },
+	[SECRETS] = { "secretsmanager", "Secrets Manager" },
+	[STS] = { "sts", "STS" },
 };
 
 /*
@@ -86,7 +86,7 @@ static bool read_scope(struct atr_str authorization, struct atr_str *region,
 static uint8_t number_of(struct atr_str scope)
 {
 	for (uint8_t i = 1; i < sizeof(services) / sizeof(services[0]); i++)
-		if (atr_str_equal(services[i].scope, scope))
+		if (atr_str_equal(atr_str(services[i].scope), scope))
 			return i;
 	return OTHER;
 }
@@ -189,9 +189,9 @@ static bool begins_with(struct atr_str text, const char *prefix)
 static struct atr_str s3_method(struct atr_str method, bool has_key, struct atr_str query)
 {
 	static const struct {
-		const char *method, *parameter;
+		char method[8], parameter[12];
 		bool has_key;
-		const char *name;
+		char name[24];
 	} operations[] = {
 		{ "POST", "uploads", true, "CreateMultipartUpload" },
 		{ "PUT", "partNumber", true, "UploadPart" },
@@ -208,14 +208,14 @@ static struct atr_str s3_method(struct atr_str method, bool has_key, struct atr_
 		{ "GET", "versions", false, "ListObjectVersions" },
 		{ "GET", "list-type", false, "ListObjectsV2" },
 		{ "POST", "delete", false, "DeleteObjects" },
-		{ "GET", NULL, true, "GetObject" },
-		{ "HEAD", NULL, true, "HeadObject" },
-		{ "PUT", NULL, true, "PutObject" },
-		{ "DELETE", NULL, true, "DeleteObject" },
-		{ "HEAD", NULL, false, "HeadBucket" },
-		{ "PUT", NULL, false, "CreateBucket" },
-		{ "DELETE", NULL, false, "DeleteBucket" },
-		{ "GET", NULL, false, "ListObjects" },
+		{ "GET", "", true, "GetObject" },
+		{ "HEAD", "", true, "HeadObject" },
+		{ "PUT", "", true, "PutObject" },
+		{ "DELETE", "", true, "DeleteObject" },
+		{ "HEAD", "", false, "HeadBucket" },
+		{ "PUT", "", false, "CreateBucket" },
+		{ "DELETE", "", false, "DeleteBucket" },
+		{ "GET", "", false, "ListObjects" },
 	};
 	const char *amp = query.len ? memchr(query.at, '&', query.len) : NULL;
 	size_t first_len = amp ? (size_t)(amp - query.at) : query.len;
@@ -224,7 +224,7 @@ static struct atr_str s3_method(struct atr_str method, bool has_key, struct atr_
 	for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++)
 		if (operations[i].has_key == has_key &&
 		    atr_str_equal(method, atr_str(operations[i].method)) &&
-		    (operations[i].parameter ?
+		    (*operations[i].parameter ?
 			     parameter(query, atr_str(operations[i].parameter)).at != NULL :
 			     is_plain))
 			return atr_str(operations[i].name);
@@ -320,17 +320,16 @@ static void begin_call(struct atr_aws_call *call, uint8_t service, bool is_form)
 static void put_method(struct atr_span *span, uint8_t service, struct atr_str method)
 {
 	static const struct {
-		const char *method;
-		struct atr_str type;
+		char method[24], type[8];
 	} operations[] = {
-		{ "SendMessage", { "send", 4 } },
-		{ "SendMessageBatch", { "send", 4 } },
-		{ "Publish", { "send", 4 } },
-		{ "PublishBatch", { "send", 4 } },
-		{ "ReceiveMessage", { "receive", 7 } },
-		{ "DeleteMessage", { "settle", 6 } },
-		{ "DeleteMessageBatch", { "settle", 6 } },
-		{ "ChangeMessageVisibility", { "settle", 6 } },
+		{ "SendMessage", "send" },
+		{ "SendMessageBatch", "send" },
+		{ "Publish", "send" },
+		{ "PublishBatch", "send" },
+		{ "ReceiveMessage", "receive" },
+		{ "DeleteMessage", "settle" },
+		{ "DeleteMessageBatch", "settle" },
+		{ "ChangeMessageVisibility", "settle" },
 	};
 
 	if (!method.len)
@@ -343,7 +342,7 @@ static void put_method(struct atr_span *span, uint8_t service, struct atr_str me
 	for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++) {
 		if (!atr_str_equal(method, atr_str(operations[i].method)))
 			continue;
-		atr_span_late_str(span, ATR_MESSAGING_OPERATION_TYPE, operations[i].type);
+		atr_span_late_str(span, ATR_MESSAGING_OPERATION_TYPE, atr_str(operations[i].type));
 		atr_span_late_str(span, ATR_MESSAGING_OPERATION_NAME, method);
 	}
 }
@@ -376,7 +375,7 @@ bool atr_aws_request(struct atr_span *span, const struct atr_aws_fields *fields,
 	else if (service == LAMBDA)
 		method = describe_lambda(span, region, head);
 	if (service != OTHER)
-		scope = services[service].name;
+		scope = atr_str(services[service].name);
 	put_name(span, scope, method);
 	atr_span_put_str(span, ATR_RPC_SYSTEM, ATR_STR("aws-api"));
 	atr_span_put_str(span, ATR_RPC_SERVICE, scope);

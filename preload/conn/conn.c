@@ -568,15 +568,26 @@ static void look_away(uint64_t word, int fd)
 		atomic_compare_exchange_strong(&atr_fds[fd], &word, atr_fd_unseen(word));
 }
 
-static void leave_or_forget(struct atr_thread *self, struct atr_conn *conn, uint64_t word, int fd)
+__attribute__((noinline)) static void leave_for_good(struct atr_thread *self, struct atr_conn *conn,
+						     uint64_t word, int fd)
 {
-	bool over = is_over(conn), is_server = conn->side == ATR_SIDE_SERVER;
+	bool is_server = conn->side == ATR_SIDE_SERVER;
 
 	let_go(self, conn);
-	if (over && is_server)
+	if (is_server)
 		look_away(word, fd);
-	else if (over)
+	else
 		forget(self, word, fd);
+	atr_leave(self);
+}
+
+static void leave_or_forget(struct atr_thread *self, struct atr_conn *conn, uint64_t word, int fd)
+{
+	if (__builtin_expect(is_over(conn), 0)) {
+		leave_for_good(self, conn, word, fd);
+		return;
+	}
+	let_go(self, conn);
 	atr_leave(self);
 }
 

@@ -2,8 +2,9 @@
 #include "preload/conn/libcurl.h"
 
 /* By `man libcurl-errors`. A code that had another name once has the one it has now. */
-static const struct atr_str names[] = {
-#define CODE(code, name) [code] = { "CURLE_" name, sizeof("CURLE_" name) - 1 }
+/* Characters and no pointers, which would have to be relocated at start. */
+static const char names[][34] = {
+#define CODE(code, name) [code] = "CURLE_" name
 	CODE(1, "UNSUPPORTED_PROTOCOL"),
 	CODE(2, "FAILED_INIT"),
 	CODE(3, "URL_MALFORMAT"),
@@ -99,5 +100,5 @@ struct atr_str atr_curlcode_name(int code)
 {
 	bool is_known = code > 0 && (size_t)code < sizeof(names) / sizeof(names[0]);
 
-	return is_known && names[code].len ? names[code] : ATR_STR("_OTHER");
+	return is_known && *names[code] ? atr_str(names[code]) : ATR_STR("_OTHER");
 }

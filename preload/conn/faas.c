@@ -4,6 +4,7 @@
 #include "export/attr.h"
 #include "export/env.h"
 #include "export/options.h"
+#include "preload/conn/capture.h"
 #include "preload/conn/semconv.h"
 #include "preload/conn/state.h"
 #include "propagator/hex.h"
@@ -14,7 +15,7 @@
  * parent among them: each one's context is a link.
  */
 
-#define PAIRS_MAX 32
+#define PAIRS_MAX 64
 
 static struct atr_str function_name, version;
 static bool is_provisioned;
@@ -37,18 +38,14 @@ void atr_faas_setup(void)
 
 static bool wants(struct atr_str name)
 {
-	static const struct atr_str http[] = {
-		{ "host", 4 },
-		{ "user-agent", 10 },
-		{ "x-forwarded-proto", 17 },
-		{ "x-forwarded-for", 15 },
-		{ "x-forwarded-port", 16 },
+	static const char http[][20] = {
+		"host", "user-agent", "x-forwarded-proto", "x-forwarded-for", "x-forwarded-port",
 	};
 
-	if (atr_propagators_want(&atr_formats, name))
+	if (atr_propagators_want(&atr_formats, name) || atr_capture_wants(name))
 		return true;
 	for (size_t i = 0; i < sizeof(http) / sizeof(http[0]); i++)
-		if (atr_str_equal_nocase(name, http[i]))
+		if (atr_str_equal_nocase(name, atr_str(http[i])))
 			return true;
 	return false;
 }
@@ -343,7 +340,9 @@ static struct atr_str target_of(const struct atr_event *event, char out[static 2
 
 static void describe_http(struct atr_span *span, const struct atr_event *event)
 {
+	struct atr_pair headers[PAIRS_MAX];
 	char room[2048];
+	size_t nr;
 	struct atr_str protocol =
 		first_of(event, ATR_FACT_CONTEXT_HTTP_PROTOCOL, ATR_FACT_CONTEXT_PROTOCOL);
 	struct atr_http1_head head = {
@@ -366,6 +365,10 @@ static void describe_http(struct atr_span *span, const struct atr_event *event)
 					   ATR_FACT_CONTEXT_USER_AGENT);
 	atr_span_put_str(span, ATR_HTTP_ROUTE, route_of(event));
 	atr_semconv_request(span, ATR_KIND_SERVER, &head, false, NULL, 0);
+	nr = atr_event_named(event, ATR_FACT_HEADER, 0, headers, PAIRS_MAX);
+	if (!nr)
+		nr = atr_event_named(event, ATR_FACT_MULTI_HEADER, 0, headers, PAIRS_MAX);
+	atr_capture_fields(span, false, headers, nr);
 }
 
 /* The last part of an ARN: a queue's or topic's name. */

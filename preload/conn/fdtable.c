@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "preload/conn/fdtable.h"
 
+#include "export/map.h"
+
 #include <stddef.h>
-#include <sys/mman.h>
 
 _Atomic uint64_t *atr_fds;
 
 bool atr_fds_setup(void)
 {
-	void *base = mmap(NULL, ATR_FD_MAX * sizeof(*atr_fds), PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *base = atr_map(ATR_FD_MAX * sizeof(*atr_fds));
 
-	if (base == MAP_FAILED)
+	if (!base)
 		return false;
 	atr_fds = base;
 	return true;

@@ -2,6 +2,7 @@
 #include "preload/conn/http2.h"
 
 #include "export/diag.h"
+#include "preload/conn/capture.h"
 
 #include <stddef.h>
 #include <sys/mman.h>
@@ -109,9 +110,11 @@ bool atr_h2_block_begin(struct atr_h2_way *way)
 	way->head_ns = atr_clock_ns();
 	way->literal = (struct atr_str){ 0 };
 	head = head_of(way);
-	if (head)
-		atr_http2_head_begin(head, wants, (char *)(head + 1),
-				     ATR_BLOCK_LEN - 15 - sizeof(*head));
+	if (!head)
+		return true;
+	atr_http2_head_begin(head, wants, (char *)(head + 1), ATR_BLOCK_LEN - 15 - sizeof(*head));
+	if (atr_capture_is_on())
+		head->notes = atr_capture_wants;
 	return true;
 }
 

@@ -3,6 +3,7 @@
 
 #include "export/attr.h"
 #include "export/diag.h"
+#include "preload/conn/capture.h"
 #include "preload/conn/rpc.h"
 #include "preload/conn/semconv.h"
 
@@ -200,8 +201,10 @@ void atr_h2_answer(struct atr_thread *self, struct atr_conn *conn, struct atr_h2
 		if (head->http.status < 200)
 			return; /* interim: the real one follows */
 		s->answering = true;
-		if (span && !s->is_rpc)
+		if (span && !s->is_rpc) {
 			atr_semconv_response(span, head->http.status);
+			atr_capture_http2(span, head);
+		}
 		if (conn->side == ATR_SIDE_SERVER && (!s->is_rpc || ends))
 			atr_work_answering(self, s->span);
 	}

@@ -699,19 +699,19 @@ static struct atr_str refused(uint16_t status)
 {
 	static const struct {
 		uint16_t status;
-		struct atr_str text;
+		char text[4];
 	} known[] = {
-		{ 400, { "400", 3 } },
-		{ 403, { "403", 3 } },
-		{ 413, { "413", 3 } },
-		{ 500, { "500", 3 } },
+		{ 400, "400" },
+		{ 403, "403" },
+		{ 413, "413" },
+		{ 500, "500" },
 	};
 
 	if (status < 400)
 		return (struct atr_str){ 0 };
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (known[i].status == status)
-			return known[i].text;
+			return atr_str(known[i].text);
 	return ATR_STR("_OTHER");
 }
 

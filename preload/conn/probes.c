@@ -9,7 +9,7 @@ unsigned atr_probes = ATR_PROBE_HTTP | ATR_PROBE_CURL;
 static unsigned probe_of(struct atr_str name)
 {
 	static const struct {
-		const char *name;
+		char name[12];
 		unsigned bits;
 	} known[] = {
 		{ "http", ATR_PROBE_HTTP },	    { "dns", ATR_PROBE_DNS },

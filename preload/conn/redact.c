@@ -432,6 +432,12 @@ static enum atr_redact of_segment(struct atr_str segment, unsigned nr, uint64_t 
 	return how;
 }
 
+bool atr_redact_hides_paths(void)
+{
+	return kinds & 1u << ATTRIBUTE &&
+	       (of_attribute[ATR_URL_PATH] || of_attribute[ATR_URL_FULL]);
+}
+
 bool atr_redact_wants_paths(void)
 {
 	return kinds & 1u << PATH;
@@ -473,7 +479,8 @@ bool atr_redact_wants_records(void)
 /* A list has the name of its header in it, by which it was redacted when it was put there. */
 static enum atr_redact of_item(const struct atr_item *item)
 {
-	return item->id < ATR_NR_ATTRS ? of_attribute[item->id] : ATR_REDACT_NOT;
+	return item->id < ATR_NR_ATTRS && item->type != ATR_TYPE_LIST ? of_attribute[item->id] :
+									ATR_REDACT_NOT;
 }
 
 static bool has_any(const struct atr_span *span)

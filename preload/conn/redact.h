@@ -41,6 +41,8 @@ struct atr_str atr_redact_value(enum atr_redact how, struct atr_str value,
 
 /* A path, and a query without its '?', appended as they may be told. _wants: there is a rule for one. */
 bool atr_redact_wants_paths(void);
+/* Whether no path is to be told at all: a rule is for the attributes that have it. */
+bool atr_redact_hides_paths(void);
 void atr_redact_path(struct atr_print *to, struct atr_str path);
 void atr_redact_query(struct atr_print *to, struct atr_str query);
 

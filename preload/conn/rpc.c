@@ -4,30 +4,26 @@
 #include "export/attr.h"
 #include "preload/conn/semconv.h"
 
-#define NAME(text)                     \
-	{                              \
-		text, sizeof(text) - 1 \
-	}
-static const struct atr_str names[] = {
-	NAME("OK"),
-	NAME("CANCELLED"),
-	NAME("UNKNOWN"),
-	NAME("INVALID_ARGUMENT"),
-	NAME("DEADLINE_EXCEEDED"),
-	NAME("NOT_FOUND"),
-	NAME("ALREADY_EXISTS"),
-	NAME("PERMISSION_DENIED"),
-	NAME("RESOURCE_EXHAUSTED"),
-	NAME("FAILED_PRECONDITION"),
-	NAME("ABORTED"),
-	NAME("OUT_OF_RANGE"),
-	NAME("UNIMPLEMENTED"),
-	NAME("INTERNAL"),
-	NAME("UNAVAILABLE"),
-	NAME("DATA_LOSS"),
-	NAME("UNAUTHENTICATED"),
+/* Characters and no pointers, which would have to be relocated at start. */
+static const char names[][20] = {
+	"OK",
+	"CANCELLED",
+	"UNKNOWN",
+	"INVALID_ARGUMENT",
+	"DEADLINE_EXCEEDED",
+	"NOT_FOUND",
+	"ALREADY_EXISTS",
+	"PERMISSION_DENIED",
+	"RESOURCE_EXHAUSTED",
+	"FAILED_PRECONDITION",
+	"ABORTED",
+	"OUT_OF_RANGE",
+	"UNIMPLEMENTED",
+	"INTERNAL",
+	"UNAVAILABLE",
+	"DATA_LOSS",
+	"UNAUTHENTICATED",
 };
-#undef NAME
 #define NR_CODES (sizeof(names) / sizeof(names[0]))
 
 enum {
@@ -112,7 +108,7 @@ void atr_rpc_put_status(struct atr_span *span, unsigned code)
 {
 	if (code >= NR_CODES)
 		code = ATR_RPC_UNKNOWN;
-	atr_span_late_str(span, ATR_RPC_STATUS_CODE, names[code]);
+	atr_span_late_str(span, ATR_RPC_STATUS_CODE, atr_str(names[code]));
 	if (code && (span->kind == ATR_KIND_CLIENT || is_servers(code)))
-		atr_semconv_error(span, names[code]);
+		atr_semconv_error(span, atr_str(names[code]));
 }

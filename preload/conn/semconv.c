@@ -348,7 +348,8 @@ static void put_client_address(struct atr_span *span, const struct atr_http1_hea
 		atr_span_put_str(span, ATR_CLIENT_ADDRESS, client);
 }
 
-static void put_path(struct atr_span *span, struct atr_str path)
+/* Apart, as what holds text takes a kilobyte of a stack that may be small. */
+__attribute__((noinline)) static void put_path(struct atr_span *span, struct atr_str path)
 {
 	TEXT(told);
 
@@ -359,13 +360,21 @@ static void put_path(struct atr_span *span, struct atr_str path)
 	atr_span_put_str(span, ATR_URL_PATH, path);
 }
 
+__attribute__((noinline)) static void put_query(struct atr_span *span, struct atr_str text)
+{
+	TEXT(query);
+
+	atr_redact_query(&query, text);
+	if (query.len || !text.len)
+		atr_span_put_str(span, ATR_URL_QUERY, as_str(&query));
+}
+
 static void put_server_request(struct atr_span *span, const struct atr_http1_head *head,
 			       const struct target *t, struct atr_str own_scheme,
 			       const struct sockaddr *peer, socklen_t peer_len)
 {
 	struct atr_str host = forwarded_part(head->forwarded, ATR_STR("host"));
 	struct atr_str scheme = scheme_of(head, own_scheme);
-	TEXT(query);
 	bool had;
 
 	if (!host.len)
@@ -374,11 +383,8 @@ static void put_server_request(struct atr_span *span, const struct atr_http1_hea
 		host = t->authority.len ? without_userinfo(t->authority, &had) : head->host;
 	put_path(span, t->path.len ? t->path : ATR_STR("/"));
 	atr_span_put_str(span, ATR_URL_SCHEME, scheme);
-	if (t->has_query) {
-		atr_redact_query(&query, t->query);
-		if (query.len || !t->query.len)
-			atr_span_put_str(span, ATR_URL_QUERY, as_str(&query));
-	}
+	if (t->has_query)
+		put_query(span, t->query);
 	put_server_name(span, host, scheme.len == 5 ? 443 : 80);
 	put_client_address(span, head, peer, peer_len);
 	put_of_header(span, ATR_USER_AGENT_ORIGINAL, ATR_STR("user-agent"), head->user_agent);
@@ -445,7 +451,7 @@ static struct atr_str guess(struct atr_str path, char room[static ATR_ROUTE_MAX]
 {
 	TEXT(told);
 
-	if (!atr_routes_are_guessed())
+	if (!atr_routes_are_guessed() || atr_redact_hides_paths())
 		return (struct atr_str){ 0 };
 	atr_redact_path(&told, path);
 	return atr_routes_guess(as_str(&told), room);

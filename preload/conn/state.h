@@ -12,6 +12,7 @@
  *	cipher.c   connections that TLS goes by
  */
 #include "preload/conn/conn.h"
+#include "preload/conn/formats.h"
 #include "preload/conn/names.h"
 #include "preload/conn/tls.h"
 #include "preload/live/work.h"
@@ -136,7 +137,6 @@ struct atr_conn {
 void atr_conn_tell_under_way(struct atr_thread *self, atr_ref work);
 
 extern struct atr_conn_calls atr_calls;
-extern struct atr_propagators atr_formats;
 
 /*
  * The lengths of names of fields that are looked at, for the parser to note: those of

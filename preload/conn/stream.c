@@ -6,6 +6,7 @@
 #include "export/diag.h"
 #include "export/exporter.h"
 #include "preload/conn/aws.h"
+#include "preload/conn/capture.h"
 #include "preload/conn/cipher.h"
 #include "preload/conn/http2.h"
 #include "preload/conn/lambda.h"
@@ -15,8 +16,6 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <sys/time.h>
-
-struct atr_propagators atr_formats;
 
 #define FIELDS_MAX 16 /* that carry a context: more are no program's */
 /* A connection that waited longer for its first request was not opened for it alone. */
@@ -135,9 +134,22 @@ static void learn_peer(struct atr_conn *conn, int fd)
 		conn->peer_len = len;
 }
 
+static atr_ref open_request(struct atr_thread *self, enum atr_kind kind,
+			    const struct atr_context *parent, uint64_t start_ns,
+			    const struct atr_http1_head *head)
+{
+	struct atr_request request;
+
+	if (__builtin_expect(!atr_sampler_wants_request, 1))
+		return atr_live_open(self, kind, parent, start_ns);
+	atr_request_of(head->method, head->target, head->host, &request);
+	return atr_live_open_for(self, kind, parent, start_ns, &request);
+}
+
 /* A server's span, whose parent is what the request says, else what the process was started with. */
 static atr_ref open_server(struct atr_thread *self, struct atr_conn *conn,
-			   const struct atr_pair *fields, size_t nr_fields, uint64_t start_ns)
+			   const struct atr_pair *fields, size_t nr_fields, uint64_t start_ns,
+			   const struct atr_http1_head *head)
 {
 	struct atr_context_copy started_with; /* not to be cleared: it is large */
 	struct atr_context context;
@@ -158,7 +170,7 @@ static atr_ref open_server(struct atr_thread *self, struct atr_conn *conn,
 			started_with.context.baggage = parent->baggage;
 		parent = &started_with.context;
 	}
-	span = atr_live_open(self, ATR_KIND_SERVER, parent, start_ns);
+	span = open_request(self, ATR_KIND_SERVER, parent, start_ns, head);
 	atr_context_copy_release(&started_with);
 	atr_block_give(block);
 	learn_peer(conn, conn->fd);
@@ -177,11 +189,13 @@ static bool request_read(struct atr_thread *self, struct atr_conn *conn, const c
 
 	if (!e)
 		return false;
-	e->span = open_server(self, conn, fields, nr_fields, start_ns);
+	e->span = open_server(self, conn, fields, nr_fields, start_ns, head);
 	span = atr_live_span(e->span);
-	if (span)
+	if (span) {
 		atr_semconv_request(span, ATR_KIND_SERVER, head, conn->is_secure, &conn->peer.any,
 				    conn->peer_len);
+		atr_capture_http1(span, bytes, len, head);
+	}
 	atr_handshake_tell(conn, span);
 	atr_work_read(self, e->span, head->framing == ATR_HTTP1_NO_BODY,
 		      conn->nr_exchanges > 1 ? first(conn)->span : 0);
@@ -191,12 +205,16 @@ static bool request_read(struct atr_thread *self, struct atr_conn *conn, const c
 atr_ref atr_request_served_h2(struct atr_thread *self, struct atr_conn *conn,
 			      const struct atr_http2_head *head, uint64_t start_ns)
 {
-	atr_ref ref = open_server(self, conn, head->http.kept, head->http.nr_kept, start_ns);
+	atr_ref ref =
+		open_server(self, conn, head->http.kept, head->http.nr_kept, start_ns, &head->http);
 	struct atr_span *span = atr_live_span(ref);
 
-	if (span)
+	if (span) {
 		atr_semconv_http2_request(span, ATR_KIND_SERVER, head, &conn->peer.any,
 					  conn->peer_len);
+		atr_capture_http2(span, head);
+	}
+	atr_handshake_tell(conn, span);
 	return ref;
 }
 
@@ -347,7 +365,7 @@ static void describe_aws(struct atr_conn *conn, struct atr_span *span, const cha
 }
 
 static atr_ref open_client(struct atr_thread *self, struct atr_conn *conn, atr_ref work,
-			   uint64_t now)
+			   uint64_t now, const struct atr_http1_head *head)
 {
 	uint64_t start_ns = atr_opening_start(conn, now);
 	struct atr_context_copy parent; /* not to be cleared: it is large */
@@ -355,9 +373,9 @@ static atr_ref open_client(struct atr_thread *self, struct atr_conn *conn, atr_r
 
 	if (!atr_work_context(work, &parent)) {
 		atr_count(ATR_COUNT_NO_PARENT);
-		return atr_live_open(self, ATR_KIND_CLIENT, NULL, start_ns);
+		return open_request(self, ATR_KIND_CLIENT, NULL, start_ns, head);
 	}
-	span = atr_live_open(self, ATR_KIND_CLIENT, &parent.context, start_ns);
+	span = open_request(self, ATR_KIND_CLIENT, &parent.context, start_ns, head);
 	atr_context_copy_release(&parent);
 	return span;
 }
@@ -383,6 +401,7 @@ __attribute__((noinline)) static void describe_client(struct atr_conn *conn,
 			     &request->aws);
 	atr_semconv_request(span, ATR_KIND_CLIENT, request->head, conn->is_secure, &conn->peer.any,
 			    conn->peer_len);
+	atr_capture_http1(span, request->bytes, request->len, request->head);
 	atr_opening_tell(conn, span, now);
 	atr_handshake_tell(conn, span);
 }
@@ -395,7 +414,7 @@ static void open_client_span(struct atr_thread *self, struct atr_conn *conn,
 	/* else it is asked for where a span is recorded */
 	if (!now && conn->is_fresh)
 		now = atr_clock_ns();
-	conn->prepared = open_client(self, conn, work, now);
+	conn->prepared = open_client(self, conn, work, now, request->head);
 	describe_client(conn, request, now);
 }
 
@@ -403,14 +422,15 @@ atr_ref atr_request_open_h2(struct atr_thread *self, struct atr_conn *conn,
 			    const struct atr_http2_head *head, atr_ref work)
 {
 	uint64_t now = atr_clock_ns();
-	atr_ref ref = open_client(self, conn, work, now);
+	atr_ref ref = open_client(self, conn, work, now, &head->http);
 	struct atr_span *span = atr_live_span(ref);
 
 	if (!span)
 		return ref;
 	atr_semconv_http2_request(span, ATR_KIND_CLIENT, head, &conn->peer.any, conn->peer_len);
-	if (opened_for(conn, now))
-		put_times(conn, span);
+	atr_capture_http2(span, head);
+	atr_opening_tell(conn, span, now);
+	atr_handshake_tell(conn, span);
 	return ref;
 }
 
@@ -600,8 +620,10 @@ static bool response_head(struct atr_thread *self, struct atr_conn *conn, struct
 	if (conn->api && conn->api != ATR_API_AWS)
 		atr_lambda_answer(conn, head->status, bytes, len, head);
 	span = atr_live_span(e->span);
-	if (span)
+	if (span) {
 		atr_semconv_response(span, head->status);
+		atr_capture_http1(span, bytes, len, head);
+	}
 	if (span && conn->api == ATR_API_AWS)
 		atr_aws_answer(span, (struct atr_aws_call *)atr_block_bytes(conn->api_block), bytes,
 			       len, head);

@@ -40,7 +40,7 @@ struct atr_tls {
 	const void *library;
 	uint64_t start_ns;
 	uint8_t side;
-	bool is_tied, is_established, is_over;
+	bool is_tied, is_established, is_over, is_writing;
 	atr_ref laid;
 	const void *bytes;
 	size_t len, done;
@@ -724,8 +724,8 @@ static ssize_t write_only(struct atr_tls *tls, const struct iovec *iov, struct a
 	return n;
 }
 
-ssize_t atr_tls_write(struct atr_tls *tls, const void *bytes, size_t len,
-		      struct atr_tls_writer *writer)
+static ssize_t write_told(struct atr_tls *tls, const void *bytes, size_t len,
+			  struct atr_tls_writer *writer)
 {
 	struct iovec iov = { (void *)bytes, len };
 	struct atr_pieces piece;
@@ -756,6 +756,22 @@ ssize_t atr_tls_write(struct atr_tls *tls, const void *bytes, size_t len,
 	return write_pieces(tls, &iov, writer, writer->modes(writer));
 }
 
+ssize_t atr_tls_write(struct atr_tls *tls, const void *bytes, size_t len,
+		      struct atr_tls_writer *writer)
+{
+	ssize_t n;
+
+	if (tls->is_writing) {
+		/* amid a write, in what the library called back: which of them goes first is its own */
+		tls->is_over = true;
+		return writer->write(writer, bytes, len);
+	}
+	tls->is_writing = true;
+	n = write_told(tls, bytes, len, writer);
+	tls->is_writing = false;
+	return n;
+}
+
 static void drop_laid(struct atr_tls *tls)
 {
 	struct laid *laid = laid_in(tls->laid);
@@ -773,6 +789,14 @@ void atr_tls_write_unseen(struct atr_tls *tls)
 	if (self)
 		drop_laid(tls);
 	atr_leave(self);
+}
+
+void atr_tls_leave_alone(struct atr_tls *tls)
+{
+	if (tls->is_over)
+		return;
+	tls->is_over = true;
+	atr_conn_leave_alone(tls->word);
 }
 
 void atr_tls_ended(const void *session)

@@ -96,4 +96,7 @@ ssize_t atr_tls_write(struct atr_tls *tls, const void *bytes, size_t len,
  */
 void atr_tls_write_unseen(struct atr_tls *tls);
 
+/* Nothing of it is looked at any more, nor changed. */
+void atr_tls_leave_alone(struct atr_tls *tls);
+
 #endif

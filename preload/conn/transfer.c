@@ -52,10 +52,12 @@ static struct atr_pool transfers;
 static _Atomic uint32_t nr_added, nr_open;
 
 /* What is looked for among all of them, side by side: by the index of the item. */
-static _Atomic uint8_t phases[TRANSFERS_MAX];
-static _Atomic(const void *) multis[TRANSFERS_MAX];
-static _Atomic uint32_t marks[TRANSFERS_MAX]; /* a sum of mark.value */
-static _Atomic atr_ref wires[TRANSFERS_MAX];  /* the span that a request on the wire has */
+static struct {
+	_Atomic(const void *) multi;
+	_Atomic atr_ref wire;  /* the span that a request on the wire has */
+	_Atomic uint32_t mark; /* a sum of mark.value */
+	_Atomic uint8_t phase;
+} looks[TRANSFERS_MAX];
 
 static __thread struct atr_driving driving __attribute__((tls_model("initial-exec")));
 static __thread bool resolves __attribute__((tls_model("initial-exec")));
@@ -161,12 +163,12 @@ static void let_go(struct transfer *t)
 
 static enum phase phase_of(const struct transfer *t)
 {
-	return atomic_load_explicit(&phases[index_of(t)], memory_order_relaxed);
+	return atomic_load_explicit(&looks[index_of(t)].phase, memory_order_relaxed);
 }
 
 static void set_phase(struct transfer *t, enum phase phase)
 {
-	enum phase before = atomic_exchange_explicit(&phases[index_of(t)], (uint8_t)phase,
+	enum phase before = atomic_exchange_explicit(&looks[index_of(t)].phase, (uint8_t)phase,
 						     memory_order_relaxed);
 
 	if (before != phase && before != IDLE)
@@ -179,22 +181,22 @@ static void set_phase(struct transfer *t, enum phase phase)
 
 static const void *multi_of(const struct transfer *t)
 {
-	return atomic_load_explicit(&multis[index_of(t)], memory_order_relaxed);
+	return atomic_load_explicit(&looks[index_of(t)].multi, memory_order_relaxed);
 }
 
 static void set_multi(struct transfer *t, const void *multi)
 {
-	atomic_store_explicit(&multis[index_of(t)], multi, memory_order_relaxed);
+	atomic_store_explicit(&looks[index_of(t)].multi, multi, memory_order_relaxed);
 }
 
 static atr_ref wire_of(const struct transfer *t)
 {
-	return atomic_load_explicit(&wires[index_of(t)], memory_order_relaxed);
+	return atomic_load_explicit(&looks[index_of(t)].wire, memory_order_relaxed);
 }
 
 static void set_wire(struct transfer *t, atr_ref span)
 {
-	atomic_store_explicit(&wires[index_of(t)], span, memory_order_relaxed);
+	atomic_store_explicit(&looks[index_of(t)].wire, span, memory_order_relaxed);
 }
 
 /* ---- whose thread it is ---- */
@@ -206,7 +208,7 @@ static bool is_driving(void)
 
 static bool drives(uint32_t index)
 {
-	const void *multi = atomic_load_explicit(&multis[index], memory_order_relaxed);
+	const void *multi = atomic_load_explicit(&looks[index].multi, memory_order_relaxed);
 	const struct transfer *t = atr_pool_at(&transfers, index);
 
 	return multi ? multi == driving.multi : t->easy == driving.easy;
@@ -247,7 +249,8 @@ bool atr_transfer_tells(void)
 	if (!is_driving() || !atomic_load_explicit(&nr_open, memory_order_relaxed))
 		return false;
 	for (uint32_t i = 0; i < fresh; i++)
-		if (atomic_load_explicit(&phases[i], memory_order_relaxed) == OPEN && drives(i))
+		if (atomic_load_explicit(&looks[i].phase, memory_order_relaxed) == OPEN &&
+		    drives(i))
 			return true;
 	return false;
 }
@@ -368,7 +371,8 @@ static void make_nodes(struct transfer *t, char *text, size_t len,
 	}
 	if (t->nr_nodes)
 		t->nodes[t->nr_nodes - 1].next = t->list;
-	atomic_store_explicit(&marks[index_of(t)], sum_of(t->mark.value), memory_order_relaxed);
+	atomic_store_explicit(&looks[index_of(t)].mark, sum_of(t->mark.value),
+			      memory_order_relaxed);
 }
 
 /* The header of the span at hand; false: there is none, or none to know it by. */
@@ -451,9 +455,14 @@ static bool open_span(struct atr_thread *self, struct transfer *t, uint64_t star
 {
 	struct atr_context_copy parent = { .block = 0 };
 	bool has_parent = atr_work_context(t->work, &parent);
+	struct atr_request request;
 
-	t->span =
-		atr_live_open(self, ATR_KIND_CLIENT, has_parent ? &parent.context : NULL, start_ns);
+	/* libcurl tells the method afterwards */
+	if (atr_sampler_wants_request)
+		atr_request_of((struct atr_str){ 0 }, (struct atr_str){ t->url, t->url_len },
+			       (struct atr_str){ 0 }, &request);
+	t->span = atr_live_open_for(self, ATR_KIND_CLIENT, has_parent ? &parent.context : NULL,
+				    start_ns, atr_sampler_wants_request ? &request : NULL);
 	atr_context_copy_release(&parent);
 	t->is_described = false;
 	if (t->span && !has_parent)
@@ -981,7 +990,7 @@ void atr_transfers_begin(void *multi)
 	for (uint32_t i = 0; self && i < fresh; i++) {
 		struct transfer *t = atr_pool_at(&transfers, i);
 
-		if (atomic_load_explicit(&phases[i], memory_order_relaxed) != ADDED ||
+		if (atomic_load_explicit(&looks[i].phase, memory_order_relaxed) != ADDED ||
 		    multi_of(t) != multi || !hold(t))
 			continue;
 		begin(self, t);
@@ -1026,9 +1035,9 @@ static struct transfer *find_marked(const struct atr_pair *field)
 	for (uint32_t i = 0; i < fresh; i++) {
 		struct transfer *t = atr_pool_at(&transfers, i);
 
-		if (atomic_load_explicit(&marks[i], memory_order_relaxed) == sum &&
-		    atomic_load_explicit(&phases[i], memory_order_relaxed) == OPEN && drives(i) &&
-		    t->span && atr_str_equal_nocase(t->mark.name, field->name) &&
+		if (atomic_load_explicit(&looks[i].mark, memory_order_relaxed) == sum &&
+		    atomic_load_explicit(&looks[i].phase, memory_order_relaxed) == OPEN &&
+		    drives(i) && t->span && atr_str_equal_nocase(t->mark.name, field->name) &&
 		    atr_str_equal(t->mark.value, field->value))
 			return t;
 	}
@@ -1067,7 +1076,7 @@ static struct transfer *find_wire(atr_ref span)
 	uint32_t fresh = nr_fresh();
 
 	for (uint32_t i = 0; span && i < fresh; i++)
-		if (atomic_load_explicit(&wires[i], memory_order_relaxed) == span)
+		if (atomic_load_explicit(&looks[i].wire, memory_order_relaxed) == span)
 			return atr_pool_at(&transfers, i);
 	return NULL;
 }
@@ -1124,7 +1133,7 @@ void atr_transfers_end(void)
 	for (uint32_t i = 0; i < fresh; i++) {
 		struct transfer *t = atr_pool_at(&transfers, i);
 
-		if (atomic_load_explicit(&phases[i], memory_order_relaxed) != OPEN || !hold(t))
+		if (atomic_load_explicit(&looks[i].phase, memory_order_relaxed) != OPEN || !hold(t))
 			continue;
 		/* one whose request goes on is in the hands of the thread that is at its connection */
 		if (phase_of(t) == OPEN && !(wire_of(t) && !t->wire_ended))

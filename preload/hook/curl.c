@@ -8,18 +8,19 @@
 #include <errno.h>
 
 /*
- * libcurl. What a program means by a name is asked once for each place that it is
- * called from; a handle's own library is known from when it was made. A dlclose may
- * take the caller and its library away, and then what was known is asked anew.
+ * libcurl. What a program, or a library, means by a name is asked once for each, or once for each
+ * place where its references do not say it; a handle's own library is known from when it was made.
+ * A dlclose may take the caller and its library away, and then what was known is asked anew.
  */
-#define PLACES 1024
-#define WINDOW 8
+#define PLACES 256
 #define LIBRARIES_MAX 32
 
+/* Read while one may be written: `is` is 0 until the others are, and is looked at twice. */
 static struct {
-	_Atomic(const void *) caller;
 	_Atomic uint64_t is; /* the dlcloses until then, and the library's number + 1 */
+	_Atomic uintptr_t begin, end;
 } places[PLACES];
+static _Atomic uint32_t nr_places;
 
 static struct atr_libcurl libraries[LIBRARIES_MAX];
 static _Atomic uint32_t nr_libraries, adding;
@@ -56,46 +57,60 @@ static uint32_t number_of(const struct atr_libcurl *like)
 	return nr;
 }
 
-static bool look_for(const void *caller, struct atr_libcurl *out, bool *is_sure)
+static bool look_for(const void *caller, struct atr_libcurl *out, struct atr_loaded *where,
+		     bool *is_sure)
 {
-	struct atr_loaded where;
 	void *found[NR_NAMES];
 
-	if (!atr_loaded_find(caller, names, NR_NAMES, found, &where, is_sure))
+	if (!atr_loaded_find(caller, names, NR_NAMES, found, where, is_sure))
 		return false;
 	memset(out, 0, sizeof(*out));
 #define TAKE(type, name, arguments) out->name = (__typeof__(out->name))found[nr++];
 	unsigned nr = 0;
 	ATR_CURL_FUNCTIONS(TAKE)
 #undef TAKE
-	out->begin = where.begin;
-	out->end = where.end;
+	out->begin = where->begin;
+	out->end = where->end;
 	return true;
 }
 
-static void remember(const void *caller, uint64_t is)
+/* One from before a dlclose gives its place to a new one; when there is no more room, it is not kept. */
+static void remember(const struct atr_loaded *where, uint64_t is)
 {
-	uint32_t first = (uint32_t)((uintptr_t)caller * UINT64_C(0x9e3779b97f4a7c15) >> 40);
+	uint32_t nr = atomic_load_explicit(&nr_places, memory_order_relaxed), i = 0;
+	uint64_t was = 0;
 
-	for (uint32_t i = first; i < first + WINDOW; i++) {
-		const void *now = NULL;
-
-		if (atomic_compare_exchange_strong(&places[i % PLACES].caller, &now, caller) ||
-		    now == caller) {
-			atomic_store_explicit(&places[i % PLACES].is, is, memory_order_release);
-			return;
-		}
+	for (; i < nr; i++) {
+		was = atomic_load_explicit(&places[i].is, memory_order_relaxed);
+		if (was && was >> 32 != is >> 32 &&
+		    atomic_compare_exchange_strong(&places[i].is, &was, 0))
+			break;
 	}
+	if (i == nr && (nr == PLACES || !atomic_compare_exchange_strong(&nr_places, &nr, nr + 1)))
+		return;
+	atomic_thread_fence(memory_order_release);
+	atomic_store_explicit(&places[i].begin, where->callers_begin, memory_order_relaxed);
+	atomic_store_explicit(&places[i].end, where->callers_end, memory_order_relaxed);
+	atomic_store_explicit(&places[i].is, is, memory_order_release);
 }
 
-static uint64_t remembered(const void *caller)
+/* 0: not known, or from before a dlclose. */
+static uint64_t remembered(const void *caller, uint32_t closed)
 {
-	uint32_t first = (uint32_t)((uintptr_t)caller * UINT64_C(0x9e3779b97f4a7c15) >> 40);
+	uint32_t nr = atomic_load_explicit(&nr_places, memory_order_acquire);
+	uintptr_t at = (uintptr_t)caller;
 
-	for (uint32_t i = first; i < first + WINDOW; i++)
-		if (atomic_load_explicit(&places[i % PLACES].caller, memory_order_relaxed) ==
-		    caller)
-			return atomic_load_explicit(&places[i % PLACES].is, memory_order_acquire);
+	for (uint32_t i = 0; i < nr; i++) {
+		uint64_t is = atomic_load_explicit(&places[i].is, memory_order_acquire);
+
+		if (!is || is >> 32 != closed ||
+		    at < atomic_load_explicit(&places[i].begin, memory_order_relaxed) ||
+		    at >= atomic_load_explicit(&places[i].end, memory_order_relaxed))
+			continue;
+		atomic_thread_fence(memory_order_acquire);
+		if (atomic_load_explicit(&places[i].is, memory_order_relaxed) == is)
+			return is;
+	}
 	return 0;
 }
 
@@ -106,18 +121,19 @@ static uint64_t remembered(const void *caller)
 static const struct atr_libcurl *library_of(const void *caller, struct atr_libcurl *room)
 {
 	uint32_t closed = atomic_load_explicit(&nr_closed, memory_order_acquire), number;
-	uint64_t is = remembered(caller);
+	uint64_t is = remembered(caller, closed);
+	struct atr_loaded where;
 	bool is_sure;
 
-	if ((uint32_t)is && is >> 32 == closed)
+	if (is)
 		return &libraries[(uint32_t)is - 1];
-	if (!look_for(caller, room, &is_sure))
+	if (!look_for(caller, room, &where, &is_sure))
 		return NULL;
 	number = number_of(room);
 	if (number == LIBRARIES_MAX)
 		return room;
 	if (is_sure)
-		remember(caller, (uint64_t)closed << 32 | (number + 1));
+		remember(&where, (uint64_t)closed << 32 | (number + 1));
 	return &libraries[number];
 }
 

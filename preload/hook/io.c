@@ -2,8 +2,10 @@
 #include "preload/hook/real.h"
 
 #include "preload/conn/conn.h"
+#include "preload/conn/logs.h"
 #include "preload/live/readable.h"
 #include "preload/live/thread.h"
+#include "preload/live/work.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -31,6 +33,21 @@ static inline uint64_t seen(int fd, int way)
 		return 0;
 	return atr_is_below(fd, way) ? 0 : word;
 }
+
+/*
+ * Most calls are on a descriptor of no interest, or one that is looked away from: they go
+ * straight on, and what else is to be done is in a function of its own, so that no
+ * register is saved for them.
+ */
+#define PASS_ON(name, fd, ...)                                                                     \
+	do {                                                                                       \
+		const uint64_t away_ = (uint64_t)ATR_FD_UNSEEN << 60;                              \
+                                                                                                   \
+		/* 0, and what is looked away from */                                              \
+		if (__builtin_expect(atr_fd(fd) - 1 >= away_ - 1 && atr_real[ATR_REAL_##name], 1)) \
+			return ((__typeof__(&(name)))atr_real[ATR_REAL_##name])(__VA_ARGS__);      \
+	} while (0)
+#define APART __attribute__((noinline)) static
 
 /* The call itself, of which nothing is told that libraries below us do for it. */
 #define BELOW(fd, way, call)              \
@@ -174,12 +191,18 @@ static ssize_t sendmsg_conn(uint64_t word, int fd, const struct msghdr *msg, int
 	SEND(fd, msg->msg_iov, (int)msg->msg_iovlen, flags, msg, REAL(sendmsg)(fd, msg, flags));
 }
 
-static bool is_carrier(uint64_t word)
+static inline bool is_carrier(uint64_t word)
 {
 	return atr_fd_kind(word) == ATR_FD_CARRIER;
 }
 
-HOOK ssize_t send(int fd, const void *buf, size_t len, int flags)
+/* A carrier while there is no work: the call is made as it is. */
+static inline bool carries_nothing(uint64_t word)
+{
+	return is_carrier(word) && !atr_work_nr_in_flight();
+}
+
+APART ssize_t send_known(int fd, const void *buf, size_t len, int flags)
 {
 	uint64_t word = seen(fd, OUT);
 
@@ -188,8 +211,14 @@ HOOK ssize_t send(int fd, const void *buf, size_t len, int flags)
 	return send_conn(word, fd, buf, len, flags);
 }
 
-HOOK ssize_t sendto(int fd, const void *buf, size_t len, int flags, __CONST_SOCKADDR_ARG address,
-		    socklen_t address_len)
+HOOK ssize_t send(int fd, const void *buf, size_t len, int flags)
+{
+	PASS_ON(send, fd, fd, buf, len, flags);
+	return send_known(fd, buf, len, flags);
+}
+
+APART ssize_t sendto_known(int fd, const void *buf, size_t len, int flags,
+			   __CONST_SOCKADDR_ARG address, socklen_t address_len)
 {
 	uint64_t word = seen(fd, OUT);
 
@@ -198,13 +227,26 @@ HOOK ssize_t sendto(int fd, const void *buf, size_t len, int flags, __CONST_SOCK
 	return sendto_conn(word, fd, buf, len, flags, address, address_len);
 }
 
-HOOK ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
+HOOK ssize_t sendto(int fd, const void *buf, size_t len, int flags, __CONST_SOCKADDR_ARG address,
+		    socklen_t address_len)
+{
+	PASS_ON(sendto, fd, fd, buf, len, flags, address, address_len);
+	return sendto_known(fd, buf, len, flags, address, address_len);
+}
+
+APART ssize_t sendmsg_known(int fd, const struct msghdr *msg, int flags)
 {
 	uint64_t word = seen(fd, OUT);
 
 	if (__builtin_expect(!word, 1))
 		return REAL(sendmsg)(fd, msg, flags);
 	return sendmsg_conn(word, fd, msg, flags);
+}
+
+HOOK ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+	PASS_ON(sendmsg, fd, fd, msg, flags);
+	return sendmsg_known(fd, msg, flags);
 }
 
 /* On a connection of ours each message goes for itself: the kernel, too, may send fewer than asked. */
@@ -234,12 +276,38 @@ HOOK int sendmmsg(int fd, struct mmsghdr *messages, unsigned nr, int flags)
 	return (int)i;
 }
 
-HOOK ssize_t write(int fd, const void *buf, size_t len)
+/* Of a program whose log is to carry ids. */
+static inline bool is_log(int fd)
+{
+	return (fd == 1 || fd == 2) && __builtin_expect(atr_logs_are_on, 0) &&
+	       !atr_is_below(fd, OUT);
+}
+
+__attribute__((noinline)) static ssize_t write_lines(int fd, const struct iovec *iov, int nr)
+{
+	struct atr_lines lines;
+	ssize_t n;
+
+	if (atr_logs_plan(fd, iov, nr, &lines)) {
+		n = BELOW(fd, OUT, REAL(write)(fd, lines.text, lines.len));
+		n = n > 0 ? (ssize_t)atr_logs_count(&lines, (size_t)n) : n;
+	} else {
+		n = nr == 1 ? BELOW(fd, OUT, REAL(write)(fd, iov->iov_base, iov->iov_len)) :
+			      BELOW(fd, OUT, REAL(writev)(fd, iov, nr));
+	}
+	atr_logs_written(fd, iov, nr, n);
+	return n;
+}
+
+APART ssize_t write_known(int fd, const void *buf, size_t len)
 {
 	uint64_t word = seen(fd, OUT);
 
-	if (__builtin_expect(!word, 1))
+	if (__builtin_expect(!word, 1)) {
+		if (is_log(fd))
+			return write_lines(fd, &(struct iovec){ (void *)buf, len }, 1);
 		return REAL(write)(fd, buf, len);
+	}
 	if (is_carrier(word)) {
 		atr_conn_carrier_written(word, fd);
 		return REAL(write)(fd, buf, len);
@@ -247,17 +315,33 @@ HOOK ssize_t write(int fd, const void *buf, size_t len)
 	return write_conn(word, fd, buf, len);
 }
 
-HOOK ssize_t writev(int fd, const struct iovec *iov, int nr)
+HOOK ssize_t write(int fd, const void *buf, size_t len)
+{
+	if (!is_log(fd))
+		PASS_ON(write, fd, fd, buf, len);
+	if (carries_nothing(atr_fd(fd)))
+		return REAL(write)(fd, buf, len);
+	return write_known(fd, buf, len);
+}
+
+APART ssize_t writev_known(int fd, const struct iovec *iov, int nr)
 {
 	uint64_t word = seen(fd, OUT);
 
 	if (__builtin_expect(!word, 1))
-		return REAL(writev)(fd, iov, nr);
+		return is_log(fd) ? write_lines(fd, iov, nr) : REAL(writev)(fd, iov, nr);
 	if (is_carrier(word)) {
 		atr_conn_carrier_written(word, fd);
 		return REAL(writev)(fd, iov, nr);
 	}
 	return writev_conn(word, fd, iov, nr);
+}
+
+HOOK ssize_t writev(int fd, const struct iovec *iov, int nr)
+{
+	if (!is_log(fd))
+		PASS_ON(writev, fd, fd, iov, nr);
+	return writev_known(fd, iov, nr);
 }
 
 HOOK ssize_t pwritev2(int fd, const struct iovec *iov, int nr, off_t at, int flags)
@@ -345,7 +429,7 @@ static void received_msg(uint64_t word, int fd, const struct msghdr *msg, ssize_
 		atr_conn_received(word, fd, msg->msg_iov, (int)msg->msg_iovlen, n);
 }
 
-HOOK ssize_t recv(int fd, void *buf, size_t len, int flags)
+APART ssize_t recv_known(int fd, void *buf, size_t len, int flags)
 {
 	uint64_t word = seen(fd, IN);
 	ssize_t n;
@@ -358,8 +442,14 @@ HOOK ssize_t recv(int fd, void *buf, size_t len, int flags)
 	return n;
 }
 
-HOOK ssize_t recvfrom(int fd, void *buf, size_t len, int flags, __SOCKADDR_ARG address,
-		      socklen_t *address_len)
+HOOK ssize_t recv(int fd, void *buf, size_t len, int flags)
+{
+	PASS_ON(recv, fd, fd, buf, len, flags);
+	return recv_known(fd, buf, len, flags);
+}
+
+APART ssize_t recvfrom_known(int fd, void *buf, size_t len, int flags, __SOCKADDR_ARG address,
+			     socklen_t *address_len)
 {
 	uint64_t word = seen(fd, IN);
 	ssize_t n;
@@ -372,7 +462,14 @@ HOOK ssize_t recvfrom(int fd, void *buf, size_t len, int flags, __SOCKADDR_ARG a
 	return n;
 }
 
-HOOK ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
+HOOK ssize_t recvfrom(int fd, void *buf, size_t len, int flags, __SOCKADDR_ARG address,
+		      socklen_t *address_len)
+{
+	PASS_ON(recvfrom, fd, fd, buf, len, flags, address, address_len);
+	return recvfrom_known(fd, buf, len, flags, address, address_len);
+}
+
+APART ssize_t recvmsg_known(int fd, struct msghdr *msg, int flags)
 {
 	uint64_t word = seen(fd, IN);
 	ssize_t n;
@@ -382,6 +479,12 @@ HOOK ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
 	n = BELOW(fd, IN, REAL(recvmsg)(fd, msg, flags));
 	received_msg(word, fd, msg, n, flags);
 	return n;
+}
+
+HOOK ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
+{
+	PASS_ON(recvmsg, fd, fd, msg, flags);
+	return recvmsg_known(fd, msg, flags);
 }
 
 HOOK int recvmmsg(int fd, struct mmsghdr *messages, unsigned nr, int flags,
@@ -412,7 +515,21 @@ HOOK int recvmmsg(int fd, struct mmsghdr *messages, unsigned nr, int flags,
 		got_;                                    \
 	})
 
-HOOK ssize_t read(int fd, void *buf, size_t len)
+/* It may have been written for work that began while the program waited here. */
+APART ssize_t read_idle_carrier(int fd, void *buf, size_t len)
+{
+	uint64_t word = atr_fd(fd);
+	ssize_t n = REAL(read)(fd, buf, len);
+
+	if (n > 0) {
+		atr_self.prompted = true;
+		if (atr_work_nr_in_flight())
+			atr_conn_carrier_read(word, fd);
+	}
+	return n;
+}
+
+APART ssize_t read_known(int fd, void *buf, size_t len)
 {
 	uint64_t word = seen(fd, IN);
 	ssize_t n;
@@ -427,7 +544,15 @@ HOOK ssize_t read(int fd, void *buf, size_t len)
 	return n;
 }
 
-HOOK ssize_t readv(int fd, const struct iovec *iov, int nr)
+HOOK ssize_t read(int fd, void *buf, size_t len)
+{
+	PASS_ON(read, fd, fd, buf, len);
+	if (carries_nothing(atr_fd(fd)))
+		return read_idle_carrier(fd, buf, len);
+	return read_known(fd, buf, len);
+}
+
+APART ssize_t readv_known(int fd, const struct iovec *iov, int nr)
 {
 	uint64_t word = seen(fd, IN);
 	ssize_t n;
@@ -439,6 +564,12 @@ HOOK ssize_t readv(int fd, const struct iovec *iov, int nr)
 	n = BELOW(fd, IN, REAL(readv)(fd, iov, nr));
 	atr_conn_received(word, fd, iov, nr, n);
 	return n;
+}
+
+HOOK ssize_t readv(int fd, const struct iovec *iov, int nr)
+{
+	PASS_ON(readv, fd, fd, iov, nr);
+	return readv_known(fd, iov, nr);
 }
 
 HOOK ssize_t preadv2(int fd, const struct iovec *iov, int nr, off_t at, int flags)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "preload/hook/late.h"
+#include "preload/hook/object.h"
 #include "preload/hook/real.h"
 
 #include "export/weak.h"
@@ -70,9 +71,29 @@ static void *by_soname(const struct atr_late *late, const char *name)
 	return found;
 }
 
+struct place {
+	const void *at;
+	uintptr_t begin, end;
+};
+
+static int find_place(struct dl_phdr_info *info, size_t len, void *arg)
+{
+	struct place *place = arg;
+	struct atr_object o;
+
+	(void)len;
+	atr_object_read(&o, info);
+	if (!atr_object_has(&o, place->at))
+		return 0;
+	place->begin = o.begin;
+	place->end = o.end;
+	return 1;
+}
+
 /* The library that the function is in; two threads may find one at once, and then it is there twice. */
 static struct atr_late_library *library_of(const struct atr_late *late, void *function)
 {
+	struct place place = { .at = function };
 	struct atr_late_library *library;
 	Dl_info info;
 	void *handle;
@@ -95,6 +116,9 @@ static struct atr_late_library *library_of(const struct atr_late *late, void *fu
 	library = &late->found->libraries[nr];
 	for (int i = 0; late->names[i]; i++)
 		library->function[i] = next_of(handle, late->names[i]);
+	dl_iterate_phdr(find_place, &place);
+	library->begin = place.begin;
+	library->end = place.end;
 	atomic_store_explicit(&library->handle, handle, memory_order_release);
 	return library;
 }
@@ -158,4 +182,14 @@ void *const *atr_late_find(const struct atr_late *late, const void *caller)
 		atomic_store_explicit(room, key | (uint64_t)(library - late->found->libraries + 1),
 				      memory_order_release);
 	return library->function;
+}
+
+bool atr_late_is_inside(void *const *functions, const void *caller)
+{
+	const struct atr_late_library *library =
+		(const void *)((const char *)functions -
+			       offsetof(struct atr_late_library, function));
+	uintptr_t at = (uintptr_t)caller;
+
+	return !library->end || (at >= library->begin && at < library->end);
 }

@@ -8,6 +8,7 @@
  * who calls: what its own library is bound to is what it would have reached.
  */
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,6 +21,7 @@ struct atr_late_found {
 	_Atomic uint32_t nr;
 	struct atr_late_library {
 		void *_Atomic handle; /* kept: it stays loaded as long as we may call it */
+		uintptr_t begin, end; /* where it lies; both 0: not known */
 		void *function[ATR_LATE_NAMES];
 	} libraries[ATR_LATE_LIBRARIES];
 	/* callers of late: the address in the upper bits, the library + 1 in the lower 8 */
@@ -39,5 +41,8 @@ struct atr_late {
  * library at all. Any thread; errno is kept.
  */
 void *const *atr_late_find(const struct atr_late *late, const void *caller);
+
+/* Whether the caller is the library itself that has these functions, or that is not known. */
+bool atr_late_is_inside(void *const *functions, const void *caller);
 
 #endif

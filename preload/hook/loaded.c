@@ -76,6 +76,7 @@ struct search {
 	struct atr_loaded *library;
 	bool is_referred; /* the caller's object refers to the name */
 	const char *version;
+	uint32_t hash;
 	struct atr_object of_caller;
 	int best, nr_libraries;
 };
@@ -127,7 +128,7 @@ static int look_in(struct dl_phdr_info *info, size_t size, void *arg)
 	(void)size;
 	if (!atr_object_read(&o, info) || atr_object_has(&o, (const void *)look_in))
 		return 0;
-	symbol = atr_object_find(&o, search->names[0], atr_object_hash(search->names[0]), false);
+	symbol = atr_object_find(&o, search->names[0], search->hash, false);
 	if (!atr_object_function(&o, symbol))
 		return 0;
 	search->nr_libraries++;
@@ -153,8 +154,11 @@ bool atr_loaded_find(const void *caller, const char *const *names, unsigned nr, 
 		.caller = caller, .names = names, .nr = nr, .found = found, .library = library
 	};
 
+	search.hash = atr_object_hash(names[0]);
 	dl_iterate_phdr(find_caller, &search);
 	dl_iterate_phdr(look_in, &search);
 	*is_sure = search.nr_libraries == 1 || search.best > 1;
+	library->callers_begin = search.best > 1 ? search.of_caller.begin : (uintptr_t)caller;
+	library->callers_end = search.best > 1 ? search.of_caller.end : (uintptr_t)caller + 1;
 	return search.best > 0;
 }

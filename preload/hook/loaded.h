@@ -20,6 +20,8 @@
 
 struct atr_loaded {
 	uintptr_t begin, end; /* where the library lies */
+	/* who means the same by the name: all that the caller is part of, or it alone */
+	uintptr_t callers_begin, callers_end;
 };
 
 /*

@@ -8,6 +8,7 @@
 #include "preload/conn/state.h"
 #include "preload/hook/process.h"
 #include "preload/hook/program.h"
+#include "preload/live/outcome.h"
 #include "preload/live/readable.h"
 
 #include <errno.h>
@@ -205,6 +206,16 @@ static char **with_context(char *const *env, struct child_env *child, char **roo
 	name.env = name##_count < CHILD_ENV_MAX ? with_context(from, &name, name##_room) : \
 						  (char **)(from)
 
+/* Before what is under way is ended by us: that says nothing of how it went. */
+static void keep_undecided(void)
+{
+	struct atr_thread *self = atr_enter();
+
+	if (self)
+		atr_outcome_keep_all();
+	atr_leave(self);
+}
+
 /*
  * This process is about to be another program: what it has to tell is told before.
  * Not what is under way, where there will be no such program: then it goes on.
@@ -213,6 +224,7 @@ static void before_exec(bool is_last)
 {
 	struct atr_thread *self;
 
+	keep_undecided();
 	if (is_last)
 		atr_conn_end_for_exec();
 	self = atr_enter();
@@ -432,6 +444,7 @@ void atr_process_ends(int status)
 
 	if (!atr_was_entered || atr_in_shared_child())
 		return;
+	keep_undecided();
 	atr_conn_end_all();
 	self = atr_enter();
 	if (self) {
@@ -444,12 +457,15 @@ void atr_process_ends(int status)
 
 void atr_process_dies(int number)
 {
-	if (!atr_was_entered || *atr_process_state != ATR_PROCESS_ON)
+	if (!atr_was_entered || !atr_process_is_on())
 		return;
-	if (!atr_self.inside)
+	if (!atr_self.inside) {
 		atr_process_ends(128 + number); /* as shells tell it */
-	else
+	} else {
+		if (!atr_is_forked_child())
+			atr_outcome_keep_all();
 		atr_exporter_flush(atr_exporter_exit_flush_ms());
+	}
 }
 
 HOOK _Noreturn void _exit(int status)

@@ -246,6 +246,29 @@ static int look_for_one(struct dl_phdr_info *info, size_t size, void *arg)
  * dlopen called, before 2.34, and a program without libdl has too. The upper bit says
  * to it that it is called as dlopen does.
  */
+static void *load(const char *path, int flags)
+{
+	struct one one = { "__libc_dlopen_mode", NULL };
+
+	if (atr_real[ATR_REAL_dlopen])
+		return REAL(dlopen)(path, flags);
+	dl_iterate_phdr(look_for_one, &one);
+	if (!one.found)
+		return NULL;
+	return ((void *(*)(const char *, int))one.found)(path,
+							 (int)((unsigned)flags | 0x80000000u));
+}
+
+void *atr_real_load(const char *path, const char *name)
+{
+	struct one one = { name, NULL };
+
+	/* not by dlsym, which not every process has */
+	if (load(path, RTLD_NOW | RTLD_LOCAL))
+		dl_iterate_phdr(look_for_one, &one);
+	return one.found;
+}
+
 bool atr_real_load_threads(void)
 {
 	struct one one = { "__libc_dlopen_mode", atr_real[ATR_REAL_dlopen] };

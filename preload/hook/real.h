@@ -76,6 +76,9 @@ void *atr_real_find(enum atr_real_index index);
  */
 bool atr_real_load_threads(void);
 
+/* Loads an object and finds a function of it by a name that no other has; NULL: it cannot. */
+void *atr_real_load(const char *path, const char *name);
+
 #define REAL(name)                                                                      \
 	((__typeof__(&(name)))(__builtin_expect(atr_real[ATR_REAL_##name] != NULL, 1) ? \
 				       atr_real[ATR_REAL_##name] :                      \

@@ -24,6 +24,8 @@
 	X(SSL_write)                \
 	X(SSL_write_ex)             \
 	X(SSL_sendfile)             \
+	X(SSL_read_early_data)      \
+	X(SSL_write_early_data)     \
 	X(SSL_connect)              \
 	X(SSL_accept)               \
 	X(SSL_do_handshake)         \
@@ -83,7 +85,8 @@ static bool begin(struct call *c, void *ssl, const void *caller)
 	c->tls = atr_tls_of(ssl);
 	if (c->tls) {
 		c->f = atr_tls_library(c->tls);
-		if (__builtin_expect(atr_is_within(ssl), 0))
+		/* a program may read and write in what the library calls back, as node does */
+		if (__builtin_expect(atr_is_within(ssl), 0) && atr_late_is_inside(c->f, caller))
 			c->tls = NULL;
 		return true;
 	}
@@ -476,6 +479,66 @@ HOOK int SSL_write_ex(void *ssl, const void *bytes, size_t len, size_t *written)
 			    (ssl, bytes, len, written));
 	n = atr_tls_write(c.tls, bytes, len, &w.writer);
 	wrote(&c, &w);
+	if (n <= 0)
+		return w.result;
+	*written = (size_t)n;
+	return 1;
+}
+
+/* ---- what is said before hands are shaken ---- */
+
+enum { EARLY_DATA_SUCCESS = 1 };
+
+HOOK int SSL_read_early_data(void *ssl, void *bytes, size_t len, size_t *n)
+{
+	struct call c;
+	int result;
+
+	if (FAILS(c, SSL_read_early_data))
+		return 0;
+	follow(&c, ATR_TLS_SERVER);
+	if (!c.tls)
+		return CALL(c.f, SSL_read_early_data, int, (void *, void *, size_t, size_t *),
+			    (ssl, bytes, len, n));
+	result = WITHIN(ssl, CALL(c.f, SSL_read_early_data, int, (void *, void *, size_t, size_t *),
+				  (ssl, bytes, len, n)));
+	after(&c, result);
+	if (result == EARLY_DATA_SUCCESS && *n)
+		atr_tls_received(c.tls, bytes, *n);
+	return result;
+}
+
+static ssize_t write_early(struct atr_tls_writer *writer, const void *bytes, size_t len)
+{
+	struct writing *w = (struct writing *)writer;
+	size_t n = 0;
+
+	w->result = WITHIN(w->call->ssl, CALL(w->call->f, SSL_write_early_data, int,
+					      (void *, const void *, size_t, size_t *),
+					      (w->call->ssl, bytes, len, &n)));
+	return w->result > 0 ? (ssize_t)n : w->result;
+}
+
+/*
+ * Of a client's there is no room for more than the server said, and whether it takes
+ * them shows later: such a session is left alone. A server's are those of any answer.
+ */
+HOOK int SSL_write_early_data(void *ssl, const void *bytes, size_t len, size_t *written)
+{
+	struct call c;
+	struct writing w = { { write_early, write_end, write_modes }, &c, 0 };
+	ssize_t n;
+
+	if (FAILS(c, SSL_write_early_data))
+		return 0;
+	follow(&c, ATR_TLS_EITHER);
+	if (!c.tls || len > SSIZE_MAX)
+		return CALL(c.f, SSL_write_early_data, int,
+			    (void *, const void *, size_t, size_t *), (ssl, bytes, len, written));
+	if (side_of(&c) != ATR_TLS_SERVER)
+		atr_tls_leave_alone(c.tls);
+	n = atr_tls_write(c.tls, bytes, len, &w.writer);
+	after(&c, w.result);
 	if (n <= 0)
 		return w.result;
 	*written = (size_t)n;

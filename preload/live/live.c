@@ -4,8 +4,10 @@
 #include "export/attr.h"
 #include "export/diag.h"
 #include "export/exporter.h"
+#include "preload/live/outcome.h"
 #include "preload/live/profiled.h"
 #include "preload/live/sampler.h"
+#include "preload/live/xray.h"
 
 #define LIVE_MAX 8192
 #define BLOCKS_MAX 256
@@ -23,6 +25,9 @@
 struct atr_pool atr_live_pool;
 
 _Static_assert(sizeof(struct atr_shown) % 8 == 0, "is made of words");
+_Static_assert(offsetof(struct atr_shown, carry_block) % 8 == 0 &&
+		       offsetof(struct atr_shown, start_ns) % 8 == 0,
+	       "and these are such");
 
 struct block {
 	struct atr_pooled pooled;
@@ -199,10 +204,15 @@ static uint8_t choose_trace(struct atr_thread *self, struct atr_shown *shown,
 
 /* B3 may say of a trace that begins here whether it is to be sampled. */
 static void decide(const struct atr_context *parent, const struct atr_context *carried,
-		   const struct atr_shown *shown, struct atr_decision *out)
+		   const struct atr_shown *shown, const struct atr_request *request,
+		   struct atr_decision *out)
 {
-	struct atr_beginning span = { parent, carried->tracestate, shown->trace_id,
-				      shown->start_ns };
+	struct atr_beginning span = { .parent = parent,
+				      .tracestate = carried->tracestate,
+				      .trace_id = shown->trace_id,
+				      .start_ns = shown->start_ns,
+				      .kind = shown->kind,
+				      .request = request };
 
 	if (parent || !(carried->marks & (ATR_MARK_KEEP | ATR_MARK_DROP)))
 		atr_sampler_decide(&span, out);
@@ -212,7 +222,7 @@ static void decide(const struct atr_context *parent, const struct atr_context *c
 
 static void choose_ids(struct atr_thread *self, struct atr_shown *shown,
 		       const struct atr_context *parent, const struct atr_context *carried,
-		       struct atr_decision *out)
+		       const struct atr_request *request, struct atr_decision *out)
 {
 	uint32_t seeded = atomic_load_explicit(&seeding, memory_order_relaxed);
 	static const struct atr_context nobody;
@@ -235,7 +245,7 @@ static void choose_ids(struct atr_thread *self, struct atr_shown *shown,
 	shown->flags =
 		parent ? parent->flags & ATR_FLAG_RANDOM : choose_trace(self, shown, carried);
 	atr_ids_span(&self->ids, shown->span_id);
-	decide(parent, carried, shown, out);
+	decide(parent, carried, shown, request, out);
 	if (out->is_sampled)
 		shown->flags |= ATR_FLAG_SAMPLED;
 }
@@ -260,8 +270,9 @@ static void show(struct atr_live *live, atr_ref ref, const struct atr_shown *sho
 	atomic_store_explicit(&live->shown_as, ref, memory_order_release);
 }
 
-atr_ref atr_live_open(struct atr_thread *self, enum atr_kind kind, const struct atr_context *parent,
-		      uint64_t start_ns)
+atr_ref atr_live_open_for(struct atr_thread *self, enum atr_kind kind,
+			  const struct atr_context *parent, uint64_t start_ns,
+			  const struct atr_request *request)
 {
 	static const struct atr_context nothing;
 	struct atr_context carried = parent ? *parent : nothing;
@@ -284,22 +295,32 @@ atr_ref atr_live_open(struct atr_thread *self, enum atr_kind kind, const struct 
 	atomic_store_explicit(&live->adopted, 0, memory_order_relaxed);
 	if (!start_ns && atr_live_dates_ids)
 		shown.start_ns = atr_clock_ns();
-	choose_ids(self, &shown, has_parent ? parent : NULL, &carried, &decision);
+	choose_ids(self, &shown, has_parent ? parent : NULL, &carried, request, &decision);
 	if (decision.tells)
 		carried.tracestate = tell(carried.tracestate, &decision, room, &block);
 	put_carry(live, &shown, &carried);
 	live->recording = decision.is_sampled;
 	if (!shown.start_ns)
 		shown.start_ns = live->recording ? atr_clock_ns() : atr_clock_coarse_ns();
+	live->trace = 0;
 	if (live->recording)
 		begin_record(live, &shown, has_parent ? parent : NULL, carried.tracestate);
 	else
 		atr_count(ATR_COUNT_UNSAMPLED);
+	if (atr_outcome_is_on && live->recording && !(shown.marks & ATR_MARK_DEBUG))
+		shown.trace = live->trace = atr_outcome_begins(
+			carried.local, carried.tracestate, shown.trace_id, &live->is_local_root);
 	show(live, ref, &shown);
 	if (kind == ATR_KIND_CLIENT && atr_profiled_is_on)
 		atr_profiled_call(self, ref);
 	atr_block_give(block);
 	return ref;
+}
+
+atr_ref atr_live_open(struct atr_thread *self, enum atr_kind kind, const struct atr_context *parent,
+		      uint64_t start_ns)
+{
+	return atr_live_open_for(self, kind, parent, start_ns, NULL);
 }
 
 struct atr_span *atr_live_span(atr_ref ref)
@@ -309,59 +330,72 @@ struct atr_span *atr_live_span(atr_ref ref)
 	return live && live->recording ? (struct atr_span *)live->record : NULL;
 }
 
-static void give(atr_ref ref, const struct atr_shown *shown)
+/* One word of what is shown, for who may close it. */
+#define SHOWN_WORD(live, field)                                                     \
+	atomic_load_explicit(&(live)->shown[offsetof(struct atr_shown, field) / 8], \
+			     memory_order_relaxed)
+
+static void give(const struct atr_live *live, atr_ref ref)
 {
-	if (shown->kind == ATR_KIND_CLIENT && atr_profiled_is_on)
+	atr_ref block = SHOWN_WORD(live, carry_block);
+
+	if (atr_profiled_is_on)
 		atr_profiled_call_over(ref);
-	atr_block_give(shown->carry_block);
+	if (block)
+		atr_block_give(block);
 	atr_pool_give(&atr_live_pool, ref);
 }
 
 void atr_live_close(atr_ref ref, uint64_t end_ns)
 {
 	struct atr_live *live = atr_live_get(ref);
-	struct atr_shown shown;
 
 	if (!live)
 		return;
-	get_words(&shown, live->shown, sizeof(shown));
 	if (live->recording) {
 		struct atr_span *span = (struct atr_span *)live->record;
+		uint64_t start_ns = SHOWN_WORD(live, start_ns);
 
 		/* by the duration, so that a clock set in between cannot turn it around */
-		span->end_ns =
-			span->start_ns + (end_ns > shown.start_ns ? end_ns - shown.start_ns : 0);
-		atr_exporter_offer(span);
+		span->end_ns = span->start_ns + (end_ns > start_ns ? end_ns - start_ns : 0);
+		if (live->trace)
+			atr_outcome_ends(live->trace, live->is_local_root, span);
+		else
+			atr_exporter_offer(span);
 	}
-	give(ref, &shown);
+	give(live, ref);
 }
 
 bool atr_live_copy(atr_ref ref, uint64_t record[static ATR_SPAN_MAX / 8])
 {
 	const struct atr_live *live = atr_live_get(ref);
 	struct atr_span *copy = (struct atr_span *)record;
+	struct atr_shown shown;
 	uint32_t len;
 
 	if (!live || !live->recording)
 		return false;
+	get_words(&shown, live->shown, sizeof(shown));
 	len = ((const struct atr_span *)live->record)->len;
 	if (len < sizeof(*copy) || len > ATR_SPAN_MAX)
 		return false;
 	memcpy(copy, live->record, len);
 	copy->len = len;
 	copy->end_ns = atr_clock_unix(atr_clock_ns());
+	if (shown.trace)
+		atr_outcome_keep(shown.trace);
 	return atr_span_is_whole(copy, len);
 }
 
 void atr_live_drop(atr_ref ref)
 {
 	struct atr_live *live = atr_live_get(ref);
-	struct atr_shown shown;
 
 	if (!live)
 		return;
-	get_words(&shown, live->shown, sizeof(shown));
-	give(ref, &shown);
+	if (live->recording && live->trace)
+		atr_outcome_drops(live->trace, live->is_local_root);
+	give(live, ref);
 }
 
 /* Copies text to where it is to lie, and goes on behind it. */
@@ -465,7 +499,9 @@ bool atr_live_context(atr_ref ref, struct atr_context_copy *out)
 
 	if (!atr_live_shown(ref, &shown) || !get_carry(ref, &shown, out))
 		return false;
-	out->context = (struct atr_context){ .flags = shown.flags, .marks = shown.marks };
+	out->context = (struct atr_context){ .flags = shown.flags,
+					     .marks = shown.marks,
+					     .local = shown.trace };
 	memcpy(out->context.trace_id, shown.trace_id, sizeof(shown.trace_id));
 	memcpy(out->context.span_id, shown.span_id, sizeof(shown.span_id));
 	at = out->carry;
@@ -481,4 +517,6 @@ void atr_live_forked(void)
 		return;
 	atr_pool_reset(&atr_live_pool);
 	atr_pool_reset(&blocks);
+	atr_outcome_forked();
+	atr_xray_forked();
 }

@@ -8,6 +8,7 @@
  * parent. A span is built in place here and copied once, into the ring.
  */
 #include "export/span.h"
+#include "preload/live/sampler.h"
 #include "preload/live/thread.h"
 
 #define ATR_CARRY_INLINE 192
@@ -23,6 +24,7 @@ struct atr_shown {
 	bool parent_is_remote;
 	uint16_t tracestate_len, baggage_len, xray_len; /* the bytes of all, one after the other */
 	atr_ref carry_block; /* where they are when they do not fit in the slot */
+	atr_ref trace;	     /* that is not decided yet (outcome.h), or 0 */
 	uint64_t start_ns;   /* monotonic */
 };
 
@@ -32,6 +34,8 @@ struct atr_live {
 	_Atomic uint32_t adopted;   /* spans that a guess made its children */
 	_Atomic uint16_t loop_slot; /* of the loop that read it, + 1 */
 	bool recording;		    /* sampled and spans are made: the record is to be filled */
+	bool is_local_root;	    /* of `trace`: */
+	atr_ref trace;		    /* whether it is kept is decided when it is over, or 0 */
 	_Atomic atr_ref shown_as;   /* the reference; a former one: it is being opened */
 	_Atomic uint64_t shown[sizeof(struct atr_shown) / 8];
 	_Atomic uint64_t carry[ATR_CARRY_INLINE / 8];
@@ -60,6 +64,10 @@ bool atr_live_setup(void);
  */
 atr_ref atr_live_open(struct atr_thread *self, enum atr_kind kind, const struct atr_context *parent,
 		      uint64_t start_ns);
+/* The same of a request, for the rules of its sampling; where atr_sampler_wants_request. */
+atr_ref atr_live_open_for(struct atr_thread *self, enum atr_kind kind,
+			  const struct atr_context *parent, uint64_t start_ns,
+			  const struct atr_request *request);
 struct atr_span *atr_live_span(atr_ref ref);
 
 /* The span has ended: to the ring, and the slot is free. Stale and 0 are ignored. */

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "preload/live/pool.h"
 
-#include <sys/mman.h>
+#include "export/map.h"
 
 bool atr_pool_map(struct atr_pool *pool, uint32_t item_len, uint32_t cap)
 {
-	void *base = mmap(NULL, (size_t)item_len * cap, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *base = atr_map((size_t)item_len * cap);
 
-	if (base == MAP_FAILED)
+	if (!base)
 		return false;
 	pool->base = base;
 	pool->item_len = item_len;
@@ -22,6 +21,15 @@ static atr_ref taken(struct atr_pool *pool, uint32_t index)
 	uint32_t gen = atomic_load_explicit(&item->gen, memory_order_relaxed) + 1;
 
 	atomic_store_explicit(&item->gen, gen, memory_order_release);
+	return (uint64_t)gen << 32 | (index + 1);
+}
+
+/* The same of one that nobody had: a page that is read before it is written is two faults. */
+static atr_ref taken_fresh(struct atr_pool *pool, uint32_t index)
+{
+	struct atr_pooled *item = atr_pool_at(pool, index);
+	uint32_t gen = atomic_fetch_add_explicit(&item->gen, 1, memory_order_release) + 1;
+
 	return (uint64_t)gen << 32 | (index + 1);
 }
 
@@ -45,7 +53,7 @@ atr_ref atr_pool_take(struct atr_pool *pool)
 		if (atomic_compare_exchange_weak_explicit(&pool->fresh, &index, index + 1,
 							  memory_order_relaxed,
 							  memory_order_relaxed))
-			return taken(pool, index);
+			return taken_fresh(pool, index);
 	return 0;
 }
 

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "preload/live/sampler.h"
 
-#include "preload/live/thread.h"
-
 #include "export/diag.h"
 #include "export/env.h"
 #include "preload/live/bucket.h"
+#include "preload/live/outcome.h"
+#include "preload/live/parents.h"
+#include "preload/live/rules.h"
+#include "preload/live/xray.h"
 
 static struct {
 	bool parent_based, makes_spans;
 	bool follows; /* a parent in this process, always */
-	bool is_ratio;
+	bool is_ratio, is_xray;
 	uint64_t threshold;
 	bool has_limit;
 	struct atr_bucket limit;
@@ -18,7 +20,7 @@ static struct {
 
 static void read_ratio(void)
 {
-	struct atr_str arg = atr_env_get("OTEL_TRACES_SAMPLER_ARG");
+	struct atr_str arg = atr_str_trim(atr_env_get("OTEL_TRACES_SAMPLER_ARG"));
 	double ratio = 1;
 
 	sampler.is_ratio = true;
@@ -45,11 +47,12 @@ static void read_limit(void)
 static void read_sampler(void)
 {
 	static const char prefix[] = "parentbased_";
-	struct atr_str name = atr_env_get("OTEL_TRACES_SAMPLER"), rest = name;
+	struct atr_str name = atr_str_trim(atr_env_get("OTEL_TRACES_SAMPLER")), rest = name;
 
 	sampler.parent_based = true;
-	sampler.is_ratio = false;
+	sampler.is_ratio = sampler.is_xray = false;
 	sampler.threshold = 0;
+	atr_parents_setup();
 	if (!name.at)
 		return;
 	sampler.parent_based = name.len > sizeof(prefix) - 1 &&
@@ -64,6 +67,9 @@ static void read_sampler(void)
 		sampler.threshold = ATR_OT_ALL;
 	} else if (atr_str_equal_nocase(rest, ATR_STR("traceidratio"))) {
 		read_ratio();
+	} else if (atr_str_equal_nocase(rest, ATR_STR("xray"))) {
+		/* a decision in the header is above all rules */
+		sampler.is_xray = sampler.parent_based = true;
 	} else {
 		sampler.parent_based = true;
 		atr_log_bad_env("OTEL_TRACES_SAMPLER", name, "not a sampler known here",
@@ -77,6 +83,20 @@ void atr_sampler_setup(void)
 	read_sampler();
 	read_limit();
 	sampler.follows = sampler.has_limit;
+	atr_sampler_wants_request = sampler.is_xray;
+}
+
+bool atr_sampler_is_xray(void)
+{
+	return sampler.is_xray;
+}
+
+bool atr_sampler_wants_request;
+
+void atr_sampler_asks(bool has_rules)
+{
+	sampler.follows |= has_rules;
+	atr_sampler_wants_request |= has_rules;
 }
 
 bool atr_sampler_makes_spans(void)
@@ -88,22 +108,30 @@ bool atr_sampler_makes_spans(void)
 static bool is_parents(const struct atr_context *parent)
 {
 	return parent && !(parent->marks & ATR_MARK_UNDECIDED) &&
-	       (sampler.parent_based || (sampler.follows && !parent->remote));
+	       (sampler.parent_based ||
+		((sampler.follows || atr_outcome_is_on) && !parent->remote));
+}
+
+bool atr_sampler_is_in(const struct atr_beginning *span, uint64_t threshold)
+{
+	return !threshold || (threshold < ATR_OT_ALL &&
+			      atr_ot_randomness(span->tracestate, span->trace_id) >= threshold);
 }
 
 /*
  * A ratio says what it was. `always_on` says so only where somebody before it said
- * otherwise: no tracestate is made for it.
+ * otherwise, or where what is kept by its outcome is to be reckoned from it: else no
+ * tracestate is made for it.
  */
-static void ask_sampler(const struct atr_beginning *span, struct atr_decision *out)
+static void decide_by(const struct atr_beginning *span, uint64_t threshold, bool is_ratio,
+		      struct atr_decision *out)
 {
-	out->is_sampled =
-		!sampler.threshold ||
-		(sampler.threshold < ATR_OT_ALL &&
-		 atr_ot_randomness(span->tracestate, span->trace_id) >= sampler.threshold);
-	out->tells = sampler.is_ratio || span->tracestate.len;
-	out->th = out->is_sampled ? sampler.threshold : ATR_TH_NONE;
-	if (out->is_sampled && !sampler.is_ratio) {
+	bool says_all = is_ratio || atr_outcome_is_on;
+
+	out->is_sampled = atr_sampler_is_in(span, threshold);
+	out->tells = says_all || span->tracestate.len;
+	out->th = out->is_sampled ? threshold : ATR_TH_NONE;
+	if (out->is_sampled && !says_all) {
 		struct atr_ot ot;
 
 		atr_ot_read(span->tracestate, &ot);
@@ -111,25 +139,80 @@ static void ask_sampler(const struct atr_beginning *span, struct atr_decision *o
 	}
 }
 
+static void ask_sampler(const struct atr_beginning *span, struct atr_decision *out)
+{
+	decide_by(span, sampler.threshold, sampler.is_ratio, out);
+}
+
 /* How likely it was to be within the limit is not known. */
 static void keep_limit(const struct atr_beginning *span, struct atr_decision *out)
 {
 	out->th = ATR_TH_NONE;
-	if (atr_bucket_take(&sampler.limit, span->start_ns ? span->start_ns : atr_clock_ns()))
+	if (atr_bucket_take(&sampler.limit, atr_beginning_ns(span)))
 		return;
 	out->is_sampled = false;
 	out->tells = true;
 	atr_count(ATR_COUNT_OVER_LIMIT);
 }
 
+static void ask_rules(const struct atr_beginning *span, struct atr_decision *out)
+{
+	bool is_later = sampler.is_xray && atr_rules_are_local();
+
+	if (!atr_sampler_wants_request)
+		ask_sampler(span, out);
+	else if ((is_later || !atr_rules_decide(span, out)) &&
+		 !(sampler.is_xray && atr_xray_decide(span, out)) &&
+		 !(is_later && atr_rules_decide(span, out))) {
+		if (sampler.is_xray)
+			atr_xray_decide_without(span, out);
+		else
+			ask_sampler(span, out);
+	}
+}
+
 void atr_sampler_decide(const struct atr_beginning *span, struct atr_decision *out)
 {
+	uint64_t threshold;
+
 	*out = (struct atr_decision){ .th = ATR_TH_NONE };
 	if (is_parents(span->parent)) {
-		out->is_sampled = span->parent->flags & ATR_FLAG_SAMPLED;
+		if (sampler.parent_based && atr_parents_threshold(span->parent, &threshold))
+			decide_by(span, threshold, threshold && threshold < ATR_OT_ALL, out);
+		else
+			out->is_sampled = span->parent->flags & ATR_FLAG_SAMPLED;
 		return;
 	}
-	ask_sampler(span, out);
+	ask_rules(span, out);
 	if (out->is_sampled && sampler.has_limit)
 		keep_limit(span, out);
+}
+
+void atr_request_of(struct atr_str method, struct atr_str target, struct atr_str host,
+		    struct atr_request *out)
+{
+	size_t len = 0, at;
+	const char *slashes =
+		target.len && target.at[0] != '/' ? memmem(target.at, target.len, "://", 3) : NULL;
+
+	if (slashes) {
+		at = (size_t)(slashes + 3 - target.at);
+		while (at + len < target.len && !strchr("/?#", target.at[at + len]))
+			len++;
+		host = (struct atr_str){ target.at + at, len };
+		target = (struct atr_str){ target.at + at + len, target.len - at - len };
+	}
+	for (len = 0; len < target.len && target.at[len] != '?' && target.at[len] != '#';)
+		len++;
+	out->method = method;
+	out->path = len ? (struct atr_str){ target.at, len } : ATR_STR("/");
+	slashes = host.len ? memrchr(host.at, '@', host.len) : NULL;
+	if (slashes)
+		host = (struct atr_str){ slashes + 1, host.len - (size_t)(slashes + 1 - host.at) };
+	/* an IPv6 address has brackets around its colons */
+	for (len = host.len; len && host.at[len - 1] >= '0' && host.at[len - 1] <= '9';)
+		len--;
+	if (len > 1 && host.at[len - 1] == ':')
+		host.len = len - 1;
+	out->host = host;
 }

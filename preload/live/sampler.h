@@ -14,15 +14,29 @@
  * the sampler: what was decided for a request holds for all that is done for it.
  */
 #include "propagator/context.h"
+#include "preload/live/thread.h"
 #include "propagator/ot.h"
+
+/* What a span is of, as far as rules ask for it. Borrowed. */
+struct atr_request {
+	struct atr_str method, path, host;
+};
 
 /* What is known of a span when it begins. */
 struct atr_beginning {
 	const struct atr_context *parent; /* NULL: a root */
 	struct atr_str tracestate;	  /* that travels on with it */
 	const uint8_t *trace_id;
-	uint64_t start_ns; /* monotonic; 0: now */
+	uint64_t start_ns;		   /* monotonic; 0: now */
+	uint8_t kind;			   /* enum atr_kind */
+	const struct atr_request *request; /* NULL: it is of none */
 };
+
+/* When it begins. */
+static inline uint64_t atr_beginning_ns(const struct atr_beginning *span)
+{
+	return span->start_ns ? span->start_ns : atr_clock_ns();
+}
 
 struct atr_decision {
 	bool is_sampled;
@@ -38,6 +52,23 @@ void atr_sampler_setup(void);
  * probability sampler does, so that every process decides alike.
  */
 void atr_sampler_decide(const struct atr_beginning *span, struct atr_decision *out);
+
+/* Whether the trace is in the share that this threshold leaves. */
+bool atr_sampler_is_in(const struct atr_beginning *span, uint64_t threshold);
+
+/* The constructor, after setup. */
+bool atr_sampler_is_xray(void);
+
+/* The constructor: whether there are rules, so that a span's request is to be told. */
+void atr_sampler_asks(bool has_rules);
+extern bool atr_sampler_wants_request;
+
+/*
+ * A request's head: the path is its target's, without what is around it. The port
+ * is no part of the host.
+ */
+void atr_request_of(struct atr_str method, struct atr_str target, struct atr_str host,
+		    struct atr_request *out);
 
 /* OTEL_SDK_DISABLED=true: context is carried on, spans are not made. */
 bool atr_sampler_makes_spans(void);

@@ -17,8 +17,10 @@ __thread struct atr_thread atr_self;
 bool atr_may_be_below;
 _Atomic bool atr_was_entered;
 
-static _Atomic uint32_t off = ATR_PROCESS_OFF;
-_Atomic uint32_t *atr_process_state = &off;
+/* Neither is written: switched off, and not yet entered, when the page is not touched either. */
+static _Atomic uint32_t off = ATR_PROCESS_OFF, fresh = ATR_PROCESS_OFF;
+static _Atomic uint32_t *wiped;
+_Atomic uint32_t *_Atomic atr_process_state = &off;
 
 static void (*on_forked)(struct atr_thread *self);
 static pid_t process_id; /* of the process that last made itself clean */
@@ -35,8 +37,8 @@ void atr_thread_setup(void (*forked)(struct atr_thread *self))
 	madvise(page, page_len, MADV_WIPEONFORK);
 	on_forked = forked;
 	process_id = atr_kernel_pid();
-	/* it reads 0, as in a child: who enters first makes it ON, and most processes never do */
-	atr_process_state = page;
+	wiped = page;
+	atr_process_state = &fresh;
 }
 
 void atr_thread_off(void)
@@ -71,6 +73,7 @@ void atr_thread_forked(void)
 /* The page reads 0 in a forked child until it is made clean here. */
 struct atr_thread *atr_enter_slow(struct atr_thread *self)
 {
+	_Atomic uint32_t *before = &fresh;
 	int saved = errno;
 	pid_t pid;
 
@@ -94,7 +97,8 @@ struct atr_thread *atr_enter_slow(struct atr_thread *self)
 		on_forked(self);
 		self->inside = false;
 	}
-	atomic_store_explicit(atr_process_state, ATR_PROCESS_ON, memory_order_release);
+	atomic_store_explicit(wiped, ATR_PROCESS_ON, memory_order_release);
+	atomic_compare_exchange_strong(&atr_process_state, &before, wiped);
 	atomic_store_explicit(&atr_was_entered, true, memory_order_relaxed);
 	self->inside = true;
 	errno = saved;

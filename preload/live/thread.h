@@ -52,7 +52,14 @@ extern __thread struct atr_thread atr_self
  * forked child, so that a child is noticed however it was made.
  */
 enum { ATR_PROCESS_OFF = 0, ATR_PROCESS_ON = 1 };
-extern _Atomic uint32_t *atr_process_state;
+extern _Atomic uint32_t *_Atomic atr_process_state;
+
+static inline bool atr_process_is_on(void)
+{
+	_Atomic uint32_t *state = atomic_load_explicit(&atr_process_state, memory_order_relaxed);
+
+	return atomic_load_explicit(state, memory_order_relaxed) == ATR_PROCESS_ON;
+}
 
 /*
  * Any thread: begins our own code, NULL when it is not to run: inside it
@@ -68,10 +75,7 @@ static inline struct atr_thread *atr_enter(void)
 {
 	struct atr_thread *self = &atr_self;
 
-	if (__builtin_expect(self->inside | self->after_vfork |
-				     (atomic_load_explicit(atr_process_state,
-							   memory_order_relaxed) != ATR_PROCESS_ON),
-			     0))
+	if (__builtin_expect(self->inside | self->after_vfork | !atr_process_is_on(), 0))
 		return atr_enter_slow(self);
 	self->inside = true;
 	/* a signal handler on this thread must see it before what follows */

@@ -421,7 +421,8 @@ void atr_work_calls(struct atr_thread *self, atr_ref work, bool is_opened_for)
 		self->own_business = true;
 }
 
-atr_ref atr_work_current(struct atr_thread *self, atr_ref bound)
+/* By the rules up to 3. */
+static atr_ref sure(struct atr_thread *self, atr_ref bound)
 {
 	struct atr_live *doing = atr_live_get(self->work);
 	atr_ref running;
@@ -445,6 +446,20 @@ atr_ref atr_work_current(struct atr_thread *self, atr_ref bound)
 		return running;
 	if (doing && is_sure_on_loop(self, doing))
 		return self->work;
+	return 0;
+}
+
+atr_ref atr_work_doing(struct atr_thread *self)
+{
+	return sure(self, 0);
+}
+
+atr_ref atr_work_current(struct atr_thread *self, atr_ref bound)
+{
+	atr_ref work = sure(self, bound);
+
+	if (work)
+		return work;
 	/* what a thread does that serves requests, but none now, is nobody's */
 	if (self->serves || self->own_business)
 		return 0;
@@ -548,6 +563,7 @@ void atr_work_forked(struct atr_thread *self)
 			keep_text(copy.context.xray, started_carry + copy.context.tracestate.len +
 							     copy.context.baggage.len);
 		started_with.remote = true;
+		started_with.local = 0;
 		has_started_with = true;
 		adopt_max = ATR_ADOPT_MAX;
 		atomic_store_explicit(&adopted, 0, memory_order_relaxed);

@@ -134,6 +134,9 @@ atr_ref atr_work_passed_on(struct atr_thread *self);
 /* The work that what the thread now does belongs to, by the rules up to 4; 0: none is known. */
 atr_ref atr_work_current(struct atr_thread *self, atr_ref bound_to_descriptor);
 
+/* The same as far as it is sure: no guess is made, and so none is used up. */
+atr_ref atr_work_doing(struct atr_thread *self);
+
 /*
  * The context that a new client span, or a child process, has as its parent:
  * of `work`, else rule 5's. False: none. To be released.

@@ -304,27 +304,24 @@ bool atr_http2_skip(struct atr_http2_reader *r, uint64_t len)
 
 struct atr_str atr_http2_error(uint32_t code)
 {
-#define NAME(text)                     \
-	{                              \
-		text, sizeof(text) - 1 \
-	}
-	static const struct atr_str names[] = { NAME("NO_ERROR"),
-						NAME("PROTOCOL_ERROR"),
-						NAME("INTERNAL_ERROR"),
-						NAME("FLOW_CONTROL_ERROR"),
-						NAME("SETTINGS_TIMEOUT"),
-						NAME("STREAM_CLOSED"),
-						NAME("FRAME_SIZE_ERROR"),
-						NAME("REFUSED_STREAM"),
-						NAME("CANCEL"),
-						NAME("COMPRESSION_ERROR"),
-						NAME("CONNECT_ERROR"),
-						NAME("ENHANCE_YOUR_CALM"),
-						NAME("INADEQUATE_SECURITY"),
-						NAME("HTTP_1_1_REQUIRED") };
-#undef NAME
+	static const char names[][20] = {
+		"NO_ERROR",
+		"PROTOCOL_ERROR",
+		"INTERNAL_ERROR",
+		"FLOW_CONTROL_ERROR",
+		"SETTINGS_TIMEOUT",
+		"STREAM_CLOSED",
+		"FRAME_SIZE_ERROR",
+		"REFUSED_STREAM",
+		"CANCEL",
+		"COMPRESSION_ERROR",
+		"CONNECT_ERROR",
+		"ENHANCE_YOUR_CALM",
+		"INADEQUATE_SECURITY",
+		"HTTP_1_1_REQUIRED",
+	};
 
-	return code < sizeof(names) / sizeof(names[0]) ? names[code] : ATR_STR("_OTHER");
+	return code < sizeof(names) / sizeof(names[0]) ? atr_str(names[code]) : ATR_STR("_OTHER");
 }
 
 /* ---- heads ---- */
@@ -417,6 +414,20 @@ static struct atr_str *known_field(struct atr_http2_head *head, struct atr_str n
 	}
 }
 
+/* Nobody depends on it: what finds no room is left out. */
+static void note(struct atr_http2_head *head, const struct atr_pair *field)
+{
+	struct atr_pair *noted = &head->noted[head->nr_noted];
+	struct atr_str value = atr_str_trim(field->value);
+	bool is_cut = head->is_cut;
+
+	if (head->nr_noted == ATR_HTTP2_NOTED_MAX || !head->notes(field->name))
+		return;
+	if (keep(head, field->name, &noted->name) && keep(head, value, &noted->value))
+		head->nr_noted++;
+	head->is_cut = is_cut;
+}
+
 void atr_http2_head_field(struct atr_http2_head *head, const struct atr_pair *field)
 {
 	size_t list_len = head->list_len + field->name.len + field->value.len + 32;
@@ -428,6 +439,8 @@ void atr_http2_head_field(struct atr_http2_head *head, const struct atr_pair *fi
 		pseudo_field(head, field);
 		return;
 	}
+	if (head->notes)
+		note(head, field);
 	known = known_field(head, field->name);
 	if (known) {
 		keep_first(head, field->value, known);

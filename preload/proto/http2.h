@@ -12,6 +12,7 @@
  */
 #include "preload/proto/http1.h"
 
+#define ATR_HTTP2_NOTED_MAX 16
 #define ATR_HTTP2_PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 #define ATR_HTTP2_PREFACE_LEN 24
 #define ATR_HTTP2_TELLING 4 /* of which so many begin no request of HTTP/1 */
@@ -127,9 +128,15 @@ struct atr_http2_head {
 	size_t room_len, used;
 	char *room;
 	bool (*wants)(struct atr_str name);
+	bool (*notes)(struct atr_str name); /* or NULL */
+	uint32_t nr_noted;
+	struct atr_pair noted[ATR_HTTP2_NOTED_MAX]; /* the first of them, in order */
 };
 
-/* Begins one whose text is kept in `room`. `wants` says by its name which field is to be kept. */
+/*
+ * Begins one whose text is kept in `room`. `wants` says by its name which field is to be kept;
+ * `notes`, to be set then, which are noted beside that, whatever else they are.
+ */
 void atr_http2_head_begin(struct atr_http2_head *head, bool (*wants)(struct atr_str name),
 			  char *room, size_t len);
 /* A field, which is copied. */

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 
+import secure
 from beside import Figure, added_row, clean_environment, in_turn, line, print_aims, row, spread, title
 from proc import Nginx, cpu_ns, resident, tasks, wakes
 
@@ -433,6 +434,11 @@ def served():
         line(f"  {name}", became_of(key))
 
 
+def beside_plain(part):
+    """Of those that are in secure.py."""
+    return lambda: part(folder, plain, {"plain": plain, "empty": empty, "ours": with_us(part.__name__)})
+
+
 parts = {
     "size": size,
     "start": start,
@@ -444,6 +450,9 @@ parts = {
     "export": export,
     "profiled": profiled,
     "nginx": served,
+    "https": beside_plain(secure.https),
+    "http2": beside_plain(secure.http2),
+    "multi": beside_plain(secure.multi),
     "parse": parse,
 }
 
@@ -459,8 +468,8 @@ def main():
     machine()
     collector = nginx("collector", plain)
     for name in wanted:
-        if name == "parse" and time.monotonic() > begin + LATE:
-            print("\nparse: left out, the run is late")
+        if name in ("https", "http2", "multi", "parse") and name not in sys.argv[2:] and time.monotonic() > begin + LATE:
+            print(f"\n{name}: left out, the run is late")
             continue
         parts[name]()
     print_aims()

@@ -13,6 +13,7 @@
 #include "export/ring.h"
 #include "export/transport/transport.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -212,18 +213,34 @@ static int null_connect(int fd, const struct sockaddr *to, socklen_t len)
 	return 0;
 }
 
+/* What is to be done with a batch. */
+struct way {
+	const char *what;
+	const struct atr_encoder *encoder;
+	const struct atr_heavy *packs; /* NULL: it is sent as it is */
+	int rounds;
+};
+
 static bool whole(const struct atr_io *io, const struct atr_exporter_options *to,
-		  struct atr_link *link)
+		  struct atr_link *link, const struct way *way)
 {
 	static const struct atr_span *spans[BATCH];
+	static char packed[4 << 20];
 	size_t n = drain(spans);
-	bool is_sent = encode(&atr_encoder_otlp_pb, spans, n) &&
-		       atr_http_post(io, to, link, atr_encoder_otlp_pb.content_type,
-				     (struct atr_str){ out.at, out.len }, atr_now_ms() + 10000,
-				     &never_stops, &answer) == ATR_SENT;
+	bool is_well = encode(way->encoder, spans, n);
+	struct atr_post request = { way->encoder->content_type, { out.at, out.len }, false };
 
+	if (way->packs) {
+		request.body.len = way->packs->gzip((struct atr_str){ out.at, out.len }, packed,
+						    sizeof(packed));
+		request.body.at = packed;
+		request.is_gzip = true;
+	}
+	is_well = is_well && request.body.len &&
+		  atr_http_post(io, to, link, &request, atr_now_ms() + 10000, &never_stops,
+				&answer) == ATR_SENT;
 	release(n);
-	return is_sent;
+	return is_well;
 }
 
 /* Reads requests and answers each, until the other end is closed. */
@@ -271,33 +288,58 @@ static pid_t start_sink(uint16_t *port)
 	return pid;
 }
 
-static void all_of_it(const char *what, const struct atr_io *io,
+static void all_of_it(const struct way *way, const struct atr_io *io,
 		      const struct atr_exporter_options *to)
 {
 	static struct result result;
 	struct atr_link link = { .fd = -1 };
 
-	for (int i = 0; i < ROUNDS; i++) {
+	for (int i = 0; i < way->rounds; i++) {
 		bool is_sent = false;
 
 		offer_many((struct atr_span *)record);
-		TIMED(&result, is_sent = whole(io, to, &link));
+		TIMED(&result, is_sent = whole(io, to, &link, way));
 		if (!is_sent) {
-			fprintf(stderr, "encode: %s: not sent\n", what);
+			fprintf(stderr, "encode: %s: not sent\n", way->what);
 			exit(1);
 		}
 	}
-	print(what, &result);
+	print(way->what, &result);
 	atr_link_close(io, &link);
 }
 
-int main(void)
+/* The object beside the library, where the bench lies: BUILD/tests/bench. */
+static const struct atr_heavy *load_heavy(const char *program)
 {
-	static struct atr_io io = { socket,	connect,     send,	   recv,	  poll,
-				    close,	open,	     read,	   write,	  fcntl,
-				    getsockopt, getaddrinfo, freeaddrinfo, pthread_create };
+	char path[4096];
+	const char *slash = strrchr(program, '/');
+	const struct atr_heavy *(*table)(void);
+	void *heavy;
+
+	snprintf(path, sizeof(path), "%.*s/../../" ATR_HEAVY_FILE,
+		 slash ? (int)(slash - program) : 1, slash ? program : ".");
+	heavy = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	if (!heavy)
+		return NULL;
+	*(void **)&table = dlsym(heavy, ATR_HEAVY_NAME);
+	return table();
+}
+
+int main(int argc, char **argv)
+{
+	static struct atr_io io = { socket,	connect,     send,	   recv,	   poll,
+				    close,	open,	     read,	   write,	   fcntl,
+				    getsockopt, getaddrinfo, freeaddrinfo, pthread_create, NULL };
 	static struct atr_exporter_options to = { .path = { "/v1/traces", 10 },
 						  .host = { "127.0.0.1", 9 } };
+	const struct atr_heavy *heavy = load_heavy(argc ? argv[0] : "encode");
+	const struct way ways[] = {
+		{ "drain, encode, send to nothing", &atr_encoder_otlp_pb, NULL, ROUNDS },
+		{ "  the same, OTLP JSON", &atr_encoder_otlp_json, NULL, ROUNDS / 20 },
+		{ "  the same, Zipkin", &atr_encoder_zipkin, NULL, ROUNDS / 20 },
+		{ "  the same, protobuf packed", &atr_encoder_otlp_pb, heavy, ROUNDS / 4 },
+		{ "  the same, OTLP JSON packed", &atr_encoder_otlp_json, heavy, ROUNDS / 20 },
+	}, over_tcp = { "drain, encode, send over TCP", &atr_encoder_otlp_pb, NULL, ROUNDS };
 	struct atr_io nothing = io;
 	pid_t sink;
 
@@ -308,9 +350,10 @@ int main(void)
 	nothing.send = null_send;
 	nothing.recv = null_recv;
 	nothing.connect = null_connect;
-	all_of_it("drain, encode, send to nothing", &nothing, &to);
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]) - (heavy ? 0 : 2); i++)
+		all_of_it(&ways[i], &nothing, &to);
 	sink = start_sink(&to.port);
-	all_of_it("drain, encode, send over TCP", &io, &to);
+	all_of_it(&over_tcp, &io, &to);
 	kill(sink, SIGTERM);
 	waitpid(sink, NULL, 0);
 	return 0;

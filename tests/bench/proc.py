@@ -78,6 +78,7 @@ http {{
 		location / {{ return 200 "hello\\n"; }}
 		location = /v1/traces {{ return 200; }}
 	}}
+	{more}
 }}
 """
 
@@ -93,12 +94,12 @@ class Nginx:
 
     started = []
 
-    def __init__(self, folder, name, env):
+    def __init__(self, folder, name, env, more=""):
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         conf = f"{folder}/{name}.conf"
         with open(conf, "w") as out:
-            out.write(NGINX.format(folder=folder, name=name, port=self.port))
+            out.write(NGINX.format(folder=folder, name=name, port=self.port, more=more))
         self.master = subprocess.Popen(["nginx", "-c", conf], env=env, stdin=subprocess.DEVNULL)
         Nginx.started.append(self)
         for _ in range(500):

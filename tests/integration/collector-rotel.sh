@@ -8,16 +8,17 @@ rotel=$(compgen -G "$top/build/deps/npm/node_modules/@streamfold/rotel-linux-*/b
 "$rotel" version >/dev/null 2>&1 || skip "rotel does not run here"
 origin
 otlp=$(free_port)
+grpc=$(free_port)
 "$rotel" start --exporter blackhole --debug-log traces --debug-log-verbosity detailed \
-	--otlp-http-endpoint "127.0.0.1:$otlp" --otlp-grpc-endpoint "127.0.0.1:$(free_port)" >>"$dir/rotel.log" 2>&1 &
+	--otlp-http-endpoint "127.0.0.1:$otlp" --otlp-grpc-endpoint "127.0.0.1:$grpc" >>"$dir/rotel.log" 2>&1 &
 running="$running $!"
 ready "$otlp" $! || fail
 
-# exported PROTOCOL: what the collector prints of one curl, ids and numbers of this run taken out;
+# exported PROTOCOL PORT: what the collector prints of one curl, ids and numbers of this run taken out;
 # and host.id, which not every machine has
 exported() {
 	: >"$dir/rotel.log"
-	env LD_PRELOAD="$library" OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:$otlp" \
+	env LD_PRELOAD="$library" OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:$2" \
 		OTEL_EXPORTER_OTLP_PROTOCOL="$1" OTEL_SERVICE_NAME=asking AUTOTRACE_EXIT_FLUSH_MS=5000 \
 		OTEL_RESOURCE_ATTRIBUTES=deployment.environment.name=test,team=a%2Cb \
 		TRACEPARENT=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01 \
@@ -86,7 +87,9 @@ SpanEvent #1
      -> Timestamp
      -> DroppedAttributesCount: 0
 END
-for protocol in http/protobuf http/json; do
-	exported $protocol
+for protocol in http/protobuf http/json grpc; do
+	to=$otlp
+	[ $protocol != grpc ] || to=$grpc
+	exported $protocol "$to"
 	check "$protocol is accepted and printed" same "what the collector prints" "$dir/want" "$dir/printed"
 done

@@ -52,6 +52,18 @@ sampled "within it, and how likely that was is not known" "03 1 none" AUTOTRACE_
 sampled "the limit is not for what the parent decided" "01 1 none" AUTOTRACE_RATE_LIMIT=0 \
 	TRACEPARENT=$parent-01
 
+sampled "a rule for a path" "02 0 none" AUTOTRACE_SAMPLING_RULES='path=/o? ratio=0'
+sampled "a rule for another" "03 1 none" AUTOTRACE_SAMPLING_RULES='path=/x ratio=0; host=h ratio=0'
+sampled "a rule for a host, before the sampler" "03 1 ot=th:0" OTEL_TRACES_SAMPLER=always_off \
+	AUTOTRACE_SAMPLING_RULES='kind=client host=127.0.0.1 path=/ok ratio=1'
+printf '%s\n' '# none of these' 'host=127.* ratio=0' >"$dir/rules"
+sampled "rules in a file" "02 0 none" AUTOTRACE_SAMPLING_RULES="$dir/rules"
+sampled "rules in a file, marked as one" "02 0 none" AUTOTRACE_SAMPLING_RULES="@$dir/rules"
+echo '{"version":2,"rules":[{"host":"*","http_method":"*","url_path":"/OK","fixed_target":0,"rate":0}],
+	"default":{"fixed_target":1,"rate":1}}' >"$dir/rules.json"
+sampled "X-Ray's local rules" "02 0 none" AUTOTRACE_SAMPLING_RULES="$dir/rules.json"
+sampled "rules in a file that is not there" "03 1 none" AUTOTRACE_SAMPLING_RULES=@/none
+
 # ---- a server -----------------------------------------------------------------------------------
 
 log=$dir/log
@@ -69,7 +81,7 @@ served() {
 	running="$running $pid"
 	ready "$port" $pid && requests >/dev/null 2>&1
 	stop $pid
-	holds
+	holds || { head -c 600 "$dir/out"; false; }
 	tell "$claim" $?
 }
 
@@ -120,4 +132,202 @@ if command -v nginx >/dev/null; then
 	}
 	served "nginx: one trace in a thousand seconds, and the others are told so" AUTOTRACE_RATE_LIMIT=0.001
 	served "the same beside a sampler" AUTOTRACE_RATE_LIMIT=0.001 OTEL_TRACES_SAMPLER=always_on
+fi
+
+if command -v nginx >/dev/null; then
+	requests() {
+		ask_many 3 /ok?1
+		ask_many 3 /echo
+		curl -sS -X POST -d x "http://127.0.0.1:$port/echo"
+		curl -sS -H "traceparent: $parent-01" "http://127.0.0.1:$port/ok"
+	}
+	holds() {
+		is "server spans" "$(spans_of 2)" 3 && is "client spans" "$(spans_of 3)" 3 &&
+			is "sampled requests" "$(flags_sent 03)" 2 && is "others" "$(flags_sent 02)" 5 &&
+			is "of the parent's" "$(flags_sent 01)" 1 &&
+			is "lines of warnings" "$(grep -c "is left out" "$log")" 1 &&
+			grep -q "AUTOTRACE_SAMPLING_RULES=path=/x: .*this rule is left out" "$log"
+	}
+	served "nginx: rules by method, path and service" OTEL_SERVICE_NAME=shop \
+		AUTOTRACE_SAMPLING_RULES='service=order ratio=1; path=/x; method=POST path=/echo ratio=1
+			service=shop path=/ok* rate=0.001; kind=server ratio=0'
+fi
+
+# ---- by outcome ---------------------------------------------------------------------------------
+
+traces_kept_by() { counted "traces kept: $1" "$2"; }
+
+if command -v nginx >/dev/null; then
+	requests() { ask_many 10 /ok && ask_many 2 /status/500; }
+	holds() {
+		is "server spans" "$(spans_of 2)" 2 && is "client spans" "$(spans_of 3)" 2 &&
+			is "requests that may be decided on again" "$(flags_sent 03)" 12 &&
+			traces_kept_by "an error" 2 && counted "traces dropped by their outcome" 10 &&
+			counted "spans dropped with them" 20 && counted "spans ended" 4
+	}
+	served "nginx: every trace with an error, and no other" AUTOTRACE_KEEP=error
+
+	requests() { ask_many 40 /ok && ask_many 2 /status/503; }
+	holds() {
+		/usr/bin/python3 - "$spans" "$dir/origin/captured" <<-'END'
+			import json, os, re, sys
+
+			spans = [s for line in open(sys.argv[1]) for r in json.loads(line)["resourceSpans"]
+			         for scope in r["scopeSpans"] for s in scope["spans"]]
+			sent = b"".join(open(os.path.join(sys.argv[2], f), "rb").read() for f in os.listdir(sys.argv[2]))
+			requests = re.findall(rb"GET (\S+) .*?traceparent: 00-([0-9a-f]{32})-", sent, re.S)
+			assert len(requests) == 42, len(requests)
+			assert sent.count(b"tracestate: ot=th:0\r\n") == 42
+			want = {}
+			for path, trace in requests:
+			    if path.startswith(b"/status"):
+			        want[trace.decode()] = "ot=th:0"
+			    elif int(trace[18:], 16) >= 1 << 55:
+			        want[trace.decode()] = "ot=th:8"
+			got = {}
+			for s in spans:
+			    got.setdefault(s["traceId"], []).append(s.get("traceState"))
+			assert got == {trace: [state, state] for trace, state in want.items()}, (got, want)
+		END
+	}
+	served "nginx: half of all and every error, and how many each stands for" AUTOTRACE_KEEP=error,50%
+
+	requests() { ask_many 3 /ok && ask_many 1 /slow; }
+	holds() {
+		is "server spans" "$(spans_of 2)" 1 && is "client spans" "$(spans_of 3)" 1 &&
+			traces_kept_by slow 1 && counted "traces dropped by their outcome" 3
+	}
+	served "nginx: what is slow for its path" AUTOTRACE_KEEP=slow:100s,slow:/sl*:1ms
+	served "nginx: what is slow for all others" AUTOTRACE_KEEP=slow:1ms,slow:/ok:100s
+fi
+
+# A server that asks the origin, and then hangs, becomes another program, or ends.
+cat >"$dir/server.py" <<'END'
+import http.server, os, signal, sys, time, urllib.request
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        for i in range(int(self.headers.get("Calls", 1))):
+            urllib.request.urlopen("http://127.0.0.1:" + sys.argv[2] + "/ok").read()
+        if self.path == "/exec":
+            os.execv("/bin/true", ["true"])
+        if self.path == "/exit":
+            os._exit(3)
+        if self.path == "/term":
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(60)
+        if self.path == "/fork":
+            if not os.fork():
+                os._exit(0)
+            os.wait()
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *args):
+        pass
+
+if sys.argv[3] != "term":
+    signal.signal(signal.SIGTERM, lambda *args: sys.exit())
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+END
+port=$(free_port)
+for way in exec exit term; do
+	server=(/usr/bin/python3 "$dir/server.py" "$port" "$origin_port" $way)
+	requests() { ask_many 2 /ok; ask_many 1 "/$way"; }
+	holds() {
+		is "server spans" "$(spans_of 2)" 1 && is "client spans" "$(spans_of 3)" 1 &&
+			grep -q "\"/$way\"" "$spans"
+	}
+	served "a server that ends by $way: what is not decided is kept" AUTOTRACE_KEEP=error
+done
+
+server=(/usr/bin/python3 "$dir/server.py" "$port" "$origin_port" quits)
+requests() { ask_many 4 /fork; }
+holds() {
+	is "spans" "$(spans_of .)" 0 && counted "traces dropped by their outcome" 4 &&
+		counted "spans dropped with them" 8
+}
+served "a server that forks in requests: what waits is told by nobody else" AUTOTRACE_KEEP=error
+
+requests() { curl -sS -H "Calls: 9" "http://127.0.0.1:$port/ok"; }
+holds() {
+	is "spans" "$(spans_of .)" 0 && counted "traces decided before their end: no room to wait" 1 &&
+		counted "spans dropped with them" 10
+}
+served "a request that makes more calls than may wait" AUTOTRACE_KEEP=error AUTOTRACE_KEEP_SPANS=32
+holds() {
+	is "spans" "$(spans_of .)" 10 && counted "traces decided before their end: no room to wait" 1 &&
+		traces_kept_by "in the share of all" 1
+}
+served "the same, in the share of all" AUTOTRACE_KEEP=100% AUTOTRACE_KEEP_SPANS=32
+
+# ---- X-Ray's own rules ----------------------------------------------------------------------------
+
+cat >"$dir/daemon.py" <<'END'
+import http.server, json, os, sys, time
+
+def rule(name, priority, path, rate):
+    return {"SamplingRule": {"RuleName": name, "Priority": priority, "FixedRate": rate, "ReservoirSize": 0,
+            "ServiceName": "*", "ServiceType": "*", "Host": "*", "HTTPMethod": "*", "URLPath": path,
+            "ResourceARN": "*", "Version": 1, "Attributes": {}}}
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        with open(sys.argv[1] + "/asked", "a") as f:
+            f.write(self.path + " " + json.dumps(body) + "\n")
+        answer = {"SamplingRuleRecords": [rule("Default", 10000, "*", 0), rule("ok", 1, "/ok", 1)]}
+        if self.path == "/SamplingTargets":
+            answer = {"SamplingTargetDocuments": [], "LastRuleModification": 1, "UnprocessedStatistics": []}
+        answer = json.dumps(answer).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *args):
+        pass
+
+server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+with open(sys.argv[1] + "/port.new", "w") as f:
+    f.write(str(server.server_port))
+os.rename(sys.argv[1] + "/port.new", sys.argv[1] + "/port")
+server.serve_forever()
+END
+
+asked() { grep -q "$1" "$dir/daemon/asked" 2>/dev/null; }
+
+if command -v nginx >/dev/null; then
+	port=$(sed -n 's/.*listen 127.0.0.1:\([0-9]*\);.*/\1/p' "$dir/nginx.conf")
+	server=(nginx -c "$dir/nginx.conf")
+	mkdir "$dir/daemon"
+	/usr/bin/python3 "$dir/daemon.py" "$dir/daemon" &
+	running="$running $!"
+	wait_for 10 test -e "$dir/daemon/port" || skip "the daemon does not start"
+	requests() {
+		ask_many 1 /echo # one a second, before there are rules
+		wait_for 20 asked GetSamplingRules
+		sleep 2 # the answer is read
+		ask_many 5 /ok
+		ask_many 4 /echo
+		curl -sS -H "traceparent: $parent-00" "http://127.0.0.1:$port/ok"
+		wait_for 30 asked '/SamplingTargets .*"RuleName": "ok", "RequestCount": 5, "SampledCount": 5'
+	}
+	holds() {
+		is "server spans" "$(spans_of 2)" 6 && is "client spans" "$(spans_of 3)" 6 &&
+			is "sampled requests" "$(flags_sent 03)" 6 && is "others" "$(flags_sent 02)" 4 &&
+			is "of the parent's" "$(flags_sent 00)" 1 &&
+			asked '"RuleName": "Default", "RequestCount": 4, "SampledCount": 0' &&
+			is "asked for rules" "$(grep -c GetSamplingRules "$dir/daemon/asked")" 1
+	}
+	served "nginx: rules that X-Ray's daemon gives, and is told the outcome of" OTEL_TRACES_SAMPLER=xray \
+		OTEL_TRACES_SAMPLER_ARG="endpoint=http://127.0.0.1:$(cat "$dir/daemon/port")"
+
+	requests() { ask_many 6 /ok; }
+	holds() {
+		[ "$(spans_of 2)" -ge 1 ] && is "lines" "$(grep -c "sampling rules could not be had" "$log")" 1
+	}
+	served "nginx: no daemon, and one a second" OTEL_TRACES_SAMPLER=xray \
+		AWS_XRAY_DAEMON_ADDRESS=127.0.0.1:1
 fi

@@ -12,6 +12,10 @@ attributes=http.response.status_code,url.full,tls.resumed,error.type
 sends "what may happen in a session" "$program" "${url##*:}" <<'END'
 CLIENT GET [unknown_service:tls_odd] UNSET http.response.status_code=200 url.full=https://h/ok?1 tls.resumed=false
 
+CLIENT GET [unknown_service:tls_odd] UNSET http.response.status_code=200 url.full=https://h/ok?10 tls.resumed=false
+
+CLIENT GET [unknown_service:tls_odd] UNSET http.response.status_code=200 url.full=https://h/ok?11
+
 CLIENT GET [unknown_service:tls_odd] UNSET http.response.status_code=200 url.full=https://h/ok?2
 
 CLIENT GET [unknown_service:tls_odd] UNSET http.response.status_code=200 url.full=https://h/ok?3
@@ -30,6 +34,19 @@ CLIENT GET [unknown_service:tls_odd] UNSET http.response.status_code=200 url.ful
 END
 
 no_origin
+# The client's second session begins with early data: nothing of it is changed or told. The server's is.
+program tls_early -lssl -lcrypto
+attributes=http.response.status_code,url.full,url.path
+sends "early data" "$program" "$dir/tls" <<'END'
+CLIENT GET [unknown_service:tls_early] UNSET http.response.status_code=200 url.full=https://h/late
+  SERVER GET [unknown_service:tls_early] UNSET http.response.status_code=200 url.path=/late
+
+SERVER GET [unknown_service:tls_early] UNSET http.response.status_code=200 url.path=/early
+
+SERVER GET [unknown_service:tls_early] UNSET http.response.status_code=200 url.path=/late
+END
+check "it was early" grep -q "server heard early GET /early" "$dir/traced/out"
+
 program tls_own -rdynamic -ldl
 sends "a program with such functions of its own, and without the others" "$program" </dev/null
 exit

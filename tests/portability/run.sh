@@ -4,12 +4,14 @@
 # run.sh BUILD [SUITE...]: the library as it was built here, in the bases of other releases of
 # Debian (debootstrap; kept in BUILD/portability): programs say and answer what they do
 # without it, and a request's span comes out. Before glibc 2.34 one of
-# them has neither libpthread nor libdl, the other both.
+# them has neither libpthread nor libdl, the other both. Inside TLS too, of which OpenSSL was 1.1
+# in bullseye: with status and version, and with the origin named as its child's parent.
 set -u
 build=$(cd "${1:?a build}" && pwd)
 shift
 suites=${*:-bullseye bookworm trixie}
 here=$(cd "$(dirname "$0")" && pwd)
+packages=gcc,libc6-dev,curl,wget,python3
 bad=0
 
 # try SUITE WHAT command...: says and answers the same without and with
@@ -35,18 +37,41 @@ has_span() {
 	rm -f "$file"
 }
 
-coproc origin { exec /usr/bin/python3 -u "$here/origin.py"; }
-read -r port <&"${origin[0]}"
+# has_tls_span SUITE WHAT PATH VERSION: as it is to be, and who the origin was told asks it
+has_tls_span() {
+	local file=$build/portability/$1/spans.jsonl attributes want got id
+
+	attributes=http.response.status_code,url.full,tls.protocol.version
+	want="200 url.full=https://127.0.0.1:$tls_port$3 tls.protocol.version=$4"
+	got=$("$build/autotrace" show --tree --attributes "$attributes" "$file" 2>&1)
+	if [[ "$got" = "CLIENT GET "*" http.response.status_code=$want" ]]; then echo "ok    $1: $2: its span"; else
+		echo "FAIL  $1: $2: $got"
+		bad=1
+	fi
+	id=$(grep -o '"spanId":"[0-9a-f]*"' "$file" | cut -d '"' -f 4)
+	if grep -q "^$3 00-[0-9a-f]*-${id:-none}-03$" "$build/portability/asked"; then echo "ok    $1: $2: its header"; else
+		echo "FAIL  $1: $2: not its header"
+		bad=1
+	fi
+	rm -f "$file"
+}
+
+mkdir -p "$build/portability/tls"
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 -subj /CN=origin \
+	-addext subjectAltName=IP:127.0.0.1 -keyout "$build/portability/tls/key.pem" \
+	-out "$build/portability/tls/cert.pem" 2>/dev/null || exit
+: >"$build/portability/asked"
+coproc origin { exec /usr/bin/python3 -u "$here/origin.py" "$build/portability/tls" "$build/portability/asked"; }
+read -r port tls_port <&"${origin[0]}"
 origin_pid=$origin_PID
-mkdir -p "$build/portability"
 for suite in $suites; do
 	root=$build/portability/$suite
-	[ -x "$root/ready" ] || {
+	[ "$(cat "$root/ready" 2>/dev/null)" = "$packages" ] || {
 		# What an interrupted one left, which may have /proc mounted in it.
 		umount -q "$root"/* 2>/dev/null
 		rm -rf --one-file-system "$root"
-		debootstrap --variant=minbase --include=gcc,libc6-dev "$suite" "$root" &&
-			install /dev/null "$root/ready"
+		debootstrap --variant=minbase --include="$packages" "$suite" "$root" &&
+			echo "$packages" >"$root/ready"
 	} >"$build/portability.log" 2>&1 ||
 		{ echo "FAIL  $suite: debootstrap, see $build/portability.log"; bad=1; continue; }
 	strip --strip-unneeded -o "$root/libautotrace.so" "$build/libautotrace.so"
@@ -58,6 +83,18 @@ for suite in $suites; do
 		\$s = IO::Socket::INET->new('127.0.0.1:$port') or die;
 		print \$s \"GET /perl HTTP/1.0\r\n\r\n\"; print while <\$s>"
 	has_span "$suite" perl
+
+	cp "$build/portability/tls/cert.pem" "$here/ask_tls.py" "$root/"
+	try "$suite" "curl and TLS" curl -sS --cacert /cert.pem "https://127.0.0.1:$tls_port/curl"
+	has_tls_span "$suite" "curl and TLS" /curl 1.3
+	try "$suite" "curl and TLS 1.2" curl -sS --tls-max 1.2 --cacert /cert.pem "https://127.0.0.1:$tls_port/old"
+	has_tls_span "$suite" "curl and TLS 1.2" /old 1.2
+	try "$suite" "wget and TLS" wget -q -O - --ca-certificate=/cert.pem "https://127.0.0.1:$tls_port/wget"
+	has_tls_span "$suite" "wget and TLS" /wget 1.3
+	for how in urllib asyncio; do
+		try "$suite" "Python's $how and TLS" python3 /ask_tls.py $how "$tls_port"
+		has_tls_span "$suite" "Python's $how and TLS" /$how 1.3
+	done
 done
 kill "$origin_pid"
 exit $bad

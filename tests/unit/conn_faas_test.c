@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "preload/conn/faas.h"
+#include "export/env.h"
+#include "preload/conn/capture.h"
+#include "preload/conn/redact.h"
+#include "preload/conn/routes.h"
 #include "preload/conn/state.h"
 #include "tests/unit/conn.h"
 
@@ -119,6 +123,35 @@ TEST(faas_headers_that_are_missing_malformed_or_at_odds_make_a_new_trace)
 		}
 		end();
 	}
+}
+
+TEST(faas_headers_of_the_event_are_told_where_they_are_asked_for)
+{
+	struct atr_item_list list;
+	struct atr_str value = { 0 };
+
+	BEGIN("OTEL_INSTRUMENTATION_HTTP_SERVER_CAPTURE_REQUEST_HEADERS=x-key",
+	      "AUTOTRACE_REDACT=header:x-key", "AUTOTRACE_ROUTES=/{other}/{route}");
+	atr_redact_setup(NULL);
+	atr_capture_setup();
+	atr_routes_setup(NULL);
+	arrives("", "{\"resource\":\"/pets/{id}\",\"httpMethod\":\"GET\",\"path\":\"/pets/7\","
+		    "\"headers\":{\"X-Key\":\"planted\",\"Y\":\"1\"},\"requestContext\":{\"stage\":"
+		    "\"prod\"}}");
+	list = atr_item_list(atr_span_find(span, ATR_HTTP_REQUEST_HEADER));
+	CHECK(atr_str_equal(list.key, ATR_STR("x-key")) && atr_item_list_next(&list, &value));
+	CHECK(atr_str_equal(value, ATR_STR("REDACTED")) && !atr_item_list_next(&list, &value));
+	CHECK(!memmem(span, span->len, "planted", 7));
+	/* the event's own route is stronger; where it has none, the variable's holds */
+	CHECK(live_is(live_text(span, ATR_HTTP_ROUTE), "/pets/{id}"));
+	arrives("", "{\"version\":\"2.0\",\"routeKey\":\"$default\",\"rawPath\":\"/a/1\","
+		    "\"requestContext\":{\"http\":{\"method\":\"GET\"}}}");
+	CHECK(live_is(live_text(span, ATR_HTTP_ROUTE), "/{other}/{route}"));
+	end();
+	atr_env_capture((char *[]){ NULL });
+	atr_redact_setup(NULL);
+	atr_capture_setup();
+	atr_routes_setup(NULL);
 }
 
 TEST(faas_names_and_triggers_are_the_events)

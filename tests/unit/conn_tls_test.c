@@ -17,8 +17,9 @@ static struct library {
 	struct atr_tls_writer writer;
 	unsigned modes;
 	size_t record;
-	bool in_turns, refused; /* refused: the write under way was, once */
-	bool shakes_hands;	/* no write is looked at */
+	bool in_turns, refused;	    /* refused: the write under way was, once */
+	bool shakes_hands;	    /* no write is looked at */
+	struct atr_tls *calls_back; /* amid a write, once: its session */
 	int error;
 	const void *at; /* of the write under way */
 	size_t len, taken;
@@ -35,6 +36,12 @@ static ssize_t library_write(struct atr_tls_writer *writer, const void *bytes, s
 	library.end = ATR_TLS_LATER;
 	if (library.shakes_hands)
 		return -1;
+	if (library.calls_back) {
+		struct atr_tls *tls = library.calls_back;
+
+		library.calls_back = NULL;
+		CHECK(atr_tls_write(tls, "amid", 4, writer) == 4);
+	}
 	if (library.at && !(library.modes & ATR_TLS_BY_NULL) &&
 	    (len < library.len || (bytes != library.at && !moves))) {
 		library.nr_wrong++;
@@ -296,6 +303,22 @@ TEST(tls_write_while_hands_are_shaken_is_made_again_from_anywhere)
 	end();
 }
 
+TEST(tls_write_amid_another_goes_out_as_it_is)
+{
+	CONN_BEGIN();
+	struct atr_tls *tls = begin(ATR_TLS_MOVING, ATR_TLS_CLIENT);
+
+	library.calls_back = tls;
+	WRITE(tls, GET);
+	CHECK(!memcmp(conn_wire(FD)->arrived, "amidGET", 7));
+	WRITE(tls, GET); /* what came first of the two is not known here */
+	CHECK(conn_wire(FD)->len > 4 + 2 * strlen(GET));
+	CHECK(conn_wire(FD)->len < 4 + 2 * strlen(GET) + 2 * 70);
+	atr_tls_ended(session);
+	CHECK(live_next() && !live_next()); /* of the one whose write it was */
+	end();
+}
+
 TEST(tls_write_made_again_without_saying_what_is_counted_as_before)
 {
 	CONN_BEGIN();
@@ -533,6 +556,29 @@ TEST(tls_handshake_is_told_on_the_first_request)
 		CHECK(live_is(live_text(span, ATR_TLS_CIPHER), i ? "" : "TLS_X"));
 		CHECK(live_is(live_text(span, ATR_TLS_NEXT_PROTOCOL), i ? "" : "http/1.1"));
 	}
+	end();
+}
+
+TEST(tls_handshake_is_told_on_the_first_stream_of_http2)
+{
+	CONN_BEGIN();
+	struct atr_tls_facts facts = { .version = "1.3", .protocol = ATR_STR("h2") };
+	struct atr_tls *tls = begin(0, ATR_TLS_CLIENT);
+	struct http2_peer *client = http2_peer(false);
+	const struct atr_span *span;
+
+	http2_request(client, "GET", "/a", "", 0);
+	http2_request(client, "GET", "/b", "", 0);
+	atr_tls_shakes_hands(tls);
+	atr_tls_established(tls, &facts);
+	write_all(tls, client->bytes, client->len);
+	atr_tls_ended(session);
+	for (int i = 0; i < 2; i++) {
+		span = live_next();
+		CHECK(span && live_is(live_text(span, ATR_TLS_PROTOCOL_VERSION), i ? "" : "1.3"));
+		CHECK(live_is(live_text(span, ATR_TLS_NEXT_PROTOCOL), i ? "" : "h2"));
+	}
+	http2_peer_end(client);
 	end();
 }
 

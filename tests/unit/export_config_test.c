@@ -334,7 +334,7 @@ TEST(config_samplers_come_to_what_each_situation_is_decided_by)
 		{ SAMPLER("{ always_on: }"), "always_on", NULL, NULL },
 		{ SAMPLER("{ always_off: {} }"), "always_off", NULL, NULL },
 		{ SAMPLER("{ trace_id_ratio_based: }"), "traceidratio", "1.0", NULL },
-		{ SAMPLER("{ probability/development: { ratio: 1e-3 } }"), "traceidratio", "1e-3",
+		{ SAMPLER("{ probability/development: { ratio: 1e-3 } }"), "traceidratio", ".001",
 		  NULL },
 		{ SAMPLER("{ parent_based: }"), "parentbased_always_on", NULL, NULL },
 		{ SAMPLER("{ parent_based: { root: { trace_id_ratio_based: { ratio: 0.1 } } } }"),
@@ -363,6 +363,12 @@ TEST(config_samplers_come_to_what_each_situation_is_decided_by)
 		    !is("AUTOTRACE_SAMPLER_PARENTS", rules[i].parents))
 			FAIL(rules[i].text);
 	}
+	CHECK(use(SAMPLER("{ trace_id_ratio_based: { ratio: 0.25e+0 } }")));
+	CHECK(is("OTEL_TRACES_SAMPLER_ARG", "0.25"));
+	CHECK(use(SAMPLER("{ trace_id_ratio_based: { ratio: 50E-2 } }")));
+	CHECK(is("OTEL_TRACES_SAMPLER_ARG", ".50"));
+	CHECK(use(SAMPLER("{ trace_id_ratio_based: { ratio: .1e1 } }")));
+	CHECK(is("OTEL_TRACES_SAMPLER_ARG", "1"));
 	CHECK(use(SAMPLER("{ composite/development: { always_on: } }")) && lines() == 1);
 	CHECK(strstr(said, "not in this version") && is("OTEL_TRACES_SAMPLER", "always_on"));
 }
@@ -469,7 +475,9 @@ TEST(config_that_is_wrong_is_one_warning_and_nothing_is_traced)
 		{ SAMPLER("always_on"), "one name" },
 		{ SAMPLER("{ own: }"), "there is no such sampler" },
 		{ SAMPLER("{ always_record: }"), "its root is missing" },
-		{ SAMPLER("{ trace_id_ratio_based: { ratio: half } }"), "its ratio is no number" },
+		{ SAMPLER("{ trace_id_ratio_based: { ratio: -0.5 } }"), "no number from 0 to 1" },
+		{ SAMPLER("{ trace_id_ratio_based: { ratio: half } }"),
+		  "its ratio is no number from 0 to 1" },
 		{ SAMPLER("&a { parent_based: { root: *a } }"), "nested too deep" },
 		{ HEAD "resource: { attributes: [ { name: x } ] }\n",
 		  "a name or a value is missing" },
@@ -541,7 +549,10 @@ TEST(config_nested_deep_or_wide_is_refused_in_time)
 	static char large[200 * 1024];
 
 	memset(large, '[', sizeof(large) - 1);
-	CHECK(!use(large) && lines() == 1);
+	CHECK(!use(large) && lines() == 1 && strstr(said, "more than 4096 brackets"));
+	large[4096] = 0;
+	CHECK(!use(large) && lines() == 1 && strstr(said, "not YAML"));
+	memset(large, 0, sizeof(large));
 	for (size_t i = 0; i + 4 < sizeof(large); i += 4)
 		memcpy(large + i, "a: \n", 4);
 	CHECK(!use(large) && strstr(said, "more than 1000 keys"));

@@ -254,6 +254,8 @@ TEST(encode_protobuf_is_read_by_protoc)
 	if (system("protoc --version >/dev/null 2>&1") != 0)
 		SKIP("no protoc");
 	atr_span_put_int(span, ATR_SERVER_PORT, 8080);
+	atr_span_put_list(span, ATR_HTTP_REQUEST_HEADER, ATR_STR("x-key"),
+			  (struct atr_str[]){ ATR_STR("a, b") }, 1);
 	encode(&atr_encoder_otlp_pb);
 	fd = mkstemp(path);
 	CHECK(fd >= 0 && write(fd, out.at, out.len) == (ssize_t)out.len);
@@ -268,6 +270,61 @@ TEST(encode_protobuf_is_read_by_protoc)
 	CHECK(strstr(text, "7: 0x15700095ba4ed800") || strstr(text, "7: 0x"));
 	CHECK(strstr(text, "1: \"server.port\"") && strstr(text, "3: 8080"));
 	CHECK(strstr(text, "16: 0x00000101"));
+	/* key = 1, value = 2 { array_value = 5 { values = 1 { string_value = 1 } } } */
+	CHECK(strstr(text, "1: \"http.request.header.x-key\"") && strstr(text, "1: \"a, b\""));
+}
+
+static const struct atr_str both[] = { { "a, b", 4 }, { "\xff", 1 }, { "", 0 } };
+
+TEST(encode_lists_are_arrays_of_strings_under_the_rest_of_their_key)
+{
+	struct atr_span *span = begin();
+	cJSON *values;
+
+	atr_span_put_list(span, ATR_HTTP_REQUEST_HEADER, ATR_STR("x-key"), both, 3);
+	atr_span_put_list(span, ATR_HTTP_RESPONSE_HEADER, ATR_STR("x-\xff"), both, 1);
+	values = cJSON_GetObjectItem(
+		cJSON_GetObjectItem(value_of(json_span(), "http.request.header.x-key"),
+				    "arrayValue"),
+		"values");
+	CHECK(cJSON_GetArraySize(values) == 3);
+	CHECK(!strcmp(cJSON_GetStringValue(
+			      cJSON_GetObjectItem(cJSON_GetArrayItem(values, 0), "stringValue")),
+		      "a, b"));
+	CHECK(!strcmp(cJSON_GetStringValue(
+			      cJSON_GetObjectItem(cJSON_GetArrayItem(values, 1), "stringValue")),
+		      "\xef\xbf\xbd"));
+	CHECK(value_of(json_span(), "http.response.header.x-\xef\xbf\xbd"));
+	limits.attribute_value_length_limit = 1;
+	values = cJSON_GetObjectItem(
+		cJSON_GetObjectItem(value_of(json_span(), "http.request.header.x-key"),
+				    "arrayValue"),
+		"values");
+	CHECK(!strcmp(cJSON_GetStringValue(
+			      cJSON_GetObjectItem(cJSON_GetArrayItem(values, 0), "stringValue")),
+		      "a"));
+}
+
+/* Without a heap that the sanitizers watch a byte too many would not be seen. */
+TEST(encode_lists_of_the_worst_kind_find_room)
+{
+	struct atr_span *span = begin();
+	struct atr_str values[ATR_LIST_MAX];
+	static char odd[300];
+
+	memset(odd, 0xff, sizeof(odd));
+	for (int len = 0; len < 3; len++) {
+		span = begin();
+		for (int i = 0; i < ATR_LIST_MAX; i++)
+			values[i] = (struct atr_str){ odd, (size_t)len };
+		while (!span->dropped_attributes)
+			atr_span_put_list(span, ATR_HTTP_RESPONSE_HEADER,
+					  (struct atr_str){ odd, (size_t)len }, values,
+					  ATR_LIST_MAX);
+		CHECK(atr_span_is_whole(span, sizeof(record)));
+		encode(&atr_encoder_otlp_pb);
+		CHECK(!out.failed && out.len < out.cap);
+	}
 }
 
 TEST(encode_links_name_another_trace_and_carry_their_own_attributes)

@@ -10,6 +10,7 @@
 #include "export/diag.h"
 #include "export/env.h"
 #include "export/exporter.h"
+#include "export/heavy.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -209,9 +210,18 @@ static int create_thread(pthread_t *thread, const pthread_attr_t *attributes,
 	return pthread_create(thread, attributes, start, arg);
 }
 
-static const struct atr_io io = { socket,     connect,	   send,	 recv,	       poll,
-				  close,      open,	   read,	 write,	       fcntl,
-				  getsockopt, getaddrinfo, freeaddrinfo, create_thread };
+/* As if it lay beside us, unless a test has it otherwise. */
+static bool has_no_heavy;
+
+static void *load(const char *path, const char *name)
+{
+	EXPECT(strstr(path, "/" ATR_HEAVY_FILE) && strcmp(name, ATR_HEAVY_NAME) == 0);
+	return has_no_heavy ? NULL : (void *)atr_heavy_table;
+}
+
+static const struct atr_io io = { socket,     connect,	   send,	 recv,		poll,
+				  close,      open,	   read,	 write,		fcntl,
+				  getsockopt, getaddrinfo, freeaddrinfo, create_thread, load };
 
 /* A collector with this script (NULL: nobody listens) and an exporter for it. */
 static void set_up(const char *const *script, const char *variable)
@@ -430,6 +440,40 @@ CHILD_TEST(exporter_does_not_retry_400_or_500)
 	offer(5);
 	EXPECT(comes_to(ATR_COUNT_LOST_REJECTED, 10));
 	EXPECT(sink.requests == 2);
+}
+
+CHILD_TEST(exporter_packs_what_is_to_be_gzip)
+{
+	set_up(SCRIPT(OK), "OTEL_EXPORTER_OTLP_COMPRESSION=gzip");
+	offer(100);
+	EXPECT(comes_to(ATR_COUNT_SPANS_SENT, 100));
+	EXPECT(sink.requests >= 1 && strstr(request, "\r\nContent-Encoding: gzip\r\n"));
+	EXPECT(memcmp(strstr(request, "\r\n\r\n") + 4, "\x1f\x8b\x08", 3) == 0);
+}
+
+CHILD_TEST(exporter_sends_as_it_is_what_cannot_be_packed)
+{
+	has_no_heavy = true;
+	set_up(SCRIPT(OK), "OTEL_EXPORTER_OTLP_COMPRESSION=gzip");
+	offer(5);
+	EXPECT(comes_to(ATR_COUNT_SPANS_SENT, 5));
+	EXPECT(sink.requests >= 1 && !strstr(request, "Content-Encoding"));
+	EXPECT(*(strstr(request, "\r\n\r\n") + 4) == 0x0a);
+}
+
+CHILD_TEST(exporter_sends_nothing_in_the_clear_that_is_for_tls)
+{
+	char endpoint[80];
+
+	has_no_heavy = true;
+	set_up(SCRIPT(OK), "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=https://127.0.0.1:1");
+	snprintf(endpoint, sizeof(endpoint),
+		 "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=https://127.0.0.1:%u", sink.port);
+	atr_env_capture((char *[]){ endpoint, "OTEL_BSP_SCHEDULE_DELAY=20", NULL });
+	offer(5);
+	EXPECT(comes_to(ATR_COUNT_LOST_UNREACHABLE, 5));
+	EXPECT(all_accounted() && sink.requests == 0 && sink.connections == 0);
+	EXPECT(count(ATR_COUNT_EXPORTS_RETRIED) == 0);
 }
 
 CHILD_TEST(exporter_counts_what_a_partial_success_rejected)

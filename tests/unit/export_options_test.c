@@ -95,11 +95,46 @@ TEST(options_unix_endpoint_and_its_request_path)
 	CHECK(same(e->unix_path, "/run/c.sock") && same(e->path, "/p/q"));
 }
 
+TEST(options_https_is_tls_on_its_own_port)
+{
+	const struct atr_exporter_options *e = read_with(BASE "https://c:4318/x", NULL);
+
+	CHECK(e->is_tls && same(e->host, "c") && e->port == 4318 && same(e->path, "/x/v1/traces"));
+	e = read_with(EXACT "HTTPS://[::1]/x", NULL);
+	CHECK(e->is_tls && same(e->host, "::1") && e->port == 443 && same(e->path, "/x"));
+	CHECK(!read_with(BASE "http://c:4318", NULL)->is_tls);
+	CHECK(!read_with(BASE "unix:/run/c.sock", NULL)->is_tls);
+}
+
 TEST(options_https_is_never_sent_in_the_clear)
 {
-	const struct atr_exporter_options *e = read_with(BASE "https://c:4318", NULL);
+	const struct atr_exporter_options *e = read_with(BASE "https://c:99999", NULL);
 
-	CHECK(e->way != ATR_WAY_HTTP || (!e->host.len && !e->unix_path.len));
+	CHECK(!e->host.len && !e->unix_path.len);
+	e = read_with(EXACT "https://", NULL);
+	CHECK(!e->host.len && !e->unix_path.len);
+}
+
+TEST(options_certificates_are_those_of_the_signal_first)
+{
+	const struct atr_exporter_options *e = read_with(
+		"OTEL_EXPORTER_OTLP_CERTIFICATE=/a", "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE= /b ");
+
+	CHECK(same(e->ca_file, "/b") && strlen(e->ca_file.at) == 2);
+	CHECK(!e->client_certificate.at && !e->client_key.at);
+	e = read_with("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE=/c",
+		      "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY=/k");
+	CHECK(same(e->client_certificate, "/c") && same(e->client_key, "/k"));
+	CHECK(!e->ca_file.at);
+}
+
+TEST(options_compression_is_gzip_or_none)
+{
+	CHECK(!read_with(NULL, NULL)->is_gzip);
+	CHECK(read_with("OTEL_EXPORTER_OTLP_COMPRESSION=GZIP", NULL)->is_gzip);
+	CHECK(!read_with("OTEL_EXPORTER_OTLP_COMPRESSION=gzip",
+			 "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION=none")
+		       ->is_gzip);
 }
 
 TEST(options_headers_are_trimmed_and_percent_decoded)
@@ -129,13 +164,72 @@ TEST(options_exporter_names)
 	CHECK(same(options.exporter[0].file, "/x"));
 	CHECK(read_with("OTEL_TRACES_EXPORTER=otlp,otlp/stdout", NULL) &&
 	      options.nr_exporters == 2);
+	CHECK(read_with("OTEL_TRACES_EXPORTER=zipkin,otlp", NULL) && options.nr_exporters == 2);
+	CHECK(options.exporter[0].encoding == ATR_ENCODING_ZIPKIN);
+	CHECK(options.exporter[1].encoding == ATR_ENCODING_OTLP_PROTOBUF);
+	CHECK(read_with("OTEL_TRACES_EXPORTER=zipkin,otlp,otlp/stdout,otlp/file,xray,Zipkin",
+			NULL) &&
+	      options.nr_exporters == ATR_EXPORTERS_MAX);
 	CHECK(read_with("OTEL_TRACES_EXPORTER=jaeger", NULL)->way == ATR_WAY_HTTP);
 	CHECK(options.nr_exporters == 1);
 }
 
-TEST(options_protocol_grpc_falls_back_to_protobuf_over_http)
+TEST(options_file_has_no_limit_unless_one_is_set)
 {
-	CHECK(read_with("OTEL_EXPORTER_OTLP_PROTOCOL=grpc", NULL)->encoding ==
+	const struct atr_exporter_options *e = read_with("OTEL_TRACES_EXPORTER=otlp/file", NULL);
+
+	CHECK(e->file_max_bytes == 0 && e->file_keep == 1);
+	atr_env_capture((char *[]){ "OTEL_TRACES_EXPORTER=otlp/file",
+				    "AUTOTRACE_FILE_MAX_BYTES=1000", "AUTOTRACE_FILE_KEEP=3",
+				    NULL });
+	atr_options_read(&options);
+	CHECK(e->file_max_bytes == 1000 && e->file_keep == 3);
+}
+
+TEST(options_zipkin_endpoint_is_used_as_it_is)
+{
+	const struct atr_exporter_options *e = read_with("OTEL_TRACES_EXPORTER=zipkin", NULL);
+
+	CHECK(e->way == ATR_WAY_HTTP && same(e->host, "localhost") && e->port == 9411);
+	CHECK(same(e->path, "/api/v2/spans") && e->timeout_ms == 10000 && !e->is_tls);
+	atr_env_capture((char *[]){ "OTEL_TRACES_EXPORTER=zipkin",
+				    "OTEL_EXPORTER_ZIPKIN_ENDPOINT=https://z/spans?x=y",
+				    "OTEL_EXPORTER_ZIPKIN_TIMEOUT=7",
+				    "OTEL_EXPORTER_OTLP_HEADERS=api-key=secret", NULL });
+	atr_options_read(&options);
+	CHECK(same(e->host, "z") && e->port == 443 && same(e->path, "/spans?x=y") && e->is_tls);
+	CHECK(e->timeout_ms == 7 && !e->nr_headers);
+	read_with("OTEL_TRACES_EXPORTER=zipkin", "OTEL_EXPORTER_ZIPKIN_ENDPOINT=nonsense");
+	CHECK(same(e->host, "localhost") && same(e->path, "/api/v2/spans"));
+	read_with("OTEL_TRACES_EXPORTER=zipkin", "OTEL_EXPORTER_ZIPKIN_ENDPOINT=https://z:x/");
+	CHECK(!e->host.len);
+}
+
+TEST(options_grpc_has_an_endpoint_of_its_own)
+{
+	const struct atr_exporter_options *e = read_with("OTEL_EXPORTER_OTLP_PROTOCOL=gRPC", NULL);
+
+	CHECK(e->is_grpc && e->encoding == ATR_ENCODING_OTLP_PROTOBUF && e->way == ATR_WAY_HTTP);
+	CHECK(same(e->host, "localhost") && e->port == 4317 && !e->is_tls);
+	read_with("OTEL_EXPORTER_OTLP_PROTOCOL=grpc", BASE "c:4444");
+	CHECK(same(e->host, "c") && e->port == 4444 && e->is_tls);
+	atr_env_capture((char *[]){ "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=grpc", BASE "c:4444",
+				    "OTEL_EXPORTER_OTLP_INSECURE=true", NULL });
+	atr_options_read(&options);
+	CHECK(same(e->host, "c") && e->port == 4444 && !e->is_tls && e->is_grpc);
+	/* the scheme is stronger */
+	atr_env_capture((char *[]){ "OTEL_EXPORTER_OTLP_PROTOCOL=grpc", BASE "https://c",
+				    "OTEL_EXPORTER_OTLP_INSECURE=true", NULL });
+	atr_options_read(&options);
+	CHECK(same(e->host, "c") && e->port == 443 && e->is_tls);
+	read_with("OTEL_EXPORTER_OTLP_PROTOCOL=grpc", BASE "unix:/run/c.sock");
+	CHECK(same(e->unix_path, "/run/c.sock") && !e->is_tls);
+	CHECK(!read_with("OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf", NULL)->is_grpc);
+}
+
+TEST(options_protocol_is_one_of_three)
+{
+	CHECK(read_with("OTEL_EXPORTER_OTLP_PROTOCOL=http", NULL)->encoding ==
 	      ATR_ENCODING_OTLP_PROTOBUF);
 	CHECK(read_with("OTEL_EXPORTER_OTLP_PROTOCOL=http/json", NULL)->encoding ==
 	      ATR_ENCODING_OTLP_JSON);
@@ -185,6 +279,24 @@ TEST(resource_service_name_by_precedence)
 	CHECK(same(resource_of("service.name"), "c") && same(resource_of("x"), "y"));
 }
 
+TEST(resource_attributes_may_be_empty)
+{
+	read_resource("OTEL_RESOURCE_ATTRIBUTES=x=,host.name=", NULL);
+	CHECK(resource_of("x").at && !resource_of("x").len && !resource_of("host.name").len);
+}
+
+TEST(resource_is_detected_by_what_is_asked_for)
+{
+	read_resource("AUTOTRACE_RESOURCE_DETECTORS=none", "OTEL_RESOURCE_ATTRIBUTES=x=y");
+	CHECK(nr_resource == 5 && same(resource_of("service.name"), "unknown_service:shop"));
+	CHECK(same(resource_of("x"), "y") && same(resource_of("telemetry.sdk.name"), "autotrace"));
+	read_resource("AUTOTRACE_RESOURCE_DETECTORS=Host, service", NULL);
+	CHECK(resource_of("os.type").at && resource_of("service.instance.id").at);
+	CHECK(!resource_of("process.executable.name").at);
+	read_resource("AUTOTRACE_RESOURCE_DETECTORS=process", NULL);
+	CHECK(resource_of("process.executable.name").at && !resource_of("os.type").at);
+}
+
 TEST(resource_attributes_with_any_error_are_all_discarded)
 {
 	read_resource("OTEL_RESOURCE_ATTRIBUTES=x=y,broken", NULL);
@@ -222,6 +334,7 @@ static void read_all(char *const *variables)
 	CHECK(fd >= 0);
 	atr_env_capture(variables);
 	atr_log_setup(atr_str(path), &files);
+	atr_options_read_log_level();
 	if (atr_options_say_none())
 		memset(&options, 0, sizeof(options));
 	atr_options_read_queue(&options);
@@ -282,6 +395,8 @@ static const char *const all_names[] = {
 	"OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT",
 	"OTEL_RESOURCE_ATTRIBUTES",
 	"OTEL_SERVICE_NAME",
+	"OTEL_LOG_LEVEL",
+	"AUTOTRACE_RESOURCE_DETECTORS",
 	"AUTOTRACE_EXIT_FLUSH_MS",
 	"AUTOTRACE_FILE",
 };
@@ -401,6 +516,33 @@ TEST(options_numbers_say_what_is_allowed_and_what_is_used)
 	}
 }
 
+TEST(options_timeout_of_the_signal_that_is_wrong_leaves_the_general_one)
+{
+	read_these("OTEL_EXPORTER_OTLP_TIMEOUT=7", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT=-1");
+	CHECK(says("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT=-1", "7 is used"));
+	CHECK(options.exporter[0].timeout_ms == 7);
+	read_these("OTEL_EXPORTER_OTLP_TIMEOUT=7", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT=0");
+	CHECK(!*said && options.exporter[0].timeout_ms == 0);
+}
+
+TEST(options_log_level_above_warnings_leaves_them_out)
+{
+	static const struct {
+		const char *level;
+		int nr_lines;
+	} rules[] = {
+		{ "OTEL_LOG_LEVEL=", 1 },	{ "OTEL_LOG_LEVEL=warn", 1 },
+		{ "OTEL_LOG_LEVEL=DEBUG", 1 },	{ "OTEL_LOG_LEVEL=Error", 0 },
+		{ "OTEL_LOG_LEVEL= none ", 0 }, { "OTEL_LOG_LEVEL=loud", 2 },
+	};
+
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+		read_these(rules[i].level, "OTEL_BSP_SCHEDULE_DELAY=x");
+		CHECK(lines() == rules[i].nr_lines);
+	}
+	read_these(NULL, NULL);
+}
+
 TEST(options_that_contradict_each_other_are_one_warning)
 {
 	read_these("OTEL_BSP_MAX_QUEUE_SIZE=16", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE=512");
@@ -439,7 +581,7 @@ TEST(options_endpoint_that_is_none_says_what_is_used)
 	static const struct {
 		const char *variable, *why;
 	} rules[] = {
-		{ BASE "c:4317", "not an http:// or unix: URL" },
+		{ BASE "c:4317", "not an http://, https:// or unix: URL" },
 		{ BASE "http://c/a b", "characters that no URL has" },
 		{ BASE "http://c/\r\nX: y", "characters that no URL has" },
 		{ BASE "http://c?x=y", "not an http://" },
@@ -453,8 +595,8 @@ TEST(options_endpoint_that_is_none_says_what_is_used)
 		CHECK(same(options.exporter[0].host, "localhost") &&
 		      options.exporter[0].port == 4318);
 	}
-	read_these(BASE "https://c:4318", NULL);
-	CHECK(says("https is not in this version", "spans are not sent"));
+	read_these(BASE "https://c:x", NULL);
+	CHECK(says("not an http://", "spans are not sent"));
 	read_these(EXACT "http://c/x?y=z#part", NULL);
 	CHECK(!*said && same(options.exporter[0].path, "/x?y=z"));
 	read_these(EXACT "http://c?y=z", NULL);
@@ -517,10 +659,19 @@ TEST(options_headers_beyond_what_a_request_holds_are_left_out)
 
 TEST(options_of_what_is_not_in_this_version_say_so)
 {
-	read_these("OTEL_EXPORTER_OTLP_PROTOCOL=grpc", NULL);
-	CHECK(says("OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "http/protobuf is used"));
-	read_these("OTEL_EXPORTER_OTLP_COMPRESSION=gzip", NULL);
-	CHECK(says("OTEL_EXPORTER_OTLP_COMPRESSION=gzip", "none is used"));
+	read_these("OTEL_EXPORTER_OTLP_PROTOCOL=thrift", NULL);
+	CHECK(says("OTEL_EXPORTER_OTLP_PROTOCOL=thrift", "http/protobuf is used"));
+	read_these("OTEL_EXPORTER_OTLP_COMPRESSION=zstd", NULL);
+	CHECK(says("OTEL_EXPORTER_OTLP_COMPRESSION=zstd: not gzip or none", "none is used"));
+	read_these("OTEL_EXPORTER_OTLP_CLIENT_KEY=/k", NULL);
+	CHECK(says("OTEL_EXPORTER_OTLP_CLIENT_KEY=/k: a certificate and its key", "left out"));
+}
+
+TEST(resource_detector_that_is_not_known_is_left_out)
+{
+	read_these("AUTOTRACE_RESOURCE_DETECTORS=host,moon", NULL);
+	CHECK(says("moon: a detector in it is not known here", "left out"));
+	CHECK(resource_of("os.type").at);
 }
 
 TEST(resource_attributes_that_are_wrong_say_what_becomes_of_them)

@@ -176,3 +176,48 @@ TEST(span_has_the_better_name_and_no_other)
 	atr_span_rename(span, ATR_STR("no room"));
 	CHECK(atr_span_find(span, ATR_NAME) == item && atr_span_is_whole(span, sizeof(room)));
 }
+
+TEST(span_lists_come_back_and_are_cut_where_there_is_no_room)
+{
+	struct atr_str in[] = { ATR_STR("one"), ATR_STR(""), ATR_STR("three") }, text;
+	struct atr_span *span = atr_span_begin(record);
+	struct atr_item_list list;
+	char fill[1000];
+
+	atr_span_put_list(span, ATR_HTTP_REQUEST_HEADER, ATR_STR("key"), in, 3);
+	CHECK(atr_span_is_whole(span, sizeof(record)) && !span->cut_strings);
+	list = atr_item_list(atr_span_find(span, ATR_HTTP_REQUEST_HEADER));
+	CHECK(atr_str_equal(list.key, ATR_STR("key")));
+	for (int i = 0; i < 3; i++)
+		CHECK(atr_item_list_next(&list, &text) && atr_str_equal(text, in[i]));
+	CHECK(!atr_item_list_next(&list, &text));
+	/* wherever the room ends */
+	memset(fill, 'f', sizeof(fill));
+	for (size_t len = 400; len < 700; len++) {
+		span = atr_span_begin(record);
+		atr_span_put_str(span, ATR_URL_PATH, (struct atr_str){ fill, 1000 });
+		atr_span_put_str(span, ATR_URL_PATH, (struct atr_str){ fill, len });
+		atr_span_put_list(span, ATR_HTTP_REQUEST_HEADER, ATR_STR("key"), in, 3);
+		CHECK(atr_span_is_whole(span, sizeof(record)) && span->len <= ATR_SPAN_MAX - 384);
+		CHECK(span->dropped_attributes || span->cut_strings ||
+		      atr_span_find(span, ATR_HTTP_REQUEST_HEADER)->len == 5 + 5 + 2 + 7);
+	}
+	CHECK(span->dropped_attributes == 1);
+	atr_span_put_list(span, ATR_HTTP_REQUEST_HEADER, ATR_STR("key"), in, 0);
+}
+
+TEST(span_lists_that_are_damaged_are_safe_to_read)
+{
+	static const unsigned char bytes[] = { 2, 0, 'a', 'b', 9, 0, 'c' };
+	struct atr_item *item = (struct atr_item *)(void *)record;
+	struct atr_str text;
+
+	for (size_t len = 0; len <= sizeof(bytes); len++) {
+		struct atr_item_list list;
+
+		*item = (struct atr_item){ .type = ATR_TYPE_LIST, .len = (uint32_t)len };
+		memcpy(item + 1, bytes, len);
+		list = atr_item_list(item);
+		CHECK(list.key.len == (len < 4 ? 0 : 2) && !atr_item_list_next(&list, &text));
+	}
+}

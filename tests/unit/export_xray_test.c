@@ -258,6 +258,16 @@ TEST(xray_the_variables_limits_hold_for_its_metadata)
 	CHECK(!at("metadata"));
 }
 
+TEST(xray_a_header_is_a_list_of_its_metadata)
+{
+	struct atr_span *span = begin(ATR_KIND_CLIENT, false);
+
+	atr_span_put_list(span, ATR_HTTP_REQUEST_HEADER, ATR_STR("x-key"),
+			  (struct atr_str[]){ ATR_STR("a"), ATR_STR("b") }, 2);
+	encode(2);
+	CHECK(strstr(out.at, "\"http.request.header.x-key\":[\"a\",\"b\"]"));
+}
+
 /* What is no UTF-8 is three times as long, what is escaped six times. */
 TEST(xray_the_largest_records_are_one_datagram)
 {

@@ -55,10 +55,8 @@ TEST(sampler_names_are_known_in_any_case)
 
 TEST(sampler_that_is_unknown_is_parentbased_always_on)
 {
-	static const char *const unknown[] = {
-		"never", "parentbased_", "parentbased", "alwayson", "parentbased_jaeger_remote",
-		"xray"
-	};
+	static const char *const unknown[] = { "never", "parentbased_", "parentbased", "alwayson",
+					       "parentbased_jaeger_remote" };
 
 	for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
 		says("always_off", "");
@@ -138,7 +136,10 @@ TEST(sampler_makes_spans_unless_the_sdk_is_disabled)
 static struct atr_decision decide(struct atr_context *parent, const char *tracestate)
 {
 	static const uint8_t trace_id[16] = { [0] = 1, [9] = 0x80 };
-	struct atr_beginning span = { parent, atr_str(tracestate), trace_id, 1 };
+	struct atr_beginning span = { .parent = parent,
+				      .tracestate = atr_str(tracestate),
+				      .trace_id = trace_id,
+				      .start_ns = 1 };
 	struct atr_decision decision;
 
 	atr_sampler_decide(&span, &decision);
@@ -203,7 +204,9 @@ TEST(sampler_that_always_says_the_same_mends_a_threshold_and_makes_none)
 static unsigned sampled_of(unsigned tries, const struct atr_context *parent, uint64_t start_ns)
 {
 	static const uint8_t trace_id[16] = { 1 };
-	struct atr_beginning span = { parent, { 0 }, trace_id, start_ns };
+	struct atr_beginning span = { .parent = parent,
+				      .trace_id = trace_id,
+				      .start_ns = start_ns };
 	struct atr_decision decision;
 	unsigned nr = 0;
 
@@ -261,4 +264,41 @@ TEST(sampler_limit_takes_nothing_from_what_is_not_sampled_anyway)
 	CHECK(sampled_of(20, NULL, 1) == 0);
 	limited("nonsense", "always_on");
 	CHECK(sampled_of(20, NULL, 1) == 20);
+}
+
+TEST(sampler_may_have_spaces_around_it)
+{
+	CHECK(!strcmp(says(" traceidratio ", " 0.4\t"), "nnn"));
+}
+
+/* Of a root, and of children of the four kinds of parents, in the order of the rules' names. */
+static const char *parents_say(const char *parents)
+{
+	static char of[6];
+	char variable[200];
+	char *variables[] = { "OTEL_TRACES_SAMPLER=parentbased_always_off", variable, NULL };
+
+	snprintf(variable, sizeof(variable), "AUTOTRACE_SAMPLER_PARENTS=%s", parents);
+	atr_env_capture(variables);
+	atr_sampler_setup();
+	of[0] = decide(NULL, "").is_sampled ? 'y' : 'n';
+	for (int i = 0; i < 4; i++) {
+		struct atr_context parent = { .flags = i & 1 ? 0 : ATR_FLAG_SAMPLED,
+					      .remote = i < 2 };
+
+		of[i + 1] = decide(&parent, "").is_sampled ? 'y' : 'n';
+	}
+	return of;
+}
+
+TEST(sampler_of_each_kind_of_parent_is_what_is_said_of_it)
+{
+	CHECK(!strcmp(parents_say(""), "nynyn"));
+	CHECK(!strcmp(parents_say("remote_parent_sampled=always_off"), "nnnyn"));
+	CHECK(!strcmp(parents_say("remote_parent_not_sampled = always_on"), "nyyyn"));
+	CHECK(!strcmp(parents_say("local_parent_sampled=traceidratio:0.4"), "nynnn"));
+	CHECK(!strcmp(parents_say("LOCAL_PARENT_NOT_SAMPLED=traceidratio:0.6,x=y"), "nynyy"));
+	CHECK(!strcmp(parents_say("local_parent_sampled=never,remote_parent_sampled"), "nynyn"));
+	atr_env_capture(NULL);
+	atr_sampler_setup();
 }

@@ -86,6 +86,7 @@ void live_begin(const char *const *variables)
 
 	atr_env_capture((char *const *)variables);
 	atr_sampler_setup();
+	atr_outcome_setup(live_offer, NULL);
 	if (!is_set_up) {
 		ring = atr_ring_create(RING_SLOTS, ATR_SPAN_MAX);
 		CHECK(ring && atr_live_setup());

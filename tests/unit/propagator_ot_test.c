@@ -151,6 +151,7 @@ TEST(ot_threshold_of_a_share_has_the_digits_that_others_write)
 	CHECK(atr_ot_threshold(0.5) == UINT64_C(1) << 55);
 	CHECK(atr_ot_threshold(0.25) == UINT64_C(3) << 54);
 	CHECK(atr_ot_threshold(0.1) == UINT64_C(0xe6660000000000));
+	CHECK(atr_ot_threshold(0.05) == UINT64_C(0xf3333000000000));
 	CHECK(atr_ot_threshold(0.01) == UINT64_C(0xfd70a000000000));
 	CHECK(atr_ot_threshold(0.001) == UINT64_C(0xffbe7700000000));
 	CHECK(atr_ot_threshold(1.0 / (double)ATR_OT_ALL) == ATR_OT_ALL - 1);

@@ -407,3 +407,30 @@ TEST(http2_what_needs_more_than_its_room_is_refused)
 	CHECK(atr_hpack_read(hpack, block, sizeof(block), false, &field) < 0);
 	CHECK(atr_hpack_read(hpack, "\x82", 1, true, &field) < 0);
 }
+
+static bool notes_two(struct atr_str name)
+{
+	return atr_str_equal(name, ATR_STR("content-type")) || atr_str_equal(name, ATR_STR("x"));
+}
+
+TEST(http2_head_notes_fields_beside_what_they_are)
+{
+	struct atr_http2_head head;
+	char room[64];
+	struct atr_pair field = { ATR_STR("content-type"), ATR_STR(" text/plain ") };
+
+	atr_http2_head_begin(&head, NULL, room, sizeof(room));
+	head.notes = notes_two;
+	atr_http2_head_field(&head, &field);
+	CHECK(atr_str_equal(head.content_type, ATR_STR("text/plain")) && head.nr_noted == 1);
+	CHECK(atr_str_equal(head.noted[0].name, ATR_STR("content-type")));
+	CHECK(atr_str_equal(head.noted[0].value, ATR_STR("text/plain")));
+	/* one that finds no room is none, and nothing else is said to be cut for it */
+	field = (struct atr_pair){ ATR_STR("x"), { room, 60 } };
+	atr_http2_head_field(&head, &field);
+	CHECK(head.nr_noted == 1 && !head.is_cut);
+	field.value.len = 1;
+	for (int i = 0; i < 20; i++)
+		atr_http2_head_field(&head, &field);
+	CHECK(head.nr_noted > 1 && head.nr_noted <= ATR_HTTP2_NOTED_MAX);
+}

@@ -298,6 +298,7 @@ TEST(commands_refuse_unknown_options_in_one_line)
 		RUN(atr_cmd_show, "--nonsense"),   RUN(atr_cmd_show, "--tree"),
 		RUN(atr_cmd_lambda, "--nonsense"), RUN(atr_cmd_lambda, "--memory", "much", "x"),
 		RUN(atr_cmd_doctor, "--nonsense"), RUN(atr_cmd_doctor, "a", "b"),
+		RUN(atr_cmd_config, "--nonsense"),
 	};
 
 	for (size_t i = 0; i < sizeof(runs) / sizeof(runs[0]); i++) {
@@ -419,6 +420,95 @@ TEST(doctor_reads_the_variables_and_keeps_secrets)
 	CHECK(strstr(e.out, "is it meant to be OTEL_SERVICE_NAME?"));
 	CHECK(strstr(e.out, "OTEL_EXPORTER_OTLP_HEADERS=(not shown)"));
 	CHECK(!strstr(e.out, "secret-word"));
+}
+
+static void set_things(void)
+{
+	setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=secret-word,x=secret-word", 1);
+	setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://me:secret-word@c:4318/", 1);
+	setenv("OTEL_ATTRIBUTE_COUNT_LIMIT", "5", 1);
+	setenv("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "007", 1);
+	setenv("OTEL_BSP_SCHEDULE_DELAY", "soon", 1);
+	setenv("OTEL_PROPAGATORS", "b3,pigeon", 1);
+	setenv("OTEL_RESOURCE_ATTRIBUTES", "service.name=sh\033op", 1);
+}
+
+/* The line of a setting, without the spaces between. */
+static bool tells(const char *out, const char *name, const char *value)
+{
+	char line[200];
+
+	snprintf(line, sizeof(line), "%-41s %s\n", name, value);
+	return strstr(out, line);
+}
+
+TEST(config_tells_each_setting_its_source_and_what_is_wrong)
+{
+	char *argv[] = { "config", "--", "sh", "-c", "x", NULL };
+	struct ended e = run_with(set_things, atr_cmd_config, argv);
+
+	CHECK(e.code == 1 && !*e.err);
+	CHECK(tells(e.out, "OTEL_BSP_EXPORT_TIMEOUT", "30000  (default)"));
+	CHECK(tells(e.out, "OTEL_ATTRIBUTE_COUNT_LIMIT", "7  (OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT)"));
+	CHECK(tells(e.out, "OTEL_BSP_SCHEDULE_DELAY", "5000  (environment, wrong; see below)"));
+	CHECK(tells(e.out, "OTEL_PROPAGATORS", "b3,pigeon  (environment, wrong; see below)"));
+	CHECK(tells(e.out, "OTEL_EXPORTER_OTLP_HEADERS", "authorization=***,x=***  (environment)"));
+	CHECK(strstr(e.out, "http://***@c:4318/  (OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"));
+	CHECK(strstr(e.out, "  - OTEL_BSP_SCHEDULE_DELAY=soon: not a whole number from 0 to "
+			    "2147483647; 5000 is used\n"));
+	CHECK(strstr(e.out, "  - OTEL_PROPAGATORS=b3,pigeon: a propagator in it is not known"));
+	CHECK(!strstr(e.out, "secret-word") && !strchr(e.out, '\033'));
+}
+
+static void set_nothing(void)
+{
+	for (char **v = environ; *v;)
+		if (strncmp(*v, "OTEL_", 5) == 0 || strncmp(*v, "AUTOTRACE_", 10) == 0)
+			unsetenv(strndup(*v, strcspn(*v, "=")));
+		else
+			v++;
+}
+
+TEST(config_of_nothing_is_the_defaults)
+{
+	char *argv[] = { "config", "/bin/sh", NULL };
+	struct ended e = run_with(set_nothing, atr_cmd_config, argv);
+
+	CHECK(e.code == 0 && !strstr(e.out, "Warnings"));
+	CHECK(tells(e.out, "OTEL_TRACES_SAMPLER", "parentbased_always_on  (default)"));
+	CHECK(tells(e.out, "OTEL_SERVICE_NAME", "unknown_service:sh  (default)"));
+	argv[1] = "/no/such/program";
+	CHECK(run_with(set_nothing, atr_cmd_config, argv).code == ATR_EXIT_NOT_FOUND);
+}
+
+#define CONFIG_YAML "/tmp/autotrace-test-config.yaml"
+
+static void write_config(void)
+{
+	FILE *out = fopen(CONFIG_YAML, "w");
+
+	fputs("file_format: '1.1'\n"
+	      "propagator: { composite: [ b3: ] }\n"
+	      "tracer_provider:\n  processors:\n  - batch:\n      schedule_delay: 7\n"
+	      "      exporter: { otlp_http: { headers: [ { name: k, value: secret-word } ] } }\n",
+	      out);
+	fclose(out);
+	set_nothing();
+	setenv("OTEL_CONFIG_FILE", CONFIG_YAML, 1);
+	setenv("OTEL_BSP_MAX_QUEUE_SIZE", "10", 1);
+}
+
+TEST(config_tells_what_comes_of_a_file)
+{
+	char *argv[] = { "config", NULL };
+	struct ended e = run_with(write_config, atr_cmd_config, argv);
+
+	CHECK(e.code == 0 && strstr(e.out, CONFIG_YAML "  (environment; "));
+	CHECK(tells(e.out, "OTEL_PROPAGATORS", "b3  (file)"));
+	CHECK(tells(e.out, "OTEL_BSP_SCHEDULE_DELAY", "7  (file)"));
+	CHECK(tells(e.out, "OTEL_BSP_MAX_QUEUE_SIZE", "2048  (default)"));
+	CHECK(tells(e.out, "OTEL_EXPORTER_OTLP_HEADERS", "k=***  (file)"));
+	unlink(CONFIG_YAML);
 }
 
 TEST(doctor_without_the_library_says_so)

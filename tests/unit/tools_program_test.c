@@ -124,6 +124,9 @@ TEST(variables_with_headers_are_secret)
 {
 	CHECK(atr_variable_is_secret("OTEL_EXPORTER_OTLP_HEADERS", 26));
 	CHECK(atr_variable_is_secret("OTEL_EXPORTER_OTLP_METRICS_HEADERS", 34));
+	CHECK(atr_variable_is_secret("AUTOTRACE_REDACT_KEY", 20));
+	CHECK(!atr_variable_is_secret("OTEL_INSTRUMENTATION_HTTP_CLIENT_CAPTURE_REQUEST_HEADERS",
+				      56));
 	CHECK(!atr_variable_is_secret("OTEL_SERVICE_NAME", 17));
 	CHECK(atr_variable_is_ours("OTEL_X=1") && atr_variable_is_ours("TRACEPARENT=00"));
 	CHECK(!atr_variable_is_ours("TRACEPARENTS=1") && !atr_variable_is_ours("HOME=/"));

@@ -8,7 +8,7 @@ _autotrace()
 
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		COMPREPLY=($(compgen -W "run show lambda doctor --help --version" -- "$word"))
+		COMPREPLY=($(compgen -W "run show lambda doctor config --help --version" -- "$word"))
 		return
 	fi
 	case $previous in
@@ -50,7 +50,7 @@ _autotrace()
 			--no-keep-alive --responses"
 		;;
 	show) options="--html --tree --attributes --mask-ports --help" ;;
-	doctor) options="--help" ;;
+	doctor | config) options="--help" ;;
 	*) return ;;
 	esac
 	if [[ $word == -* ]]; then

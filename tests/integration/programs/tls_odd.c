@@ -92,6 +92,33 @@ static void write_until_it_is_taken(const char *text)
 	said("write that shakes hands", n);
 }
 
+/* As node does: from what OpenSSL calls when hands are shaken, amid the call that shakes them. */
+static void asks_when_done(const SSL *session, int where, int result)
+{
+	(void)session;
+	(void)result;
+	if (where & SSL_CB_HANDSHAKE_DONE)
+		ask("/ok?10");
+}
+
+/* OpenSSL's own connections, which read and write from within. */
+static void ask_by_bio(const char *port)
+{
+	BIO *bio = BIO_new_ssl_connect(context);
+	char got[1000];
+	int n;
+
+	BIO_set_conn_hostname(bio, "127.0.0.1");
+	BIO_set_conn_port(bio, port);
+	printf("connects: %ld\n", BIO_do_connect(bio));
+	for (int i = 0; i < 2; i++) {
+		printf("puts: %d\n", BIO_puts(bio, "GET /ok?bio HTTP/1.1\r\nHost: h\r\n\r\n"));
+		n = BIO_read(bio, got, sizeof(got));
+		printf("reads: %d %.*s\n", n, n > 0 ? n : 0, got);
+	}
+	BIO_free_all(bio);
+}
+
 static void end(void)
 {
 	SSL_free(ssl);
@@ -149,6 +176,17 @@ int main(int argc, char **argv)
 	ask("/ok?9");
 	hear();
 	end();
+
+	prepare(argv[1], TLS1_2_VERSION);
+	SSL_set_info_callback(ssl, asks_when_done);
+	said("connect and ask", SSL_connect(ssl));
+	SSL_set_info_callback(ssl, NULL);
+	hear();
+	ask("/ok?11");
+	hear();
+	end();
+
+	ask_by_bio(argv[1]);
 
 	/* cut off below TLS, and what was never connected */
 	begin(argv[1], TLS1_3_VERSION);

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// http2_node.js serve|ask PORT: HTTP/2 in the clear by node. /echo, /deny (503), /reset, /cut.
+// http2_node.js serve|ask PORT [FOLDER]: HTTP/2 by node, in the clear, or inside TLS with what is in
+// FOLDER. /echo, /deny (503), /reset, /cut.
+const fs = require('fs');
 const http2 = require('http2');
-const [how, port] = process.argv.slice(2);
+const [how, port, folder] = process.argv.slice(2);
+const cert = folder && fs.readFileSync(`${folder}/cert.pem`);
 
 function serve() {
-	const server = http2.createServer();
+	const server = folder ?
+		http2.createSecureServer({ cert, key: fs.readFileSync(`${folder}/key.pem`) }) :
+		http2.createServer();
 
 	server.on('stream', (stream, fields) => {
 		const path = fields[':path'];
@@ -26,7 +31,7 @@ function serve() {
 }
 
 async function ask() {
-	const session = http2.connect(`http://127.0.0.1:${port}`);
+	const session = http2.connect(`${folder ? 'https' : 'http'}://127.0.0.1:${port}`, { ca: cert });
 	const one = (path, body) => new Promise((resolve) => {
 		const stream = session.request({ ':path': path, ':method': body ? 'POST' : 'GET' });
 		let text = '';

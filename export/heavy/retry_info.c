@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "export/heavy/parts.h"
+
+#include <string.h>
+
+/*
+ * grpc-status-details-bin is base64 of
+ *
+ *	google.rpc.Status { code = 1, message = 2, details = 3: Any { type_url = 1, value = 2 } }
+ *
+ * and one of the details may be RetryInfo { retry_delay = 1: Duration { seconds = 1, nanos = 2 } }.
+ */
+
+static int digit(char c)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const char *at = c ? strchr(digits, c) : NULL;
+
+	if (c == '-' || c == '_') /* as some write it */
+		return c == '-' ? 62 : 63;
+	return at ? (int)(at - digits) : -1;
+}
+
+/* The bytes; of what is not base64 nothing. */
+static size_t decode(struct atr_str in, unsigned char *out, size_t cap)
+{
+	uint32_t word = 0;
+	unsigned bits = 0;
+	size_t n = 0;
+
+	while (in.len && in.at[in.len - 1] == '=')
+		in.len--;
+	for (size_t i = 0; i < in.len; i++) {
+		int d = digit(in.at[i]);
+
+		if (d < 0)
+			return 0;
+		word = word << 6 | (uint32_t)d;
+		bits += 6;
+		if (bits < 8)
+			continue;
+		bits -= 8;
+		if (n == cap)
+			return 0;
+		out[n++] = (unsigned char)(word >> bits);
+	}
+	return n;
+}
+
+static bool varint(struct atr_str *in, uint64_t *out)
+{
+	*out = 0;
+	for (unsigned shift = 0; in->len && shift < 64; shift += 7) {
+		unsigned char c = (unsigned char)*in->at++;
+
+		in->len--;
+		*out |= (uint64_t)(c & 0x7f) << shift;
+		if (!(c & 0x80))
+			return true;
+	}
+	return false;
+}
+
+/* The next field: a number, or bytes. False at the end, and of what is malformed. */
+static bool next(struct atr_str *in, uint64_t *tag, uint64_t *number, struct atr_str *bytes)
+{
+	static const unsigned fixed[] = { 0, 8, 0, 0, 0, 4 };
+	uint64_t len;
+
+	*bytes = (struct atr_str){ 0 };
+	*number = 0;
+	if (!varint(in, tag))
+		return false;
+	switch (*tag & 7) {
+	case 0:
+		return varint(in, number);
+	case 2:
+		if (!varint(in, &len) || len > in->len)
+			return false;
+		break;
+	case 1:
+	case 5:
+		len = fixed[*tag & 7];
+		if (len > in->len)
+			return false;
+		break;
+	default:
+		return false;
+	}
+	*bytes = (struct atr_str){ in->at, (size_t)len };
+	in->at += len;
+	in->len -= (size_t)len;
+	return true;
+}
+
+#define DELAY_MOST_S 86400
+
+static uint32_t ms_of(struct atr_str duration)
+{
+	uint64_t tag, number, seconds = 0, nanos = 0;
+	struct atr_str bytes;
+
+	while (next(&duration, &tag, &number, &bytes)) {
+		if (tag == 0x08)
+			seconds = number < DELAY_MOST_S ? number :
+				  number > INT64_MAX	? 0 /* below zero */ :
+							  DELAY_MOST_S;
+		else if (tag == 0x10)
+			nanos = number < 1000000000 ? number : 0;
+	}
+	return (uint32_t)(seconds * 1000 + (nanos + 999999) / 1000000);
+}
+
+static bool ends_in(struct atr_str text, const char *end)
+{
+	size_t len = strlen(end);
+
+	return text.len >= len && memcmp(text.at + text.len - len, end, len) == 0;
+}
+
+static bool read_any(struct atr_str any, uint32_t *ms)
+{
+	struct atr_str type = { 0 }, value = { 0 }, bytes;
+	uint64_t tag, number;
+
+	while (next(&any, &tag, &number, &bytes)) {
+		if (tag == 0x0a)
+			type = bytes;
+		else if (tag == 0x12)
+			value = bytes;
+	}
+	if (!ends_in(type, "/google.rpc.RetryInfo"))
+		return false;
+	while (next(&value, &tag, &number, &bytes))
+		if (tag == 0x0a)
+			*ms = ms_of(bytes);
+	return true;
+}
+
+bool atr_grpc_retry_info(struct atr_str details, uint32_t *ms)
+{
+	unsigned char bytes[4096];
+	struct atr_str status = { (const char *)bytes, decode(details, bytes, sizeof(bytes)) };
+	struct atr_str part;
+	uint64_t tag, number;
+
+	*ms = 0;
+	while (next(&status, &tag, &number, &part))
+		if (tag == 0x1a && read_any(part, ms))
+			return true;
+	return false;
+}

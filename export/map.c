@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "export/map.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+#include <sys/mman.h>
+
+#define PAGE 4096u
+#define FIRST_LEN (100u << 20) /* of address space: what the rooms ask for at start */
+
+static char *first;
+static _Atomic size_t used;
+static _Atomic int is_mapped; /* 1: somebody is at it, or it is not to be had */
+
+static void *map(size_t len)
+{
+	void *at = mmap(NULL, len, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return at == MAP_FAILED ? NULL : at;
+}
+
+/* Huge pages, where the machine has them for everybody, would be 2 MB for each first item. */
+static void map_first(void)
+{
+	int no = 0;
+
+	if (!atomic_compare_exchange_strong(&is_mapped, &no, 1))
+		return;
+	first = map(FIRST_LEN);
+	if (!first)
+		return;
+	madvise(first, FIRST_LEN, MADV_NOHUGEPAGE);
+	atomic_store_explicit(&is_mapped, 2, memory_order_release);
+}
+
+void *atr_map(size_t len)
+{
+	size_t at, pages = (len + PAGE - 1) & ~(size_t)(PAGE - 1);
+
+	if (!atomic_load_explicit(&is_mapped, memory_order_relaxed))
+		map_first();
+	if (atomic_load_explicit(&is_mapped, memory_order_acquire) != 2)
+		return map(len);
+	at = atomic_load_explicit(&used, memory_order_relaxed);
+	while (pages <= FIRST_LEN - at)
+		if (atomic_compare_exchange_weak_explicit(
+			    &used, &at, at + pages, memory_order_relaxed, memory_order_relaxed))
+			return first + at;
+	return map(len);
+}

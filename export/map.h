@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ATR_EXPORT_MAP_H
+#define ATR_EXPORT_MAP_H
+
+/*
+ * map: memory that reads zero and is none until it is touched. What is asked for
+ * first comes from one mapping, since each costs a process's start and its end.
+ */
+#include <stddef.h>
+
+/* Any thread. Aligned to a page; NULL when it cannot be had. It may be unmapped again, or stay. */
+void *atr_map(size_t len);
+
+#endif

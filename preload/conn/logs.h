@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ATR_PRELOAD_CONN_LOGS_H
+#define ATR_PRELOAD_CONN_LOGS_H
+
+/*
+ * logs: lines that the program writes to standard output and error while it serves a
+ * request carry that span's ids (AUTOTRACE_LOGS=inject): a JSON object as the members
+ * trace_id and span_id, other text behind it. Whole lines only; one that names a
+ * trace_id already, an empty one, and what is longer than ATR_LOGS_MAX stays as it is.
+ */
+#include "propagator/context.h"
+
+#include <sys/uio.h>
+
+#define ATR_LOGS_MAX \
+	4096 /* of one write, with ours: so much goes into a pipe whole or not at all */
+#define ATR_LOGS_LINES_MAX 32
+
+extern bool atr_logs_are_on;
+
+/* The constructor: AUTOTRACE_LOGS. */
+void atr_logs_setup(void);
+
+/* What is written in the place of the program's bytes, and where in it ours are. */
+struct atr_lines {
+	unsigned nr_ours;
+	struct {
+		uint32_t at, len;
+	} ours[ATR_LOGS_LINES_MAX];
+	size_t len;
+	char text[ATR_LOGS_MAX];
+};
+
+/*
+ * Puts the ids into the lines of `text`; `in_line`: it goes on with one that is begun.
+ * False: nothing is to be put.
+ */
+bool atr_logs_put(struct atr_lines *lines, struct atr_str text, bool in_line,
+		  const struct atr_context *context);
+/* How many of the program's bytes the first n of these are. */
+size_t atr_logs_count(const struct atr_lines *lines, size_t n);
+
+/*
+ * Before a write of the program to descriptor 1 or 2: false, when its own call is to
+ * be made. After either: how many of the program's bytes went out, or -1.
+ */
+bool atr_logs_plan(int fd, const struct iovec *iov, int nr, struct atr_lines *lines);
+void atr_logs_written(int fd, const struct iovec *iov, int nr, ssize_t n);
+
+#endif
