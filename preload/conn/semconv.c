@@ -433,7 +433,8 @@ static void put_client_request(struct atr_span *span, const struct atr_http1_hea
 }
 
 /* The method, and behind it the route. */
-static void put_name(struct atr_span *span, struct atr_str method, struct atr_str route)
+__attribute__((noinline)) static void put_name(struct atr_span *span, struct atr_str method,
+					       struct atr_str route)
 {
 	TEXT(name);
 
@@ -447,7 +448,8 @@ static void put_name(struct atr_span *span, struct atr_str method, struct atr_st
 }
 
 /* Of what may be told of the path. */
-static struct atr_str guess(struct atr_str path, char room[static ATR_ROUTE_MAX])
+__attribute__((noinline)) static struct atr_str guess(struct atr_str path,
+						      char room[static ATR_ROUTE_MAX])
 {
 	TEXT(told);
 
@@ -461,8 +463,8 @@ static struct atr_str guess(struct atr_str path, char room[static ATR_ROUTE_MAX]
  * Method, route and name. What knows more of the request than its head has named it
  * already, and told its route: then that is it.
  */
-static void put_method(struct atr_span *span, enum atr_kind kind, struct atr_str method,
-		       struct atr_str path)
+__attribute__((noinline)) static void put_method(struct atr_span *span, enum atr_kind kind,
+						 struct atr_str method, struct atr_str path)
 {
 	bool known = is_known(method), is_named = atr_span_find(span, ATR_NAME);
 	char room[ATR_ROUTE_MAX];

@@ -22,7 +22,7 @@ takes_at_most() { # BYTES WHAT
 	echo "        $2: $plain bytes of stack, $traced with the library"
 	[ $((traced - plain)) -le "$1" ]
 }
-check "a request takes 3072 bytes of stack at most" takes_at_most 3072 requests
+check "a request takes 3584 bytes of stack at most" takes_at_most 3584 requests
 check "a lookup takes 1 kB of stack at most" takes_at_most 1024 lookup
 origin
 
