@@ -274,6 +274,9 @@ $(UNIT): $(call objects,$(UNIT_SRC) $(filter-out tools/autotrace.c,$(TOOL_SRC)) 
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka -lnghttp2 -lz -lpthread -lm
 
+.PHONY: compiled
+compiled: $(call objects,$(SO_SRC) $(CONFIG_SRC) $(HEAVY_SRC) $(TOOL_SRC) $(UNIT_SRC) $(HOOKED_SRC))
+
 .PHONY: unit
 unit: $(UNIT)
 

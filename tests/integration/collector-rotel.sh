@@ -36,9 +36,9 @@ cat >"$dir/want" <<'END'
 ResourceSpans #0
 Resource SchemaURL: 
 Resource attributes:
-     -> process.pid: Int(PID)
      -> service.name: Str(asking)
      -> service.instance.id: Str
+     -> process.pid: Int(PID)
      -> process.executable.name: Str(curl)
      -> process.executable.path: Str(/usr/bin/curl)
      -> process.command: Str(curl)
