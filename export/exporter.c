@@ -589,7 +589,7 @@ static void publish(void)
 {
 	if (!atomic_load(&ex.publishes_nothing))
 		atr_published_make(ex.resource, ex.nr_resource, ex.publishes_threads,
-				   atomic_load(&ex.is_apart));
+				   atomic_load(&ex.is_apart) ? ex.io : NULL);
 }
 
 /* Now, and not when the process ends: musl loads nothing then. */

@@ -63,7 +63,7 @@ static bool encode(struct atr_buf *out, const struct atr_resource_attr *resource
 }
 
 /* Mapped, it has a name whatever the kernel can, and no more descriptor. */
-static void *map_file(size_t len)
+static void *map_file(const struct atr_io *io, size_t len)
 {
 	unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
 	long fd = syscall(SYS_memfd_create, NAME, flags | MFD_NOEXEC_SEAL);
@@ -75,7 +75,7 @@ static void *map_file(size_t len)
 		return MAP_FAILED;
 	if (syscall(SYS_ftruncate, fd, len) == 0)
 		at = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE, (int)fd, 0);
-	syscall(SYS_close, fd);
+	io->close((int)fd); /* not by its number: who hears of that takes it for the program's */
 	return at;
 }
 
@@ -96,10 +96,10 @@ static void fill(struct header *header, const struct atr_buf *payload)
 	atomic_store(&header->published_ns, atr_kernel_ns(CLOCK_BOOTTIME));
 }
 
-static void publish(const struct atr_buf *payload, bool has_descriptors)
+static void publish(const struct atr_buf *payload, const struct atr_io *io)
 {
 	size_t len = sizeof(struct header) + payload->len;
-	void *at = has_descriptors ? map_file(len) : MAP_FAILED;
+	void *at = io ? map_file(io, len) : MAP_FAILED;
 	bool has_name = at != MAP_FAILED;
 
 	if (!has_name)
@@ -118,14 +118,14 @@ none:
 }
 
 void atr_published_make(const struct atr_resource_attr *resource, size_t nr, bool threads,
-			bool has_descriptors)
+			const struct atr_io *io)
 {
 	struct atr_buf payload = { 0 };
 
 	if (published || !atr_env_bool("AUTOTRACE_PROCESS_CONTEXT", true))
 		return;
 	if (encode(&payload, resource, nr, threads))
-		publish(&payload, has_descriptors);
+		publish(&payload, io);
 	atr_buf_release(&payload);
 }
 
