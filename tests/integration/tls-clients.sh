@@ -41,7 +41,7 @@ CLIENT GET [unknown_service:openssl] UNSET http.response.status_code=200 url.ful
 END
 
 if command -v ab >/dev/null; then
-	mask='/^(Time|Requests|Transfer|Server|Document|Connect|Processing|Waiting|Total| *[0-9]|Percentage| +min)|seconds|Temp/d'
+	mask='/^(Time|Requests|Transfer|Server|Document|Connect|Processing|Waiting|Total| *[0-9]|Percentage| +min)|seconds|Temp|:error:/d'
 	origin --tls "$dir/tls" --apart
 	sends "ab, twenty by five" ab -q -n 20 -c 5 "$url/ok" < <(times 20 "CLIENT GET [unknown_service:ab] UNSET http.response.status_code=200 url.full=https://localhost:PORT/ok network.peer.address=127.0.0.1 tls.protocol.version=1.3")
 fi
