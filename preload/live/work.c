@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "preload/live/work.h"
 
+#include "export/kernel.h"
 #include "preload/live/carrier.h"
-
 #include "propagator/propagator.h"
-
-#include <time.h>
 
 /*
  * The phase of a piece of work, one word, so that every change is one atomic
@@ -328,23 +326,17 @@ void atr_work_lent(struct atr_thread *self, atr_ref work, uint32_t carrier)
 /* A loop's timers may run in this turn. The clock that it is told by is a coarse one. */
 #define CLOCK_STEP_NS UINT64_C(10000000)
 
-static uint64_t coarse_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
 static bool timers_may_run(const struct atr_thread *self)
 {
-	return coarse_ns() + CLOCK_STEP_NS >= self->due_ns;
+	return atr_kernel_ns(CLOCK_MONOTONIC_COARSE) + CLOCK_STEP_NS >= self->due_ns;
 }
 
 /* 0 says nothing of timers: something is left over from this turn, as it is in most of node's. */
 static uint64_t due_after(int timeout_ms)
 {
-	return timeout_ms > 0 ? coarse_ns() + (uint64_t)timeout_ms * 1000000 : UINT64_MAX;
+	return timeout_ms > 0 ?
+		       atr_kernel_ns(CLOCK_MONOTONIC_COARSE) + (uint64_t)timeout_ms * 1000000 :
+		       UINT64_MAX;
 }
 
 void atr_work_idle(struct atr_thread *self, bool loop, int timeout_ms)
