@@ -19,38 +19,62 @@
 
 #define LOOK_AT 64 /* descriptors of a set; larger ones are those of loops in any case */
 
-/* The program's timeout; one that cannot be read, which the kernel refuses, is none. */
-static int in_ms(const struct timespec *timeout)
+/* A timeout of so long; one that the kernel refuses is none. */
+static int in_ms(long s, long ns)
 {
-	if (!timeout || !atr_is_readable(timeout, sizeof(*timeout)))
+	if (s < 0 || ns < 0)
 		return -1;
-	return timeout->tv_sec < 1000000 ?
-		       (int)(timeout->tv_sec * 1000 + (timeout->tv_nsec + 999999) / 1000000) :
+	return s < 1000000 && ns < 1000000000 ? (int)(s * 1000 + (ns + 999999) / 1000000) : INT_MAX;
+}
+
+/* select takes any number of microseconds. */
+static int ms_of_timeval(const struct timeval *t)
+{
+	long more = t->tv_usec / 1000000;
+
+	return t->tv_sec < 1000000 && more < 1000000 ?
+		       in_ms(t->tv_sec < 0 ? -1 : t->tv_sec + more, t->tv_usec % 1000000 * 1000) :
 		       INT_MAX;
 }
 
-static void goes_idle(bool is_loop, int timeout_ms)
+/* As the call has it: in milliseconds, or, where that is not NULL, as a timespec of the program's. */
+struct limit {
+	int ms;
+	const struct timespec *at;
+};
+
+/* Only where a loop waits: to ask whether it can be read may take a system call. */
+static int ms_of(struct limit limit)
+{
+	if (!limit.at)
+		return limit.ms;
+	return atr_is_readable(limit.at, sizeof(*limit.at)) ?
+		       in_ms(limit.at->tv_sec, limit.at->tv_nsec) :
+		       -1;
+}
+
+static void goes_idle(bool is_loop, struct limit limit)
 {
 	struct atr_thread *self = atr_enter();
 
 	if (self)
-		atr_work_idle(self, is_loop, timeout_ms);
+		atr_work_idle(self, is_loop, is_loop ? ms_of(limit) : -1);
 	atr_leave(self);
 }
 
-static void before_poll(const struct pollfd *fds, nfds_t nr, int timeout_ms)
+static void before_poll(const struct pollfd *fds, nfds_t nr, struct limit limit)
 {
 	if (!atr_fds || !atr_is_readable(fds, sizeof(*fds) * (nr < LOOK_AT ? nr : LOOK_AT)))
 		return;
 	if (__builtin_expect(atr_self.is_events_loop, 0) && nr > 1) {
-		goes_idle(true, timeout_ms);
+		goes_idle(true, limit);
 		return;
 	}
 	for (nfds_t i = 0; i < nr && i < LOOK_AT; i++) {
 		uint64_t word = fds[i].fd >= 0 ? atr_fd(fds[i].fd) : 0;
 
 		if (word && atr_conn_awaits_work(word)) {
-			goes_idle(nr > 1, timeout_ms);
+			goes_idle(nr > 1, limit);
 			return;
 		}
 	}
@@ -69,7 +93,7 @@ HOOK int poll(struct pollfd *fds, nfds_t nr, int timeout_ms)
 {
 	int got;
 
-	before_poll(fds, nr, timeout_ms);
+	before_poll(fds, nr, (struct limit){ timeout_ms, NULL });
 	got = REAL(poll)(fds, nr, timeout_ms);
 	if (timeout_ms > 0)
 		after_poll(fds, nr, got);
@@ -80,7 +104,7 @@ HOOK int __poll_chk(struct pollfd *fds, nfds_t nr, int timeout_ms, size_t room)
 {
 	int got;
 
-	before_poll(fds, nr, timeout_ms);
+	before_poll(fds, nr, (struct limit){ timeout_ms, NULL });
 	got = REAL(__poll_chk)(fds, nr, timeout_ms, room);
 	if (timeout_ms > 0)
 		after_poll(fds, nr, got);
@@ -91,7 +115,7 @@ HOOK int ppoll(struct pollfd *fds, nfds_t nr, const struct timespec *timeout, co
 {
 	int got;
 
-	before_poll(fds, nr, in_ms(timeout));
+	before_poll(fds, nr, (struct limit){ -1, timeout });
 	got = REAL(ppoll)(fds, nr, timeout, mask);
 	if (got == 0 && timeout && (timeout->tv_sec || timeout->tv_nsec))
 		after_poll(fds, nr, got);
@@ -103,7 +127,7 @@ HOOK int __ppoll_chk(struct pollfd *fds, nfds_t nr, const struct timespec *timeo
 {
 	int got;
 
-	before_poll(fds, nr, in_ms(timeout));
+	before_poll(fds, nr, (struct limit){ -1, timeout });
 	got = REAL(__ppoll_chk)(fds, nr, timeout, mask, room);
 	if (got == 0 && timeout && (timeout->tv_sec || timeout->tv_nsec))
 		after_poll(fds, nr, got);
@@ -116,7 +140,7 @@ struct watched {
 	int nr;
 };
 
-static void before_select(int nr, const fd_set *readable, int timeout_ms, struct watched *conns)
+static void before_select(int nr, const fd_set *readable, struct limit limit, struct watched *conns)
 {
 	int watched = 0;
 	bool for_work = false;
@@ -133,7 +157,7 @@ static void before_select(int nr, const fd_set *readable, int timeout_ms, struct
 			conns->fd[conns->nr++] = fd;
 	}
 	if (for_work)
-		goes_idle(watched > 1, timeout_ms);
+		goes_idle(watched > 1, limit);
 }
 
 static void after_select(const struct watched *conns, bool has_limit, int got)
@@ -148,13 +172,11 @@ HOOK int select(int nr, fd_set *readable, fd_set *writable, fd_set *exceptional,
 {
 	/* looked at before: the kernel writes what is left of it */
 	int limit_ms =
-		timeout && atr_is_readable(timeout, sizeof(*timeout)) ?
-			in_ms(&(struct timespec){ timeout->tv_sec, timeout->tv_usec * 1000 }) :
-			0;
+		timeout && atr_is_readable(timeout, sizeof(*timeout)) ? ms_of_timeval(timeout) : 0;
 	struct watched conns;
 	int got;
 
-	before_select(nr, readable, timeout ? limit_ms : -1, &conns);
+	before_select(nr, readable, (struct limit){ timeout ? limit_ms : -1, NULL }, &conns);
 	got = REAL(select)(nr, readable, writable, exceptional, timeout);
 	after_select(&conns, limit_ms != 0, got);
 	return got;
@@ -166,7 +188,7 @@ HOOK int pselect(int nr, fd_set *readable, fd_set *writable, fd_set *exceptional
 	struct watched conns;
 	int got;
 
-	before_select(nr, readable, in_ms(timeout), &conns);
+	before_select(nr, readable, (struct limit){ -1, timeout }, &conns);
 	got = REAL(pselect)(nr, readable, writable, exceptional, timeout, mask);
 	after_select(&conns, got == 0 && timeout && (timeout->tv_sec || timeout->tv_nsec), got);
 	return got;
@@ -179,30 +201,30 @@ HOOK int epoll_ctl(int set, int operation, int fd, struct epoll_event *event)
 	return REAL(epoll_ctl)(set, operation, fd, event);
 }
 
-static void before_epoll(int set, int timeout_ms)
+static void before_epoll(int set, struct limit limit)
 {
 	uint64_t word = atr_fd(set);
 
 	if (word || __builtin_expect(atr_self.awaits_events | atr_self.is_events_loop, 0))
-		atr_conn_waits(word, timeout_ms);
+		atr_conn_waits(word, ms_of(limit));
 }
 
 HOOK int epoll_wait(int set, struct epoll_event *events, int most, int timeout_ms)
 {
-	before_epoll(set, timeout_ms);
+	before_epoll(set, (struct limit){ timeout_ms, NULL });
 	return REAL(epoll_wait)(set, events, most, timeout_ms);
 }
 
 HOOK int epoll_pwait(int set, struct epoll_event *events, int most, int timeout_ms,
 		     const sigset_t *mask)
 {
-	before_epoll(set, timeout_ms);
+	before_epoll(set, (struct limit){ timeout_ms, NULL });
 	return REAL(epoll_pwait)(set, events, most, timeout_ms, mask);
 }
 
 HOOK int epoll_pwait2(int set, struct epoll_event *events, int most, const struct timespec *timeout,
 		      const sigset_t *mask)
 {
-	before_epoll(set, in_ms(timeout));
+	before_epoll(set, (struct limit){ -1, timeout });
 	return REAL(epoll_pwait2)(set, events, most, timeout, mask);
 }

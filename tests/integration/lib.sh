@@ -13,6 +13,7 @@
 #                                     PORT in the command is the port it is to listen on
 #   check CLAIM command...            anything else that must succeed
 #   traced SERVICE command...         only runs it under the library
+#   command || fail                   what the test needs, and makes or starts itself
 #
 # and, before a call, for the calls that follow:
 #

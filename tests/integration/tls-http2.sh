@@ -74,4 +74,3 @@ SERVER GET [server] UNSET http.response.status_code=200 url.path=/ok network.pro
 
 SERVER GET [server] UNSET http.response.status_code=200 url.path=/ok network.protocol.version=2
 END
-exit

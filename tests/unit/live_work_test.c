@@ -182,8 +182,11 @@ TEST(work_bound_to_the_descriptor_is_for_a_thread_without_its_own)
 /* So many calls end beside other work that loops are known to act when a descriptor says so. */
 static void seen_for_a_while(void)
 {
-	atr_ref first = request(&helper, 8), second = request(&helper, 9);
+	atr_ref first, second;
 
+	atr_work_idle(&helper, true, -1);
+	first = request(&helper, 8);
+	second = request(&helper, 9);
 	for (int i = 0; i < 256; i++) {
 		atr_work_begins_call(first);
 		atr_work_ends_call(first);
@@ -197,7 +200,6 @@ static int resumes(void)
 {
 	atr_ref first, second;
 
-	atr_work_idle(&helper, true, -1);
 	seen_for_a_while();
 	atr_work_idle(&server, true, -1);
 	first = read_after(&server, 1, false, 0);
@@ -352,7 +354,6 @@ static int staggers_in_a_turn(void)
 {
 	atr_ref first, second;
 
-	atr_work_idle(&helper, true, -1);
 	atr_work_idle(&server, true, -1);
 	first = request(&server, 1);
 	atr_work_begins_call(first);
@@ -420,7 +421,6 @@ static int does_not_stagger(void)
 {
 	atr_ref first, second;
 
-	atr_work_idle(&helper, true, -1);
 	seen_for_a_while();
 	atr_work_idle(&server, true, -1);
 	first = request(&server, 1);
