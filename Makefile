@@ -110,7 +110,7 @@ CONFIG_OBJ := $(call objects,$(CONFIG_SRC)) $(LIBYAML_OBJ)
 # What is in the object beside the library: zlib's deflate, without its heap, and of BearSSL what a client
 # needs, without asking the system for the time or for random numbers.
 ZLIB_OBJ := $(patsubst %,$(BUILD)/obj/zlib/%.o,adler32 crc32 deflate trees zutil)
-BEARSSL_LIB := $(BUILD)/bearssl.a
+BEARSSL_LIB := $(BEARSSL)/bearssl.a
 # nghttp2 whole; where it would ask libc for memory and the time, export/heavy/grpc.c answers.
 SESSION_OBJ := $(patsubst %,$(BUILD)/obj/session/nghttp2_%.o,buf callbacks extpri frame hd hd_huffman \
 	hd_huffman_data helper http map option outbound_item pq priority_spec queue ratelim rcbuf session stream \
@@ -207,15 +207,14 @@ $(SESSION_OBJ): $(BUILD)/obj/session/%.o: $(NGHTTP2)/fetched $(BUILD)/flags
 	$(Q)$(CC) -U_FORTIFY_SOURCE -DNDEBUG -DHAVE_ARPA_INET_H -I$(NGHTTP2)/lib/includes $(ALL_CFLAGS) -w -c \
 		-o $@ $(NGHTTP2)/lib/$*.c
 
-# Some three hundred small files, of which the link takes a third.
-BEARSSL_FLAGS := -DBR_USE_URANDOM=0 -DBR_USE_UNIX_TIME=0 -DBR_RDRAND=0
-$(BEARSSL_LIB): $(BEARSSL)/inc/bearssl.h $(BUILD)/flags
+# Some three hundred small files, of which the link takes a third: once for all, whatever is built with it.
+BEARSSL_FLAGS := -std=gnu11 -O2 -g -w -fPIC -fvisibility=hidden -fno-stack-protector -ffunction-sections \
+	-fdata-sections -U_FORTIFY_SOURCE -DBR_USE_URANDOM=0 -DBR_USE_UNIX_TIME=0 -DBR_RDRAND=0
+$(BEARSSL_LIB): $(BEARSSL)/inc/bearssl.h Makefile
 	$(call say,CC,$(BEARSSL)/src)
-	$(Q)rm -rf $(BUILD)/obj/bearssl $@ && mkdir -p $(BUILD)/obj/bearssl
-	$(Q)find $(abspath $(BEARSSL))/src -name '*.c' | (cd $(BUILD)/obj/bearssl && xargs -P 2 -n 40 \
-		$(CC) -U_FORTIFY_SOURCE $(BEARSSL_FLAGS) -I$(abspath $(BEARSSL))/inc -I$(abspath $(BEARSSL))/src \
-		$(ALL_CFLAGS) -w -c)
-	$(Q)find $(BUILD)/obj/bearssl -name '*.o' | sort | xargs $(AR) rcs $@
+	$(Q)rm -rf $(BEARSSL)/obj $@ && mkdir -p $(BEARSSL)/obj
+	$(Q)cd $(BEARSSL)/obj && find ../src -name '*.c' | xargs -P 2 -n 40 $(CC) $(BEARSSL_FLAGS) -I../inc -I../src -c
+	$(Q)find $(BEARSSL)/obj -name '*.o' | sort | xargs $(AR) rcs $@
 
 $(BUILD)/man/%: tools/man/%.scd | $(CJSON)/cJSON.c
 	$(call say,MAN,$@)
