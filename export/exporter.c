@@ -79,9 +79,12 @@ static struct {
 	struct atr_io sending; /* `io`, but the thread looks around in its waits */
 	struct atr_resource_attr resource[ATR_RESOURCE_MAX];
 	size_t nr_resource;
-	struct atr_buf buf, packed;
+	struct atr_buf buf, packed, copies;
 	struct atr_answer answer;
 	const struct atr_span *spans[ATR_BATCH_MAX];
+	/* from here on all is the constructor's */
+	const struct atr_addition *additions[ATR_ADDITIONS_MAX];
+	unsigned nr_additions;
 } ex; /* all zero: the greater part of it is no memory before the first span */
 
 /* One for each exporter, and the last for atr_exporter_ask. */
@@ -465,24 +468,72 @@ static void wait_for_writer(void)
 	atr_kernel_sleep(1000000);
 }
 
-static void export_batch(void)
+/*
+ * The copies that are added to lie one behind the other in a room of their own; a batch
+ * ends where that is full.
+ */
+#define LONG_RECORD (2 * ATR_SPAN_ADDED_MAX + ATR_SPAN_MAX)
+#define COPIES_LEN (1024 * 1024)
+
+static void start_additions(void)
+{
+	for (unsigned i = 0; i < ex.nr_additions; i++)
+		if (ex.additions[i]->start)
+			ex.additions[i]->start(ex.io);
+}
+
+static void begin_additions(void)
+{
+	for (unsigned i = 0; i < ex.nr_additions; i++)
+		if (ex.additions[i]->batch)
+			ex.additions[i]->batch();
+	atr_buf_clear(&ex.copies);
+	if (ex.nr_additions)
+		atr_buf_room(&ex.copies, COPIES_LEN);
+}
+
+static bool has_room_to_add(void)
+{
+	return !ex.nr_additions || ex.copies.failed || ex.copies.len + LONG_RECORD <= COPIES_LEN;
+}
+
+/* The record, or the copy that more was added to. */
+static const struct atr_span *added_to(const struct atr_span *span)
+{
+	struct atr_span *copy;
+
+	if (!ex.nr_additions || ex.copies.failed)
+		return span;
+	copy = (struct atr_span *)(ex.copies.at + ex.copies.len);
+	memcpy(copy, span, span->len);
+	for (unsigned i = 0; i < ex.nr_additions; i++)
+		if (ex.additions[i]->add)
+			ex.additions[i]->add(copy, LONG_RECORD);
+	ex.copies.len += copy->len;
+	return copy;
+}
+
+/* When the next is due at the latest. */
+static uint64_t export_batch(void)
 {
 	/* of several exporters the first one's account is the one that is kept */
 	struct fate fate = { ATR_COUNT_SPANS_DISCARDED, 0 }, other;
 	uint64_t strings_cut = 0;
 	size_t n = 0;
 
-	while (n < ex.batch_size) {
+	begin_additions();
+	while (n < ex.batch_size && has_room_to_add()) {
 		const struct atr_span *span = atr_ring_peek(ex.ring);
 
 		if (!span)
 			break;
+		span = added_to(span);
 		ex.spans[n++] = span;
 		strings_cut += span->cut_strings;
 	}
 	if (!n) {
 		wait_for_writer();
-		return;
+		return atr_now_ms() + ex.options.schedule_delay_ms;
 	}
 	for (unsigned i = 0; i < ex.options.nr_exporters; i++) {
 		other = export_to(i, n);
@@ -498,6 +549,7 @@ static void export_batch(void)
 		}
 	}
 	settle(fate, n, strings_cut);
+	return atr_now_ms() + (has_room_to_add() ? ex.options.schedule_delay_ms : 0);
 }
 
 /*
@@ -621,14 +673,14 @@ static void export_all(void)
 		ex.has_options = true;
 		publish();
 		load_heavy();
+		start_additions();
 	}
 	due_ms = atr_now_ms() + ex.options.schedule_delay_ms;
 	while (atomic_load(&ex.books) != BOOKS_CLOSED && !is_to_end()) {
 		see_alarm();
 		if (!batch_is_due(&due_ms))
 			continue;
-		export_batch();
-		due_ms = atr_now_ms() + ex.options.schedule_delay_ms;
+		due_ms = export_batch();
 	}
 	while (atomic_load(&ex.books) == BOOKS_CLOSED) /* the process is ending */
 		pause();
@@ -1031,6 +1083,12 @@ void atr_exporter_publishes(bool threads)
 void atr_exporter_publishes_nothing(void)
 {
 	atomic_store(&ex.publishes_nothing, true);
+}
+
+void atr_exporter_adds_by(const struct atr_addition *addition)
+{
+	if (ex.nr_additions < ATR_ADDITIONS_MAX)
+		ex.additions[ex.nr_additions++] = addition;
 }
 
 void atr_exporter_parts_by(bool (*part)(void))

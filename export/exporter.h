@@ -41,6 +41,26 @@ void atr_exporter_filters_by(const struct atr_span *(*filter)(
 	const struct atr_span *span, uint64_t room[static ATR_SPAN_MAX / 8]));
 
 /*
+ * What adds to records on our thread, before they are encoded: what the kernel saw of a span,
+ * where in the program it was made.
+ *
+ * start  the thread, before its first batch; a forked child's own too
+ * batch  the thread, before the records of a batch are read; what it offers comes with the next
+ * add    gets each record as a copy with `room` bytes in all, for atr_span_add_*
+ *
+ * Any may be NULL.
+ */
+struct atr_addition {
+	void (*start)(const struct atr_io *io);
+	void (*batch)(void);
+	void (*add)(struct atr_span *span, size_t room);
+};
+
+/* The constructor. In the order in which they are given; at most ATR_ADDITIONS_MAX, which are kept by pointer. */
+#define ATR_ADDITIONS_MAX 4
+void atr_exporter_adds_by(const struct atr_addition *addition);
+
+/*
  * Before the process ends, any thread: has what is in the ring sent, and waits
  * for that at most `timeout_ms`; at once when there is nothing to send. A request
  * that is under way at the limit is given up. May be called again, from several

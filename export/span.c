@@ -67,8 +67,8 @@ static void copy_text(char *to, const char *from, size_t len)
 	memcpy(to + len - 8, &last, 8);
 }
 
-static void put_str(struct atr_span *span, size_t limit, uint16_t id, uint8_t part,
-		    struct atr_str text)
+static void put_long_str(struct atr_span *span, size_t limit, size_t longest, uint16_t id,
+			 uint8_t part, struct atr_str text)
 {
 	size_t room = limit - span->len, len;
 	char *at;
@@ -80,12 +80,18 @@ static void put_str(struct atr_span *span, size_t limit, uint16_t id, uint8_t pa
 		return;
 	}
 	room = (room - sizeof(struct atr_item)) & ~(size_t)7;
-	len = cut(text, room < ATR_SPAN_STR_MAX ? room : ATR_SPAN_STR_MAX);
+	len = cut(text, room < longest ? room : longest);
 	if (len < text.len)
 		span->cut_strings++;
 	at = add(span, limit, id, ATR_TYPE_STR, part, len);
 	if (at && len)
 		copy_text(at, text.at, len);
+}
+
+static void put_str(struct atr_span *span, size_t limit, uint16_t id, uint8_t part,
+		    struct atr_str text)
+{
+	put_long_str(span, limit, ATR_SPAN_STR_MAX, id, part, text);
 }
 
 static void put_word(struct atr_span *span, size_t limit, uint16_t id, uint8_t type, uint8_t part,
@@ -119,6 +125,16 @@ void atr_span_put_bool(struct atr_span *span, uint16_t id, bool value)
 	int64_t word = value;
 
 	put_word(span, ATR_SPAN_MAX, id, ATR_TYPE_BOOL, ATR_OF_SPAN, &word);
+}
+
+void atr_span_add_str(struct atr_span *span, size_t room, uint16_t id, struct atr_str text)
+{
+	put_long_str(span, room, ATR_SPAN_ADDED_MAX, id, ATR_OF_SPAN, text);
+}
+
+void atr_span_add_int(struct atr_span *span, size_t room, uint16_t id, int64_t value)
+{
+	put_word(span, room, id, ATR_TYPE_INT, ATR_OF_SPAN, &value);
 }
 
 /* A length and its text, in front of *at; less of it where there is not the room. */

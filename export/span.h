@@ -98,6 +98,14 @@ void atr_span_late_int(struct atr_span *span, uint16_t id, int64_t value);
 void atr_span_put_list(struct atr_span *span, uint16_t id, struct atr_str key,
 		       const struct atr_str *values, unsigned nr);
 
+/*
+ * To a copy of a finished record that has `room` bytes for it, on the exporter's thread: text
+ * is whole up to ATR_SPAN_ADDED_MAX. What finds no room is dropped, as above.
+ */
+#define ATR_SPAN_ADDED_MAX 8192
+void atr_span_add_str(struct atr_span *span, size_t room, uint16_t id, struct atr_str text);
+void atr_span_add_int(struct atr_span *span, size_t room, uint16_t id, int64_t value);
+
 /* A better name than the one that it was given. Counts as late; without room the old one stays. */
 void atr_span_rename(struct atr_span *span, struct atr_str name);
 

@@ -304,6 +304,7 @@ static void *flush_long(void *unused)
 	return NULL;
 }
 
+#define LONG_DELAY "OTEL_BSP_SCHEDULE_DELAY=3600000"
 #define SCRIPT(...) ((const char *const[]){ __VA_ARGS__, NULL })
 
 #define CHILD_TEST(name)                                           \
@@ -331,6 +332,60 @@ CHILD_TEST(exporter_sends_what_is_offered_over_one_connection)
 		EXPECT(comes_to(ATR_COUNT_SPANS_SENT, 10 * i));
 	}
 	EXPECT(sink.connections == 1);
+	EXPECT(all_accounted() && lost() == 0);
+}
+
+static _Atomic int nr_starts, nr_batches;
+
+static void addition_starts(const struct atr_io *with)
+{
+	EXPECT(with == &io);
+	nr_starts++;
+}
+
+static void addition_sees_batch(void)
+{
+	nr_batches++;
+}
+
+static void add_much(struct atr_span *span, size_t room)
+{
+	static char text[ATR_SPAN_ADDED_MAX + 10];
+
+	memset(text, 'x', sizeof(text));
+	EXPECT(atr_span_is_whole(span, span->len));
+	EXPECT(!atr_span_find(span, ATR_URL_FULL));
+	atr_span_add_str(span, room, ATR_URL_FULL, (struct atr_str){ text, sizeof(text) });
+	EXPECT(atr_span_find(span, ATR_URL_FULL)->len == ATR_SPAN_ADDED_MAX);
+}
+
+static struct atr_str text_of(const struct atr_item *item)
+{
+	return (struct atr_str){ atr_item_bytes(item), item->len };
+}
+
+static void add_number(struct atr_span *span, size_t room)
+{
+	atr_span_add_int(span, room, ATR_SERVER_PORT, 4711);
+	for (int i = 0; i < 5; i++) /* more than there is room for */
+		atr_span_add_str(span, room, ATR_SERVER_ADDRESS,
+				 text_of(atr_span_find(span, ATR_URL_FULL)));
+	EXPECT(span->len <= room && atr_span_is_whole(span, span->len));
+	EXPECT(span->dropped_attributes > 0);
+}
+
+CHILD_TEST(exporter_sends_what_was_added_to_a_record)
+{
+	static const struct atr_addition first = { addition_starts, addition_sees_batch, add_much },
+					 second = { NULL, NULL, add_number };
+
+	atr_exporter_adds_by(&first);
+	atr_exporter_adds_by(&second);
+	set_up(SCRIPT(OK), LONG_DELAY);
+	offer(512); /* more than there is room for at once */
+	EXPECT(comes_to(ATR_COUNT_SPANS_SENT, 512));
+	EXPECT(nr_starts == 1 && nr_batches > 1 && sink.requests == nr_batches);
+	EXPECT(memmem(request, sizeof(request), "xxxxxxxx", 8));
 	EXPECT(all_accounted() && lost() == 0);
 }
 
@@ -572,8 +627,6 @@ CHILD_TEST(exporter_longest_of_the_flushes_side_by_side_holds)
 	pthread_join(thread, NULL);
 	EXPECT(count(ATR_COUNT_SPANS_SENT) == 5 && all_accounted());
 }
-
-#define LONG_DELAY "OTEL_BSP_SCHEDULE_DELAY=3600000"
 
 CHILD_TEST(exporter_urged_sends_before_the_delay_is_over)
 {
