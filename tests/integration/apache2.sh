@@ -40,7 +40,8 @@ requests() {
 }
 
 configure event
-serves "the event model" apache2 -DFOREGROUND -f "$dir/apache2.conf" <<'END'
+of_both() {
+	cat <<'END'
 ? SERVER GET [server] UNSET http.response.status_code=200 url.path=/ok url.query=parent
 
 SERVER GET [server] ERROR http.response.status_code=500 url.path=/origin/status/500 error.type=500
@@ -71,36 +72,9 @@ SERVER HEAD [server] UNSET http.response.status_code=200 url.path=/ok url.query=
 
 SERVER POST [server] UNSET http.response.status_code=200 url.path=/ok url.query=post
 END
+}
+
+serves "the event model" apache2 -DFOREGROUND -f "$dir/apache2.conf" < <(of_both)
 
 configure prefork
-serves "the prefork model" setsid apache2 -DFOREGROUND -f "$dir/apache2.conf" <<'END'
-? SERVER GET [server] UNSET http.response.status_code=200 url.path=/ok url.query=parent
-
-SERVER GET [server] ERROR http.response.status_code=500 url.path=/origin/status/500 error.type=500
-  CLIENT GET [server] ERROR http.response.status_code=500 url.full=http://127.0.0.1:PORT/status/500 error.type=500
-
-SERVER GET [server] UNSET http.response.status_code=200 url.path=/big
-
-SERVER GET [server] UNSET http.response.status_code=200 url.path=/ok url.query=bytes
-
-SERVER GET [server] UNSET http.response.status_code=200 url.path=/ok url.query=kept1
-
-SERVER GET [server] UNSET http.response.status_code=200 url.path=/ok url.query=kept2
-
-SERVER GET [server] UNSET http.response.status_code=200 url.path=/ok url.query=line1
-
-SERVER GET [server] UNSET http.response.status_code=200 url.path=/ok url.query=line2
-
-SERVER GET [server] UNSET http.response.status_code=200 url.path=/ok url.query=old
-
-SERVER GET [server] UNSET http.response.status_code=200 url.path=/ok url.query=whole
-
-SERVER GET [server] UNSET http.response.status_code=200 url.path=/origin/ok url.query=proxied
-  CLIENT GET [server] UNSET http.response.status_code=200 url.full=http://127.0.0.1:PORT/ok?proxied
-
-SERVER GET [server] UNSET http.response.status_code=404 url.path=/none
-
-SERVER HEAD [server] UNSET http.response.status_code=200 url.path=/ok url.query=head
-
-SERVER POST [server] UNSET http.response.status_code=200 url.path=/ok url.query=post
-END
+serves "the prefork model" setsid apache2 -DFOREGROUND -f "$dir/apache2.conf" < <(of_both)

@@ -95,28 +95,16 @@ END
 command -v nginx >/dev/null && nginx -V 2>&1 | grep -q http_v2_module || exit
 no_origin
 port=$(free_port)
-mkdir -p "$dir/nginx"
-cat >"$dir/nginx.conf" <<END
-daemon off;
-master_process off;
-pid $dir/nginx/pid;
-error_log $dir/nginx/error;
-events {}
-http {
-	log_format headers '\$request_uri \$server_protocol \$http_traceparent';
-	access_log $dir/nginx/access headers;
-	client_body_temp_path $dir/nginx; proxy_temp_path $dir/nginx; fastcgi_temp_path $dir/nginx;
-	uwsgi_temp_path $dir/nginx; scgi_temp_path $dir/nginx;
-	server {
-		listen 127.0.0.1:$port ssl http2;
-		ssl_certificate $dir/tls/cert.pem;
-		ssl_certificate_key $dir/tls/key.pem;
-		location /ok { return 200 "ok\n"; }
-		location /moved { return 302 /ok?moved; }
-	}
-}
-END
-nginx -c "$dir/nginx.conf" -p "$dir/nginx" -e "$dir/nginx/error" &
+nginx_conf 1 "log_format headers '\$request_uri \$server_protocol \$http_traceparent';
+server {
+	access_log $dir/nginx.access headers;
+	listen 127.0.0.1:$port ssl http2;
+	ssl_certificate $dir/tls/cert.pem;
+	ssl_certificate_key $dir/tls/key.pem;
+	location /ok { return 200 \"ok\n\"; }
+	location /moved { return 302 /ok?moved; }
+}"
+nginx -c "$dir/nginx.conf" &
 running="$running $!"
 ready "$port" $! || fail
 url=https://127.0.0.1:$port
@@ -133,7 +121,7 @@ END
 # With the library and without it: the ids are those of the spans, one for what is one transfer.
 nr_on_wire() {
 	grep -o '"spanId":"[0-9a-f]*"' "$spans" | cut -d '"' -f 4 | while read -r id; do
-		grep -c "HTTP/2.0 00-.*-$id-" "$dir/nginx/access"
+		grep -c "HTTP/2.0 00-.*-$id-" "$dir/nginx.access"
 	done | sort | tr '\n' ' '
 }
 check "carries the trace" test "$(nr_on_wire)" = "1 1 2 "

@@ -53,26 +53,10 @@ fi
 
 if command -v nginx >/dev/null; then
 	back_port=$(free_port) proxy_port=$(free_port)
-	cat >"$dir/nginx.conf" <<END
-worker_processes 1;
-daemon off;
-error_log stderr crit;
-pid $dir/nginx.pid;
-events { worker_connections 256; }
-http {
-	access_log off;
-	client_body_temp_path $dir/body;
-	proxy_temp_path $dir/proxy;
-	fastcgi_temp_path $dir/fastcgi;
-	uwsgi_temp_path $dir/uwsgi;
-	scgi_temp_path $dir/scgi;
-	server {
+	nginx_conf 1 "server {
 		listen 127.0.0.1:$proxy_port http2;
 		location / { grpc_pass grpc://127.0.0.1:$back_port; }
-	}
-}
-END
-	chmod -R a+rwX "$dir"
+	}"
 	chain() {
 		fresh_spans
 		under traced back

@@ -52,20 +52,14 @@ END
 
 if command -v nginx >/dev/null; then
 	server_port=$(free_port)
-	cat >"$dir/nginx.conf" <<END
-daemon off; master_process off; pid $dir/nginx.pid; error_log $dir/nginx.err;
-events { worker_connections 16; }
-http { access_log off; client_body_temp_path $dir/b; proxy_temp_path $dir/p; fastcgi_temp_path $dir/f;
-	uwsgi_temp_path $dir/u; scgi_temp_path $dir/s;
-	server { listen 127.0.0.1:$server_port http2; root $dir/www; } }
-END
+	nginx_conf 1 "server { listen 127.0.0.1:$server_port http2; root $dir/www; }"
 	version=--http2-prior-knowledge
-	serves "nginx, HTTP/2" nginx -e "$dir/nginx.err" -c "$dir/nginx.conf" <<'END'
+	serves "nginx, HTTP/2" nginx -c "$dir/nginx.conf" <<'END'
 SERVER GET [server] UNSET http.response.status_code=200 http.request.header.x-one=["a","b, c"] http.response.header.content-length=["3"]
 END
-	nginx -e "$dir/nginx.err" -c "$dir/nginx.conf" &
+	nginx -c "$dir/nginx.conf" &
 	running="$running $!"
-	ready "$server_port" $!
+	ready "$server_port" $! || fail
 	sends "curl, HTTP/2" env AUTOTRACE_PROBES=http curl -sS $version "${fields[@]}" "http://127.0.0.1:$server_port/ok" <<'END'
 CLIENT GET [unknown_service:curl] UNSET http.response.status_code=200 http.request.header.x-one=["a","b, c"] http.request.header.x-two=[""] http.response.header.content-type=["text/plain"] http.response.header.content-length=["3"]
 END

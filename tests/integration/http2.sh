@@ -83,27 +83,10 @@ serves "nghttpd" nghttpd --no-tls -d "$dir/www" PORT < <(of_server)
 
 if command -v nginx >/dev/null; then
 	server_port=$(free_port)
-	cat >"$dir/nginx.conf" <<END
-worker_processes 2;
-daemon off;
-error_log stderr crit;
-pid $dir/nginx.pid;
-events { worker_connections 256; }
-http {
-	access_log off;
-	sendfile on;
-	client_body_temp_path $dir/body;
-	proxy_temp_path $dir/proxy;
-	fastcgi_temp_path $dir/fastcgi;
-	uwsgi_temp_path $dir/uwsgi;
-	scgi_temp_path $dir/scgi;
-	server {
+	nginx_conf 2 "server {
 		listen 127.0.0.1:$server_port http2;
 		root $dir/www;
-	}
-}
-END
-	chmod -R a+rwX "$dir"
+	}"
 	serves "nginx, by sendfile" nginx -c "$dir/nginx.conf" < <(of_server)
 	server_port=
 fi

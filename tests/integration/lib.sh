@@ -11,6 +11,7 @@
 #   sends CLAIM command... <<TREE     a client: output, exit code, captures at the origin, spans
 #   serves CLAIM command... <<TREE    a server: the same; the test's function `requests` asks it.
 #                                     PORT in the command is the port it is to listen on
+#   nginx_conf WORKERS HTTP           $dir/nginx.conf, whose http block has that in it
 #   check CLAIM command...            anything else that must succeed
 #   traced SERVICE command...         only runs it under the library
 #   command || fail                   what the test needs, and makes or starts itself
@@ -368,6 +369,27 @@ serves() {
 	tell "$claim" $good
 }
 
+nginx_conf() {
+	cat >"$dir/nginx.conf" <<END
+worker_processes $1;
+daemon off;
+error_log stderr crit;
+pid $dir/nginx.pid;
+events { worker_connections 256; }
+http {
+	access_log off;
+	sendfile on;
+	client_body_temp_path $dir/nginx.body;
+	proxy_temp_path $dir/nginx.proxy;
+	fastcgi_temp_path $dir/nginx.fastcgi;
+	uwsgi_temp_path $dir/nginx.uwsgi;
+	scgi_temp_path $dir/nginx.scgi;
+	$2
+}
+END
+	chmod -R a+rwX "$dir"
+}
+
 # What every server of files is asked; $dir/www/ok and $dir/www/big are there.
 server_files() {
 	mkdir -p "$dir/www"
@@ -398,4 +420,18 @@ file_requests() {
 
 byte_by_byte() {
 	ask =each "GET /ok?bytes HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
+}
+
+# file_spans [sed command...]: the spans of both, with what is otherwise of this server
+file_spans() {
+	local get="SERVER GET [server] UNSET http.response.status_code=200 url.path=/ok url.query="
+
+	{
+		echo "? ${get}parent"
+		for query in bytes kept1 kept2 line1 line2 old whole; do echo "$get$query"; done
+		echo "SERVER GET [server] UNSET http.response.status_code=200 url.path=/big"
+		echo "SERVER GET [server] UNSET http.response.status_code=404 url.path=/none"
+		echo "${get/GET/HEAD}head"
+		echo "${get/GET/POST}post"
+	} | sed "${@/#/-e}" -e '' | sort | sed '$!G'
 }

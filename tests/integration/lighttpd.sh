@@ -12,28 +12,4 @@ server.document-root = "$dir/www"
 END
 
 mask='s/^[0-9-]+ [0-9:]+: [(].*[)]/TIME/'
-serves "files" lighttpd -D -f "$dir/lighttpd.conf" <<'END'
-? SERVER GET [server] UNSET http.response.status_code=200 url.path=/ok url.query=parent
-
-SERVER GET [server] UNSET http.response.status_code=200 url.path=/big
-
-SERVER GET [server] UNSET http.response.status_code=200 url.path=/ok url.query=bytes
-
-SERVER GET [server] UNSET http.response.status_code=200 url.path=/ok url.query=kept1
-
-SERVER GET [server] UNSET http.response.status_code=200 url.path=/ok url.query=kept2
-
-SERVER GET [server] UNSET http.response.status_code=200 url.path=/ok url.query=line1
-
-SERVER GET [server] UNSET http.response.status_code=200 url.path=/ok url.query=line2
-
-SERVER GET [server] UNSET http.response.status_code=200 url.path=/ok url.query=old
-
-SERVER GET [server] UNSET http.response.status_code=200 url.path=/ok url.query=whole
-
-SERVER GET [server] UNSET http.response.status_code=404 url.path=/none
-
-SERVER HEAD [server] UNSET http.response.status_code=200 url.path=/ok url.query=head
-
-SERVER POST [server] UNSET http.response.status_code=200 url.path=/ok url.query=post
-END
+serves "files" lighttpd -D -f "$dir/lighttpd.conf" < <(file_spans)

@@ -6,27 +6,11 @@
 need ab wrk nginx
 server_files
 port=$(free_port)
-cat >"$dir/nginx.conf" <<END
-worker_processes 2;
-daemon off;
-error_log stderr crit;
-pid $dir/nginx.pid;
-events { worker_connections 256; }
-http {
-	access_log off;
-	keepalive_requests 1000000;
-	client_body_temp_path $dir/body;
-	proxy_temp_path $dir/proxy;
-	fastcgi_temp_path $dir/fastcgi;
-	uwsgi_temp_path $dir/uwsgi;
-	scgi_temp_path $dir/scgi;
-	server {
-		listen 127.0.0.1:$port;
-		root $dir/www;
-	}
-}
-END
-chmod -R a+rwX "$dir"
+nginx_conf 2 "keepalive_requests 1000000;
+server {
+	listen 127.0.0.1:$port;
+	root $dir/www;
+}"
 export OTEL_BSP_MAX_QUEUE_SIZE=131072 OTEL_BSP_MAX_EXPORT_BATCH_SIZE=4096
 
 serve() {

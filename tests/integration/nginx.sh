@@ -7,58 +7,17 @@ server_files
 
 # configure SERVER-BLOCK UPSTREAM-BLOCK
 configure() {
-	cat >"$dir/nginx.conf" <<END
-worker_processes 2;
-daemon off;
-error_log stderr crit;
-pid $dir/nginx.pid;
-events { worker_connections 256; }
-http {
-	access_log off;
-	sendfile on;
-	client_body_temp_path $dir/body;
-	proxy_temp_path $dir/proxy;
-	fastcgi_temp_path $dir/fastcgi;
-	uwsgi_temp_path $dir/uwsgi;
-	scgi_temp_path $dir/scgi;
-	${2:-}
+	nginx_conf 2 "${2:-}
 	server {
 		listen 127.0.0.1:$server_port;
 		$1
-	}
-}
-END
-	chmod -R a+rwX "$dir"
+	}"
 }
 
 server_port=$(free_port)
 requests() { file_requests; byte_by_byte; }
 configure "root $dir/www;"
-serves "files" nginx -c "$dir/nginx.conf" <<'END'
-? SERVER GET [server] UNSET http.response.status_code=200 url.path=/ok url.query=parent
-
-SERVER GET [server] UNSET http.response.status_code=200 url.path=/big
-
-SERVER GET [server] UNSET http.response.status_code=200 url.path=/ok url.query=bytes
-
-SERVER GET [server] UNSET http.response.status_code=200 url.path=/ok url.query=kept1
-
-SERVER GET [server] UNSET http.response.status_code=200 url.path=/ok url.query=kept2
-
-SERVER GET [server] UNSET http.response.status_code=200 url.path=/ok url.query=line1
-
-SERVER GET [server] UNSET http.response.status_code=200 url.path=/ok url.query=line2
-
-SERVER GET [server] UNSET http.response.status_code=200 url.path=/ok url.query=old
-
-SERVER GET [server] UNSET http.response.status_code=200 url.path=/ok url.query=whole
-
-SERVER GET [server] UNSET http.response.status_code=404 url.path=/none
-
-SERVER HEAD [server] UNSET http.response.status_code=200 url.path=/ok url.query=head
-
-SERVER POST [server] UNSET http.response.status_code=405 url.path=/ok url.query=post
-END
+serves "files" nginx -c "$dir/nginx.conf" < <(file_spans '/POST/s/200/405/')
 
 origin --apart
 attributes=http.response.status_code,url.full,url.path,error.type

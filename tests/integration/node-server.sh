@@ -5,28 +5,4 @@ need node
 server_files
 requests() { file_requests; byte_by_byte; }
 
-serves "http" node "$here/servers/node.js" PORT "$dir/www" <<'END'
-? SERVER GET [server] UNSET http.response.status_code=200 url.path=/ok url.query=parent
-
-SERVER GET [server] UNSET http.response.status_code=200 url.path=/big
-
-SERVER GET [server] UNSET http.response.status_code=200 url.path=/ok url.query=bytes
-
-SERVER GET [server] UNSET http.response.status_code=200 url.path=/ok url.query=kept1
-
-SERVER GET [server] UNSET http.response.status_code=200 url.path=/ok url.query=kept2
-
-SERVER GET [server] UNSET http.response.status_code=200 url.path=/ok url.query=line1
-
-SERVER GET [server] UNSET http.response.status_code=200 url.path=/ok url.query=line2
-
-SERVER GET [server] UNSET http.response.status_code=200 url.path=/ok url.query=old
-
-SERVER GET [server] UNSET http.response.status_code=200 url.path=/ok url.query=whole
-
-SERVER GET [server] UNSET http.response.status_code=404 url.path=/none
-
-SERVER HEAD [server] UNSET http.response.status_code=200 url.path=/ok url.query=head
-
-SERVER POST [server] UNSET http.response.status_code=200 url.path=/ok url.query=post
-END
+serves "http" node "$here/servers/node.js" PORT "$dir/www" < <(file_spans)

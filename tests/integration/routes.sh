@@ -78,12 +78,6 @@ serves "http.server" /usr/bin/python3 -m http.server --bind 127.0.0.1 --director
 
 if command -v nginx >/dev/null; then
 	server_port=$(free_port)
-	cat >"$dir/nginx.conf" <<END
-daemon off; master_process off; pid $dir/nginx.pid; error_log $dir/nginx.err;
-events { worker_connections 16; }
-http { access_log off; client_body_temp_path $dir/b; proxy_temp_path $dir/p; fastcgi_temp_path $dir/f;
-	uwsgi_temp_path $dir/u; scgi_temp_path $dir/s;
-	server { listen 127.0.0.1:$server_port; root $dir/www; } }
-END
-	serves "nginx" nginx -e "$dir/nginx.err" -c "$dir/nginx.conf" < <(served)
+	nginx_conf 1 "server { listen 127.0.0.1:$server_port; root $dir/www; }"
+	serves "nginx" nginx -c "$dir/nginx.conf" < <(served)
 fi

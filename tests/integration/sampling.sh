@@ -111,17 +111,7 @@ ask_many() { # N PATH
 origin_port=$port
 if command -v nginx >/dev/null; then
 	port=$(free_port)
-	mkdir -p "$dir/nginx"
-	cat >"$dir/nginx.conf" <<-END
-		daemon off; master_process off; pid $dir/nginx/pid; error_log $dir/nginx/error.log;
-		events { worker_connections 64; }
-		http {
-			access_log off;
-			client_body_temp_path $dir/nginx/a; proxy_temp_path $dir/nginx/b; fastcgi_temp_path $dir/nginx/c;
-			uwsgi_temp_path $dir/nginx/d; scgi_temp_path $dir/nginx/e;
-			server { listen 127.0.0.1:$port; location / { proxy_pass http://127.0.0.1:$origin_port; } }
-		}
-	END
+	nginx_conf 1 "server { listen 127.0.0.1:$port; location / { proxy_pass http://127.0.0.1:$origin_port; } }"
 	server=(nginx -c "$dir/nginx.conf")
 
 	requests() { ask_many 20 /ok; }

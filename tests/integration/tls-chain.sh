@@ -67,29 +67,13 @@ tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 tls.load_cert_chain(sys.argv[3])
 Server(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 END
-cat >"$dir/nginx.conf" <<END
-worker_processes 1;
-daemon off;
-error_log stderr crit;
-pid $dir/nginx.pid;
-events { worker_connections 256; }
-http {
-	access_log off;
-	client_body_temp_path $dir/body;
-	proxy_temp_path $dir/proxy;
-	fastcgi_temp_path $dir/fastcgi;
-	uwsgi_temp_path $dir/uwsgi;
-	scgi_temp_path $dir/scgi;
-	server {
-		listen 127.0.0.1:$front ssl http2;
-		ssl_certificate $dir/tls/cert.pem;
-		ssl_certificate_key $dir/tls/key.pem;
-		ssl_protocols TLSv1.2 TLSv1.3;
-		location / { proxy_pass https://localhost:$middle; }
-	}
-}
-END
-chmod -R a+rwX "$dir"
+nginx_conf 1 "server {
+	listen 127.0.0.1:$front ssl http2;
+	ssl_certificate $dir/tls/cert.pem;
+	ssl_certificate_key $dir/tls/key.pem;
+	ssl_protocols TLSv1.2 TLSv1.3;
+	location / { proxy_pass https://localhost:$middle; }
+}"
 
 start() { # SERVICE PORT command...
 	under traced "$1"

@@ -4,39 +4,23 @@
 . "$(dirname "$0")/lib.sh"
 need nginx nghttp h2load curl
 certificate
-mkdir -p "$dir/www" "$dir/nginx"
+mkdir -p "$dir/www"
 echo ok >"$dir/www/ok"
 seq 60000 >"$dir/www/big"
-cat >"$dir/nginx.conf" <<END
-daemon off;
-master_process off;
-pid $dir/nginx/pid;
-error_log stderr;
-events {}
-http {
-	access_log off;
-	client_body_temp_path $dir/nginx/body;
-	proxy_temp_path $dir/nginx/proxy;
-	fastcgi_temp_path $dir/nginx/fastcgi;
-	uwsgi_temp_path $dir/nginx/uwsgi;
-	scgi_temp_path $dir/nginx/scgi;
-	server {
-		listen 127.0.0.1:PORT ssl http2;
-		ssl_certificate $dir/tls/cert.pem;
-		ssl_certificate_key $dir/tls/key.pem;
-		root $dir/www;
-		location /takes { return 200 "all\n"; }
-	}
-}
-END
-chmod -R a+rX "$dir"
+nginx_conf 1 "server {
+	listen 127.0.0.1:PORT ssl http2;
+	ssl_certificate $dir/tls/cert.pem;
+	ssl_certificate_key $dir/tls/key.pem;
+	root $dir/www;
+	location /takes { return 200 \"all\n\"; }
+}"
 conf() { sed "s/PORT/$1/" "$dir/nginx.conf" >"$dir/$1.conf"; echo "$dir/$1.conf"; }
 attributes=http.response.status_code,url.full,url.path,network.protocol.version
 
 port=$(free_port)
 nginx -c "$(conf "$port")" >/dev/null 2>&1 &
 running="$running $!"
-ready "$port" $! || skip "nginx does not start"
+ready "$port" $! || fail
 url=https://localhost:$port
 got() { echo "CLIENT GET [unknown_service:$1] UNSET http.response.status_code=200 url.full=https://localhost:PORT/$2 network.protocol.version=2"; }
 

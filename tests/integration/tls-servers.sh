@@ -46,37 +46,20 @@ proxied() {
 
 if command -v nginx >/dev/null; then
 	server_port=$(free_port)
-	nginx_conf() { # WHAT IS IN THE SERVER
-		cat >"$dir/nginx.conf" <<END
-worker_processes 2;
-daemon off;
-error_log stderr crit;
-pid $dir/nginx.pid;
-events { worker_connections 256; }
-http {
-	access_log off;
-	sendfile on;
-	client_body_temp_path $dir/body;
-	proxy_temp_path $dir/proxy;
-	fastcgi_temp_path $dir/fastcgi;
-	uwsgi_temp_path $dir/uwsgi;
-	scgi_temp_path $dir/scgi;
-	server {
-		listen 127.0.0.1:$server_port ssl;
-		ssl_certificate $dir/tls/cert.pem;
-		ssl_certificate_key $dir/tls/key.pem;
-		$1
+	configure() { # WHAT IS IN THE SERVER
+		nginx_conf 2 "server {
+			listen 127.0.0.1:$server_port ssl;
+			ssl_certificate $dir/tls/cert.pem;
+			ssl_certificate_key $dir/tls/key.pem;
+			$1
+		}"
 	}
-}
-END
-		chmod -R a+rwX "$dir"
-	}
-	nginx_conf "root $dir/www;"
+	configure "root $dir/www;"
 	serves "nginx" nginx -c "$dir/nginx.conf" <<<"$files"
 
 	origin --tls "$dir/tls" --apart
 	proxied
-	nginx_conf "location /through/ { proxy_pass $url/; proxy_ssl_trusted_certificate $dir/tls/cert.pem; proxy_ssl_verify on; proxy_ssl_name localhost; }"
+	configure "location /through/ { proxy_pass $url/; proxy_ssl_trusted_certificate $dir/tls/cert.pem; proxy_ssl_verify on; proxy_ssl_name localhost; }"
 	serves "nginx, proxy to TLS" nginx -c "$dir/nginx.conf" <<<"$proxied"
 	no_origin
 fi
