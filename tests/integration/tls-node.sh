@@ -3,8 +3,14 @@
 # A node whose OpenSSL is the system's, as Debian's: its sessions are on memory, and libuv moves what is
 # encrypted. Client and server, HTTP/1.1 and HTTP/2.
 . "$(dirname "$0")/lib.sh"
-need node
-ldd "$(command -v node)" 2>/dev/null | grep -q libssl || skip "this node has its TLS compiled into it"
+# Debian's, which may lie beside the one that is installed
+beside=$top/build/deps/debian-node/usr
+node=()
+for program in "$(command -v node)" /usr/bin/node "$beside/bin/node"; do
+	[ -x "$program" ] && LD_LIBRARY_PATH=$(echo "$beside"/lib/*/) ldd "$program" | grep -q libssl && node=("$program") && break
+done
+[ "${node[*]}" ] || skip "no node whose TLS is the system's (make deps)"
+[ "${node[0]}" != "$beside/bin/node" ] || node=(env LD_LIBRARY_PATH="$(echo "$beside"/lib/*/)" "${node[@]}")
 certificate
 attributes=http.response.status_code,url.full,url.path,error.type,tls.protocol.version,network.protocol.version
 export NODE_EXTRA_CA_CERTS=$dir/tls/cert.pem NODE_NO_WARNINGS=1
@@ -39,7 +45,7 @@ const one = (path, body, options) => new Promise((resolve) => {
 })();
 END
 origin --tls "$dir/tls"
-sends "https" node "$dir/ask.js" "$url" <<'END'
+sends "https" "${node[@]}" "$dir/ask.js" "$url" <<'END'
 CLIENT GET [unknown_service:node] UNSET http.response.status_code=200 url.full=https://localhost:PORT/chunked network.protocol.version=1.1
 
 CLIENT GET [unknown_service:node] UNSET http.response.status_code=200 url.full=https://localhost:PORT/ok tls.protocol.version=1.3 network.protocol.version=1.1
@@ -55,10 +61,10 @@ END
 no_origin
 
 port=$(free_port)
-both="node $here/servers/http2_node.js"
+both="${node[*]} $here/servers/http2_node.js"
 $both serve "$port" "$dir/tls" &
 running="$running $!"
-ready "$port" $! || skip "the server does not start"
+ready "$port" $! || fail
 sends "a client of HTTP/2" $both ask "$port" "$dir/tls" <<'END'
 CLIENT GET [unknown_service:node] ERROR http.response.status_code=503 url.full=https://127.0.0.1:PORT/deny error.type=503 network.protocol.version=2
 
@@ -112,7 +118,7 @@ requests() {
 	curl -sS --http1.1 --cacert "$dir/tls/cert.pem" "https://localhost:$port/10" "https://localhost:$port/300000" | md5sum
 	curl -sS --http1.1 --tls-max 1.2 --cacert "$dir/tls/cert.pem" -d body "https://localhost:$port/20" -o -
 }
-serves "a server" node "$dir/serve.js" PORT "$dir/tls" <<'END'
+serves "a server" "${node[@]}" "$dir/serve.js" PORT "$dir/tls" <<'END'
 SERVER GET [server] UNSET http.response.status_code=200 url.path=/10 tls.protocol.version=1.3 network.protocol.version=1.1
 
 SERVER GET [server] UNSET http.response.status_code=200 url.path=/300000 network.protocol.version=1.1
