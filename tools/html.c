@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/html.h"
+#include "tools/breakdown.h"
 #include "tools/label.h"
 #include "tools/text.h"
 
@@ -39,7 +40,7 @@ static const char head[] =
 	"  margin: .3em 0 .8em 2em; font-family: ui-monospace, monospace; font-size: .9em }\n"
 	"dt { color: var(--quiet) } dd { margin: 0; overflow-wrap: anywhere; white-space: pre-wrap "
 	"}\n"
-	"h3 { margin: .6em 0 0 2em; font-size: .9em }\n"
+	"h3 { margin: .6em 0 0 2em; font-size: .9em } p { margin: .3em 0 0 2em }\n"
 	"</style>\n";
 
 /* Characters with a meaning in HTML are named; what cannot be shown is U+FFFD. */
@@ -150,8 +151,26 @@ static void put_links(FILE *out, const struct atr_node *node)
 	}
 }
 
+static void put_breakdown(FILE *out, const struct atr_node *node)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *into = open_memstream(&text, &len);
+	bool has_any = into && atr_breakdown_put(into, node);
+
+	if (into)
+		fclose(into);
+	if (has_any) {
+		fputs("<p>", out);
+		put_text(out, (struct atr_str){ text, len });
+		fputs("</p>\n", out);
+	}
+	free(text);
+}
+
 static void put_details(FILE *out, const struct atr_node *node)
 {
+	put_breakdown(out, node);
 	fputs("<dl>\n", out);
 	put_pair(out, "span", node->name);
 	put_hex(out, "span id", node->span_id, sizeof(node->span_id));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/waterfall.h"
+#include "tools/breakdown.h"
 #include "tools/label.h"
 #include "tools/text.h"
 
@@ -201,6 +202,23 @@ static void put_row(FILE *out, const struct row *row, const struct atr_group *gr
 	fputs(in_red ? "\033[0m\n" : "\n", out);
 }
 
+/* Under the span, where its time went. */
+static void put_breakdown(FILE *out, const struct atr_node *node, const struct columns *c,
+			  const struct atr_waterfall_style *style)
+{
+	char text[512] = "";
+	FILE *into = open_buffer(text, sizeof(text) - 1);
+	bool has_any = atr_breakdown_put(into, node);
+	unsigned indent = indent_of(node, c) + 4;
+
+	fclose(into);
+	if (!has_any)
+		return;
+	repeat(out, " ", indent);
+	atr_text_fit(out, atr_str(text), larger(style->width, WIDTH_LEAST) - indent, style->utf8);
+	putc('\n', out);
+}
+
 static void put_heading(FILE *out, const struct atr_group *group, const struct columns *c)
 {
 	char total[ATR_TEXT_DURATION_MAX];
@@ -230,6 +248,7 @@ static void draw_group(const struct atr_group *group, const struct atr_waterfall
 	for (const struct atr_node *n = group->first_root; n; n = atr_node_next(n)) {
 		fill_row(&row, n);
 		put_row(out, &row, group, &c, style);
+		put_breakdown(out, n, &c, style);
 		has_orphans |= n->is_orphan;
 	}
 	if (has_orphans)

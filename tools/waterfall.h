@@ -7,6 +7,7 @@
  *
  *	name, indented   service   kind   bar on the trace's time axis   start   duration   status
  *
+ * Under it, where more is known than that, where its time went (breakdown.h).
  * A line starting with '?' is a span whose parent was not received.
  */
 #include "tools/trace.h"

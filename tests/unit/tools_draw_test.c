@@ -2,6 +2,7 @@
 /* The drawings: waterfall, tree, page, and the text they are made of. */
 #include "tests/unit/tools.h"
 
+#include "tools/breakdown.h"
 #include "tools/html.h"
 #include "tools/text.h"
 #include "tools/tree.h"
@@ -113,6 +114,139 @@ TEST(waterfall_of_times_that_make_no_sense_stays_in_its_columns)
 	atr_trace_link(&trace);
 	text = waterfall(&trace, 100, true, false);
 	CHECK(strstr(text, "3 spans"));
+	free(text);
+	atr_trace_free(&trace);
+}
+
+static void add_seconds(struct atr_trace *trace, struct atr_node *node, const char *key,
+			double value)
+{
+	struct atr_field *field = atr_trace_add_field(trace, &node->attributes);
+
+	field->key = atr_str(key);
+	field->value.type = ATR_VALUE_DOUBLE;
+	field->value.real = value;
+}
+
+static void add_count(struct atr_trace *trace, struct atr_node *node, const char *key,
+		      int64_t value)
+{
+	struct atr_field *field = atr_trace_add_field(trace, &node->attributes);
+
+	field->key = atr_str(key);
+	field->value.type = ATR_VALUE_INT;
+	field->value.integer = value;
+}
+
+static void add_text(struct atr_trace *trace, struct atr_node *node, const char *key,
+		     const char *value)
+{
+	struct atr_field *field = atr_trace_add_field(trace, &node->attributes);
+
+	field->key = atr_str(key);
+	field->value.type = ATR_VALUE_STR;
+	field->value.str = atr_str(value);
+}
+
+static void check_breakdown(const struct atr_node *node, const char *expected)
+{
+	char *text = NULL;
+
+	TOOLS_WRITE(text, CHECK(atr_breakdown_put(out, node) == (*expected != 0)));
+	CHECK(strcmp(text, expected) == 0);
+	free(text);
+}
+
+TEST(breakdown_of_an_exchange_is_its_opening_and_what_is_left)
+{
+	struct atr_trace trace = { 0 };
+	struct atr_node *node = tools_add(&trace, 1, 0, 0);
+
+	node->end_ns = 100000000;
+	check_breakdown(node, "");
+	node->kind = 3;
+	check_breakdown(node, "");
+	add_seconds(&trace, node, "autotrace.dns.lookup.duration", 0.002);
+	add_seconds(&trace, node, "autotrace.connect.duration", 0.005);
+	add_seconds(&trace, node, "autotrace.tls.handshake.duration", 0.012);
+	check_breakdown(node, "lookup 2.00ms, connect 5.00ms, TLS 12.0ms, waiting 81.0ms");
+	add_seconds(&trace, node, "autotrace.http.response.first_byte", 0.06);
+	check_breakdown(
+		node, "lookup 2.00ms, connect 5.00ms, TLS 12.0ms, waiting 41.0ms, reading 40.0ms");
+	node->kind = 2;
+	check_breakdown(node, "");
+	atr_trace_free(&trace);
+}
+
+TEST(breakdown_has_the_longest_system_calls_first)
+{
+	struct atr_trace trace = { 0 };
+	struct atr_node *node = tools_add(&trace, 1, 0, 0);
+
+	add_seconds(&trace, node, "autotrace.syscall.read.duration", 0.001);
+	add_seconds(&trace, node, "autotrace.syscall.recvfrom.duration", 0.058);
+	add_count(&trace, node, "autotrace.syscall.recvfrom.count", 3);
+	check_breakdown(node, "system calls: recvfrom 58.0ms (3), read 1.00ms");
+	add_seconds(&trace, node, "autotrace.blocked.duration", 0.06);
+	add_seconds(&trace, node, "autotrace.cpu.duration", 0.004);
+	add_seconds(&trace, node, "autotrace.runqueue.duration", 0.0002);
+	for (int i = 0; i < 9; i++)
+		add_seconds(&trace, node, "autotrace.syscall.poll.duration", 0.002 + i * 0.001);
+	check_breakdown(node, "on CPU 4.00ms, runnable 200us, blocked 60.0ms: recvfrom 58.0ms (3), "
+			      "poll 10.0ms, poll 9.00ms, poll 8.00ms, poll 7.00ms");
+	atr_trace_free(&trace);
+}
+
+TEST(breakdown_ends_with_the_line_of_code)
+{
+	struct atr_trace trace = { 0 };
+	struct atr_node *node = tools_add(&trace, 1, 0, 0);
+
+	add_text(&trace, node, "code.function.name", "submit_order");
+	check_breakdown(node, "submit_order");
+	add_text(&trace, node, "code.file.path", "/build/shop/orders.c");
+	add_count(&trace, node, "code.line.number", 42);
+	add_seconds(&trace, node, "autotrace.cpu.duration", 0.004);
+	check_breakdown(node, "on CPU 4.00ms | submit_order orders.c:42");
+	node->name = atr_str("submit_order");
+	check_breakdown(node, "on CPU 4.00ms | orders.c:42");
+	atr_trace_free(&trace);
+}
+
+TEST(breakdown_of_what_makes_no_sense_is_none)
+{
+	static const double odd[] = { -1, 1e300, -1e300, 0.0 / 0.0, 1.0 / 0.0 };
+
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+		struct atr_trace trace = { 0 };
+		struct atr_node *node = tools_add(&trace, 1, 0, 0);
+
+		node->kind = 3;
+		add_seconds(&trace, node, "autotrace.connect.duration", odd[i]);
+		add_seconds(&trace, node, "autotrace.syscall.read.duration", odd[i]);
+		add_seconds(&trace, node, "autotrace.syscall.duration", 1);
+		add_text(&trace, node, "autotrace.cpu.duration", "long");
+		check_breakdown(node, "");
+		atr_trace_free(&trace);
+	}
+}
+
+TEST(waterfall_has_the_breakdown_under_its_span)
+{
+	struct atr_trace trace = { 0 };
+	struct atr_node *node = tools_add(&trace, 1, 0, 0);
+	char *text, *line;
+
+	add_text(&trace, node, "code.function.name", hostile);
+	add_seconds(&trace, node, "autotrace.cpu.duration", 0.004);
+	atr_trace_link(&trace);
+	text = waterfall(&trace, 60, true, false);
+	line = strstr(text, "\n    on CPU 4.00ms | <script>alert(");
+	CHECK(line && columns_of(line + 1) <= 60 && !strchr(text, '\033'));
+	free(text);
+	TOOLS_WRITE(text, CHECK(atr_html_draw(&trace, "t", out)));
+	CHECK(strstr(text, "<p>on CPU 4.00ms | &lt;script&gt;"));
+	CHECK(!strstr(text, "<script"));
 	free(text);
 	atr_trace_free(&trace);
 }
