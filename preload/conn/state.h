@@ -31,7 +31,8 @@ struct atr_stream {
 	uint8_t scan;	   /* of the head */
 	uint32_t held_len; /* of an unfinished head, kept in a block */
 	atr_ref held;
-	uint64_t head_ns; /* when its first byte went by, of one that came in parts; else 0 */
+	/* when its first byte went by: of a request whose head, of a response that came in parts; else 0 */
+	uint64_t head_ns;
 	struct atr_http1_body body;
 };
 

@@ -559,12 +559,33 @@ bool atr_stream_planned(struct atr_thread *self, struct atr_conn *conn,
 	return true;
 }
 
+/* A response that was not whole in the call that brought the first of it. */
+static void tell_first_byte(struct atr_span *span, uint64_t first_ns)
+{
+	uint64_t at = atr_clock_unix(first_ns);
+
+	if (at >= span->start_ns)
+		atr_span_put_double(span, ATR_RESPONSE_FIRST_BYTE,
+				    (double)(at - span->start_ns) / 1e9);
+}
+
+static void note_first_byte(struct atr_conn *conn, struct atr_stream *response)
+{
+	struct atr_exchange *e = first(conn);
+	bool goes_on = response->in_body || response->held_len;
+
+	if (goes_on && !response->head_ns && e && !e->is_own && atr_live_span(e->span))
+		response->head_ns = atr_clock_ns();
+}
+
 static void ended(struct atr_thread *self, struct atr_conn *conn, struct atr_stream *response)
 {
 	struct atr_span *span = atr_live_span(first(conn)->span);
 
 	if (conn->api)
 		exchange_ended(self, conn, true);
+	if (span && response->head_ns)
+		tell_first_byte(span, response->head_ns);
 	if (span && response->body.size)
 		atr_span_late_int(span, ATR_HTTP_RESPONSE_BODY_SIZE, (int64_t)response->body.size);
 	pop(self, conn, span || first(conn)->is_own ? atr_clock_ns() : 0);
@@ -818,6 +839,8 @@ bool atr_stream_feed(struct atr_thread *self, struct atr_conn *conn, bool outwar
 		bytes += used;
 		len -= (size_t)used;
 	}
+	if (!outward && !is_request)
+		note_first_byte(conn, s);
 	return !len || atr_h2_feed(self, conn, outward, bytes, len);
 }
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 static struct wire wires[NR_FDS];
 static const struct sockaddr_in peer = { .sin_family = AF_INET,
@@ -458,6 +459,49 @@ TEST(conn_closed_before_its_answer_is_incomplete)
 	CONN_WRITE(FD, REQUEST);
 	conn_close(FD);
 	CONN_SAYS("CLIENT GET http://h/a incomplete");
+	conn_end();
+}
+
+/* Seconds from its start to the first byte of its response; less than 0 where that is not told. */
+static double first_byte_of(const struct atr_span *span)
+{
+	const struct atr_item *item = span ? atr_span_find(span, ATR_RESPONSE_FIRST_BYTE) : NULL;
+	double seconds = -1;
+
+	if (item)
+		memcpy(&seconds, atr_item_bytes(item), sizeof(seconds));
+	return seconds;
+}
+
+TEST(conn_response_in_parts_tells_when_its_first_byte_came)
+{
+	static const char *const parts[][3] = {
+		{ "HTT", "P/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", "ok" },
+		{ "HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no",
+		  "k" },
+	};
+
+	CONN_BEGIN();
+	conn_connect(FD);
+	for (int i = 0; i < 2; i++) {
+		const struct atr_span *span;
+		double seconds;
+
+		CONN_WRITE(FD, REQUEST);
+		usleep(2000);
+		for (int j = 0; j < 3; j++) {
+			CONN_READ(FD, parts[i][j]);
+			usleep(j == 2 ? 0 : 1000);
+		}
+		span = live_next();
+		seconds = first_byte_of(span);
+		CHECK(seconds >= 0.002);
+		CHECK(seconds <=
+		      (double)(span->end_ns - span->start_ns) / 1e9 - (i ? 0.001 : 0.002));
+	}
+	CONN_WRITE(FD, REQUEST);
+	CONN_READ(FD, RESPONSE);
+	CHECK(first_byte_of(live_next()) < 0);
 	conn_end();
 }
 
