@@ -206,21 +206,14 @@ bool atr_env_bool(const char *name, bool otherwise)
 	return used;
 }
 
-/* A decimal number of digits alone; false when it is none or too large. */
 static bool number_of(struct atr_str text, uint32_t *out)
 {
-	uint64_t n = 0;
+	uint64_t n;
 
-	text = atr_str_trim(text);
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.at[i] < '0' || text.at[i] > '9')
-			return false;
-		n = n * 10 + (uint64_t)(text.at[i] - '0');
-		if (n > INT32_MAX)
-			return false;
-	}
+	if (!atr_str_decimal(atr_str_trim(text), INT32_MAX, &n))
+		return false;
 	*out = (uint32_t)n;
-	return text.len != 0;
+	return true;
 }
 
 static void put_number(struct atr_print *t, uint32_t n)

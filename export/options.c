@@ -91,17 +91,12 @@ static bool strip(struct atr_str *s, struct atr_str prefix)
 
 static bool read_port(struct atr_str digits, uint16_t *port)
 {
-	uint32_t n = 0;
+	uint64_t n;
 
-	if (!digits.len || digits.len > 5)
+	if (!atr_str_decimal(digits, 65535, &n))
 		return false;
-	for (size_t i = 0; i < digits.len; i++) {
-		if (digits.at[i] < '0' || digits.at[i] > '9')
-			return false;
-		n = n * 10 + (uint32_t)(digits.at[i] - '0');
-	}
 	*port = (uint16_t)n;
-	return n > 0 && n < 65536;
+	return n > 0;
 }
 
 /* "host:port" or "[v6]:port"; the port stays as it is when there is none. */

@@ -23,17 +23,10 @@ static const struct atr_header read_only[] = {
 
 static bool read_decimal(struct atr_str text, uint8_t out[static ATR_SPAN_ID_LEN])
 {
-	uint64_t number = 0;
+	uint64_t number;
 
-	if (!text.len || text.len > SPAN_MAX)
+	if (text.len > SPAN_MAX || !atr_str_decimal(text, UINT64_MAX, &number))
 		return false;
-	for (size_t i = 0; i < text.len; i++) {
-		unsigned digit = (unsigned)(unsigned char)text.at[i] - '0';
-
-		if (digit > 9 || number > (UINT64_MAX - digit) / 10)
-			return false;
-		number = number * 10 + digit;
-	}
 	for (int i = ATR_SPAN_ID_LEN; i--; number >>= 8)
 		out[i] = (uint8_t)number;
 	return true;

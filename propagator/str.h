@@ -60,6 +60,23 @@ static inline bool atr_str_equal_nocase(struct atr_str a, struct atr_str b)
 	return true;
 }
 
+/* A number of decimal digits and nothing else, of at most `most`; *out is as it was where it is none. */
+static inline bool atr_str_decimal(struct atr_str text, uint64_t most, uint64_t *out)
+{
+	uint64_t number = 0;
+
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned digit = (unsigned)(unsigned char)text.at[i] - '0';
+
+		if (digit > 9 || digit > most || number > (most - digit) / 10)
+			return false;
+		number = number * 10 + digit;
+	}
+	if (text.len)
+		*out = number;
+	return text.len != 0;
+}
+
 /* Without the spaces and tabs around it. */
 static inline struct atr_str atr_str_trim(struct atr_str s)
 {

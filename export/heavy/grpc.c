@@ -147,14 +147,9 @@ uint64_t nghttp2_time_now_sec(void)
 
 static int number_of(struct atr_str text)
 {
-	int n = 0;
+	uint64_t n;
 
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.at[i] < '0' || text.at[i] > '9' || i > 3)
-			return -1;
-		n = n * 10 + text.at[i] - '0';
-	}
-	return text.len ? n : -1;
+	return atr_str_decimal(text, 9999, &n) ? (int)n : -1;
 }
 
 static bool is(struct atr_str text, const char *expected)

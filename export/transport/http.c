@@ -30,16 +30,7 @@ static struct atr_str field(struct atr_str head, struct atr_str name)
 	return (struct atr_str){ 0 };
 }
 
-static bool number(struct atr_str text, uint64_t *out)
-{
-	*out = 0;
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.at[i] < '0' || text.at[i] > '9' || i > 9)
-			return false;
-		*out = *out * 10 + (uint64_t)(text.at[i] - '0');
-	}
-	return text.len != 0;
-}
+#define NUMBER_MAX 9999999999 /* bytes of an answer, or seconds */
 
 /* Two digits, or -1. */
 static int two_digits(const char *at)
@@ -86,7 +77,7 @@ static uint32_t retry_after(struct atr_str value)
 	uint64_t seconds;
 	int64_t then, now = (int64_t)(atr_kernel_ns(CLOCK_REALTIME) / 1000000000);
 
-	if (number(value, &seconds))
+	if (atr_str_decimal(value, NUMBER_MAX, &seconds))
 		return (uint32_t)(seconds < RETRY_AFTER_MOST ? seconds : RETRY_AFTER_MOST) * 1000;
 	then = read_date(value);
 	if (then <= now)
@@ -180,7 +171,8 @@ static struct framing framing_of(struct atr_str head, int status)
 {
 	struct framing f = { 0 };
 
-	f.has_length = number(field(head, ATR_STR("content-length")), &f.length);
+	f.has_length =
+		atr_str_decimal(field(head, ATR_STR("content-length")), NUMBER_MAX, &f.length);
 	f.is_chunked =
 		atr_str_equal_nocase(field(head, ATR_STR("transfer-encoding")), ATR_STR("chunked"));
 	f.closes = atr_str_equal_nocase(field(head, ATR_STR("connection")), ATR_STR("close"));

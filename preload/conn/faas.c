@@ -67,17 +67,13 @@ static struct atr_str keep(struct atr_next *next, struct atr_str text)
 	return (struct atr_str){ at, text.len };
 }
 
+#define NUMBER_MAX 999999999999999 /* milliseconds: some thousand years */
+
 static uint64_t number(struct atr_str text)
 {
 	uint64_t n = 0;
 
-	if (text.len > 15)
-		return 0;
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.at[i] < '0' || text.at[i] > '9')
-			return 0;
-		n = n * 10 + (uint64_t)(text.at[i] - '0');
-	}
+	atr_str_decimal(text, NUMBER_MAX, &n);
 	return n;
 }
 

@@ -103,17 +103,13 @@ static bool read_address(struct atr_str text, struct sockaddr_in *out)
 	const char *colon = text.len ? memrchr(text.at, ':', text.len) : NULL;
 	size_t len = colon ? (size_t)(colon - text.at) : 0;
 	char host[INET_ADDRSTRLEN];
-	unsigned port = 0;
+	uint64_t port;
 
-	if (!len || len >= sizeof(host))
+	if (!len || len >= sizeof(host) ||
+	    !atr_str_decimal((struct atr_str){ colon + 1, text.len - len - 1 }, 65535, &port))
 		return false;
 	memcpy(host, text.at, len);
 	host[len] = 0;
-	for (const char *c = colon + 1; c < text.at + text.len; c++) {
-		if (*c < '0' || *c > '9' || port > 65535)
-			return false;
-		port = port * 10 + (unsigned)(*c - '0');
-	}
 	out->sin_family = AF_INET;
 	out->sin_port = htons((uint16_t)port);
 	return inet_pton(AF_INET, host, &out->sin_addr) == 1;
@@ -122,15 +118,10 @@ static bool read_address(struct atr_str text, struct sockaddr_in *out)
 /* When the bootstrap began, told to the processes that it starts: unix nanoseconds. */
 static void read_start(struct atr_str text)
 {
-	uint64_t unix_ns = 0, now = atr_clock_unix(lambda.started_ns);
+	uint64_t unix_ns, now = atr_clock_unix(lambda.started_ns);
 
-	if (!text.len || text.len > 19)
+	if (!atr_str_decimal(text, UINT64_MAX, &unix_ns))
 		return;
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.at[i] < '0' || text.at[i] > '9')
-			return;
-		unix_ns = unix_ns * 10 + (uint64_t)(text.at[i] - '0');
-	}
 	lambda.is_child = true;
 	lambda.bootstrap = unix_ns;
 	if (unix_ns <= now && now - unix_ns < lambda.started_ns)

@@ -48,16 +48,9 @@ bool atr_rpc_is(struct atr_str type)
 
 unsigned atr_rpc_status(struct atr_str text)
 {
-	unsigned code = 0;
+	uint64_t code;
 
-	if (!text.len || text.len > 2)
-		return ATR_RPC_UNKNOWN;
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.at[i] < '0' || text.at[i] > '9')
-			return ATR_RPC_UNKNOWN;
-		code = code * 10 + (unsigned)(text.at[i] - '0');
-	}
-	return code < NR_CODES ? code : ATR_RPC_UNKNOWN;
+	return atr_str_decimal(text, NR_CODES - 1, &code) ? (unsigned)code : ATR_RPC_UNKNOWN;
 }
 
 unsigned atr_rpc_of_http(uint16_t status)
