@@ -10,6 +10,8 @@
  * 0 is a descriptor of no interest, which is what most are. Pages are touched as
  * they are used.
  */
+#include "preload/live/thread.h"
+
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -35,9 +37,12 @@ bool atr_fds_setup(void);
 /* Any thread, any number: one load, one branch where nothing was ever tracked. */
 static inline uint64_t atr_fd(int fd)
 {
+	uint64_t word;
+
 	if (__builtin_expect((unsigned)fd >= ATR_FD_MAX || !atr_fds, 0))
 		return 0;
-	return atomic_load_explicit(&atr_fds[fd], memory_order_relaxed);
+	word = atomic_load_explicit(&atr_fds[fd], memory_order_relaxed);
+	return __builtin_expect(word != 0, 0) && atr_has_thread() ? word : 0;
 }
 
 static inline enum atr_fd_kind atr_fd_kind(uint64_t word)

@@ -167,7 +167,7 @@ static char **with_context(char *const *env, struct child_env *child, char **roo
 	const char *text = child->text;
 	bool found = false;
 
-	if (self || in_child)
+	if (self || (in_child && atr_has_thread()))
 		found = atr_work_context(atr_work_current(&atr_self, 0), &context);
 	if (found)
 		len = atr_propagators_inject_env(&atr_formats, &context.context, child->text,
@@ -239,8 +239,11 @@ static void before_exec(bool is_last)
  */
 #define EXEC(runs, child, own, call)                                        \
 	do {                                                                \
-		int saved_errno = errno, result_;                           \
+		int saved_errno, result_;                                   \
                                                                             \
+		if (!atr_has_thread())                                      \
+			return call;                                        \
+		saved_errno = errno;                                        \
 		if (!atr_in_shared_child())                                 \
 			before_exec(atr_conn_is_any_under_way() && (runs)); \
 		errno = saved_errno;                                        \
@@ -440,10 +443,11 @@ HOOK int pthread_cancel(pthread_t thread)
 void atr_process_ends(int status)
 {
 	struct atr_thread *self;
-	int saved = errno;
+	int saved;
 
 	if (!atr_was_entered || atr_in_shared_child())
 		return;
+	saved = errno;
 	keep_undecided();
 	atr_conn_end_all();
 	self = atr_enter();
@@ -457,7 +461,7 @@ void atr_process_ends(int status)
 
 void atr_process_dies(int number)
 {
-	if (!atr_was_entered || !atr_process_is_on())
+	if (!atr_was_entered || !atr_has_thread() || !atr_process_is_on())
 		return;
 	if (!atr_self.inside) {
 		atr_process_ends(128 + number); /* as shells tell it */

@@ -230,8 +230,11 @@ bool atr_seccomp_spares_us(const struct sock_filter *code, uint32_t len)
 
 void atr_before_seccomp(bool strict, const struct sock_fprog *filter)
 {
-	int saved = errno;
+	int saved;
 
+	if (!atr_has_thread())
+		return; /* it is of a child's that is none of ours */
+	saved = errno;
 	/* of this thread alone, which from now on makes no call of ours */
 	if (strict) {
 		atr_self.inside = true;

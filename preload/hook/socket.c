@@ -170,9 +170,11 @@ HOOK long syscall(long number, ...)
 	for (int i = 0; i < 6; i++)
 		a[i] = va_arg(args, long);
 	va_end(args);
-	if (is_taken_over(number, a, &result))
+	if (!atr_has_thread())
+		; /* the kernel's alone */
+	else if (is_taken_over(number, a, &result))
 		return result;
-	if (number == SYS_close && __builtin_expect(atr_fd((int)a[0]) != 0, 0))
+	else if (number == SYS_close && __builtin_expect(atr_fd((int)a[0]) != 0, 0))
 		atr_conn_closing((int)a[0]);
 	else if (is_futex_wait(number, a[1]))
 		atr_work_waits(&atr_self);
@@ -205,6 +207,8 @@ static void wait_for_work(void)
 {
 	struct atr_thread *self = &atr_self;
 
+	if (!atr_has_thread())
+		return;
 	/* nothing of it is to be ended: no need to enter */
 	self->nr_outer = 0;
 	if (self->work)
@@ -220,7 +224,7 @@ static socklen_t room_for(__SOCKADDR_ARG address, const socklen_t *len)
 static int accepted(int listener, int got, __SOCKADDR_ARG address, socklen_t room,
 		    const socklen_t *len)
 {
-	if (got >= 0)
+	if (got >= 0 && atr_has_thread())
 		atr_conn_accepted(listener, got, address.__sockaddr__,
 				  room && *len <= room ? *len : 0);
 	return got;

@@ -39,11 +39,14 @@ static bool is_on_heap(uintptr_t at)
 bool atr_page_is_readable(const void *at)
 {
 	uintptr_t address = (uintptr_t)at;
-	int saved = errno;
+	int saved;
 	bool can;
 
+	if (!atr_has_thread())
+		return false;
 	if (is_on_stack(address) || is_on_heap(address))
 		return true;
+	saved = errno;
 	/* eight bytes that do not reach into the next page */
 	can = syscall(SYS_rt_sigprocmask, ~0, address & ~(uintptr_t)7, NULL, 8) < 0 &&
 	      errno != EFAULT;

@@ -49,12 +49,13 @@ void atr_thread_off(void)
 
 void atr_thread_vforks(void)
 {
-	atr_self.after_vfork = true;
+	if (atr_has_thread())
+		atr_self.after_vfork = true;
 }
 
 bool atr_in_shared_child(void)
 {
-	return atr_self.after_vfork && atr_kernel_pid() != process_id;
+	return !atr_has_thread() || (atr_self.after_vfork && atr_kernel_pid() != process_id);
 }
 
 bool atr_is_forked_child(void)

@@ -47,6 +47,24 @@ extern __thread struct atr_thread atr_self
 	__attribute__((tls_model("initial-exec"), visibility("hidden")));
 
 /*
+ * Whether what is thread-local is there, errno too. A child in our memory may be given an area of
+ * its own for that by who makes it (CLONE_SETTLS), and sandboxes give it one that is all zero: there
+ * its first word, which the ABI has point to itself, tells. Elsewhere such an area reads as
+ * a thread's that does nothing.
+ */
+static inline bool atr_has_thread(void)
+{
+#if defined(__x86_64__)
+	uintptr_t area;
+
+	__asm__("mov %%fs:0, %0" : "=r"(area));
+	return area != 0;
+#else
+	return true;
+#endif
+}
+
+/*
  * Whether hooks do anything at all: set by who enters first after the constructor, and
  * cleared where we stand down. A word in a page that the kernel wipes in a
  * forked child, so that a child is noticed however it was made.
@@ -75,6 +93,8 @@ static inline struct atr_thread *atr_enter(void)
 {
 	struct atr_thread *self = &atr_self;
 
+	if (__builtin_expect(!atr_has_thread(), 0))
+		return NULL;
 	if (__builtin_expect(self->inside | self->after_vfork | !atr_process_is_on(), 0))
 		return atr_enter_slow(self);
 	self->inside = true;
@@ -101,7 +121,7 @@ static inline void atr_leave(struct atr_thread *self)
 extern bool atr_may_be_below;
 static inline bool atr_is_below(int fd, unsigned way)
 {
-	return __builtin_expect(atr_may_be_below, 0) && atr_self.below_at &&
+	return __builtin_expect(atr_may_be_below, 0) && atr_has_thread() && atr_self.below_at &&
 	       atr_self.below == ((uint32_t)fd << 2 | way) &&
 	       (uintptr_t)__builtin_frame_address(0) < atr_self.below_at;
 }
@@ -131,7 +151,7 @@ static inline bool atr_is_within(const void *session)
  */
 static inline void atr_thread_jumps(void)
 {
-	if (__builtin_expect(atr_self.inside, 0))
+	if (atr_has_thread() && __builtin_expect(atr_self.inside, 0))
 		atr_self.jumped = true;
 }
 

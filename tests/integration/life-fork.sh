@@ -4,6 +4,8 @@
 . "$(dirname "$0")/lib.sh"
 program life_old
 old=$program
+program own_tls
+own_tls=$program
 program life_fork
 origin
 
@@ -25,6 +27,9 @@ sends "3000 forks" "$program" "$port" loop < <(times 32 "$get")
 sends "vfork in a request" "$program" "$port" vfork < <(times 2 "$get")
 sends "posix_spawn with file actions and attributes" "$program" "$port" spawn < <(times 3 "$get")
 sends "clone in a request" "$program" "$port" clone < <(times 4 "$get")
+for how in exits calls returns execs; do
+	sends "a child in our memory with thread-local memory of its own, all zero: $how" "$own_tls" $how </dev/null
+done
 sends "system and popen in a request" "$program" "$port" shells < <(times 2 "$get")
 sends "daemon" "$program" "$port" daemon < <(times 5 "$get")
 sends "a daemon made by hand, which closes all it may have" "$program" "$port" "by hand" < <(times 5 "$get")
