@@ -6,39 +6,6 @@
 
 #define VERSION_MASK 0x7fff
 
-/*
- * How many symbols there are, up to the first that is hashed. Of an object that defines
- * nothing that does not say it; but all linkers lay the strings behind the symbols.
- */
-static uint32_t nr_unhashed(const struct atr_object *o)
-{
-	const ElfW(Addr) * filter;
-	const uint32_t *buckets;
-	uintptr_t len = (uintptr_t)o->strings - (uintptr_t)o->symbols;
-
-	if (o->hash)
-		return o->hash[1];
-	filter = (const void *)(o->gnu_hash + 4);
-	buckets = (const void *)(filter + o->gnu_hash[2]);
-	if (o->gnu_hash[0] > 1 || buckets[0])
-		return o->gnu_hash[1];
-	return (uintptr_t)o->strings > (uintptr_t)o->symbols && atr_object_has(o, o->strings) ?
-		       (uint32_t)(len / sizeof(ElfW(Sym))) :
-		       0;
-}
-
-/* The symbol by which it refers to another object's. */
-static uint32_t find_reference(const struct atr_object *o, const char *name)
-{
-	uint32_t nr = nr_unhashed(o);
-
-	for (uint32_t i = 1; i < nr; i++)
-		if (o->symbols[i].st_shndx == SHN_UNDEF && o->symbols[i].st_name < o->strings_len &&
-		    !strcmp(o->strings + o->symbols[i].st_name, name))
-			return i;
-	return 0;
-}
-
 #define BEHIND(at, offset) ((const void *)((const char *)(at) + (offset)))
 
 /* The version that a reference, or a definition, has; NULL: none. */
@@ -90,7 +57,7 @@ static int find_caller(struct dl_phdr_info *info, size_t size, void *arg)
 	if (!atr_object_read(&search->of_caller, info) ||
 	    !atr_object_has(&search->of_caller, search->caller))
 		return 0;
-	symbol = find_reference(&search->of_caller, search->names[0]);
+	symbol = atr_object_reference(&search->of_caller, search->names[0]);
 	search->is_referred = symbol;
 	if (symbol)
 		search->version = version_of(&search->of_caller, symbol);

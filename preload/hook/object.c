@@ -136,3 +136,35 @@ void *atr_object_function(const struct atr_object *o, uint32_t symbol)
 
 	return symbol && (s->st_info & 15) == STT_FUNC ? (void *)(o->base + s->st_value) : NULL;
 }
+
+/*
+ * How many symbols there are, up to the first that is hashed. Of an object that defines
+ * nothing that does not say it; but all linkers lay the strings behind the symbols.
+ */
+static uint32_t nr_unhashed(const struct atr_object *o)
+{
+	const ElfW(Addr) * filter;
+	const uint32_t *buckets;
+	uintptr_t len = (uintptr_t)o->strings - (uintptr_t)o->symbols;
+
+	if (o->hash)
+		return o->hash[1];
+	filter = (const void *)(o->gnu_hash + 4);
+	buckets = (const void *)(filter + o->gnu_hash[2]);
+	if (o->gnu_hash[0] > 1 || buckets[0])
+		return o->gnu_hash[1];
+	return (uintptr_t)o->strings > (uintptr_t)o->symbols && atr_object_has(o, o->strings) ?
+		       (uint32_t)(len / sizeof(ElfW(Sym))) :
+		       0;
+}
+
+uint32_t atr_object_reference(const struct atr_object *o, const char *name)
+{
+	uint32_t nr = nr_unhashed(o);
+
+	for (uint32_t i = 1; i < nr; i++)
+		if (o->symbols[i].st_shndx == SHN_UNDEF && o->symbols[i].st_name < o->strings_len &&
+		    !strcmp(o->strings + o->symbols[i].st_name, name))
+			return i;
+	return 0;
+}

@@ -45,6 +45,9 @@ uint32_t atr_object_hash(const char *name);
 uint32_t atr_object_find(const struct atr_object *o, const char *name, uint32_t hash,
 			 bool only_default);
 
+/* The symbol by which it refers to another object's; 0: it does not. */
+uint32_t atr_object_reference(const struct atr_object *o, const char *name);
+
 /* Where a symbol's function lies; NULL: it is no plain function. */
 void *atr_object_function(const struct atr_object *o, uint32_t symbol);
 
