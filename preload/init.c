@@ -339,7 +339,7 @@ __attribute__((constructor)) static void begin(void)
 	}
 	for (int fd = 0; fd <= 2; fd++)
 		atr_conn_inherited(fd);
-	atr_functions_begin(&io);
+	atr_functions_begin();
 out:
 	errno = saved;
 }

@@ -2,6 +2,8 @@
 #include "preload/hook/functions.h"
 #include "preload/hook/object.h"
 #include "preload/hook/real.h"
+#include "preload/hook/slots.h"
+#include "preload/hook/stubs.h"
 
 #include "export/diag.h"
 #include "export/weak.h"
@@ -12,13 +14,11 @@
 
 #include <errno.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 
 static struct {
-	bool follows;  /* functions are asked for */
+	bool follows; /* functions are asked for */
+	bool changes_slots;
 	bool forwards; /* another library has these two, too, and they do something */
-	const struct atr_io *io;
-	unsigned long long nr_loaded, nr_unloaded; /* objects, when we last looked */
 } own;
 
 /* In a word, for what is called at every function's start and end. */
@@ -99,17 +99,17 @@ struct mapped {
 static struct mapped map_file(const char *path)
 {
 	struct mapped file = { NULL, 0 };
-	struct stat status;
+	void *at = MAP_FAILED;
+	off_t len;
 	int fd = (int)REAL(syscall)(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
 		return file;
-	if (fstat(fd, &status) == 0 && status.st_size > 0) {
-		void *at = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-
-		if (at != MAP_FAILED)
-			file = (struct mapped){ at, (size_t)status.st_size };
-	}
+	len = lseek(fd, 0, SEEK_END);
+	if (len > 0)
+		at = mmap(NULL, (size_t)len, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (at != MAP_FAILED)
+		file = (struct mapped){ at, (size_t)len };
 	REAL(close)(fd);
 	return file;
 }
@@ -118,9 +118,28 @@ static struct mapped map_file(const char *path)
 struct adding {
 	struct atr_wanted_object names;
 	struct atr_object object;
-	unsigned nr;
 	uint32_t seen_by; /* of all of them */
 };
+
+/* What the compiler puts into every object is no function of the program's. */
+static bool is_of_compiler(struct atr_str name)
+{
+	static const char *const names[] = {
+		"_start",
+		"_init",
+		"_fini",
+		"frame_dummy",
+		"register_tm_clones",
+		"deregister_tm_clones",
+		"__do_global_dtors_aux",
+		"_dl_relocate_static_pie",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (atr_str_equal(name, atr_str(names[i])))
+			return true;
+	return false;
+}
 
 static void add(void *arg, struct atr_symbol *symbol)
 {
@@ -128,12 +147,13 @@ static void add(void *arg, struct atr_symbol *symbol)
 	uintptr_t begin = adding->object.base + symbol->value;
 	struct atr_function *function;
 
-	if (begin < adding->object.begin || begin >= adding->object.end)
+	if (begin < adding->object.begin || begin >= adding->object.end ||
+	    is_of_compiler(symbol->name))
 		return;
 	function = atr_wanted_add(&adding->names, symbol->name, begin, begin + symbol->size);
 	if (!function)
 		return;
-	adding->nr++;
+	function->object = adding->object.begin;
 	atomic_fetch_or_explicit(&function->seen_by, adding->seen_by, memory_order_relaxed);
 }
 
@@ -144,20 +164,83 @@ static struct atr_str base_name(const char *path)
 	return atr_str(slash ? slash + 1 : path);
 }
 
-/* The first object is the program itself, and has no name. */
-static int add_object(struct dl_phdr_info *info, size_t size, void *arg)
+/* Objects that were looked at, by where they begin; 0: a free place. */
+#define OBJECTS_MAX 1024
+static struct {
+	uintptr_t begin;
+	bool is_there; /* in this look */
+} objects[OBJECTS_MAX];
+static unsigned nr_objects;
+
+/* True: it is new. The same address may be another's when it was closed in between. */
+static bool note_object(const struct atr_object *o)
 {
-	struct adding adding = { .nr = 0 };
-	bool *is_first = arg, is_program = *is_first, is_stripped;
-	struct mapped file;
+	unsigned free = nr_objects;
+
+	for (unsigned i = 0; i < nr_objects; i++) {
+		if (objects[i].begin == o->begin) {
+			objects[i].is_there = true;
+			return false;
+		}
+		if (!objects[i].begin)
+			free = i;
+	}
+	if (free == OBJECTS_MAX)
+		return false;
+	nr_objects += free == nr_objects;
+	objects[free].begin = o->begin;
+	objects[free].is_there = true;
+	return true;
+}
+
+/* Not in us, and not in the loader, which calls when nobody may be called. */
+static bool is_left_alone(const struct atr_object *o)
+{
+	return atr_object_has(o, (const void *)is_left_alone) ||
+	       (o->soname && !strncmp(o->soname, "ld-", 3)) ||
+	       (o->soname && !strncmp(o->soname, "linux-vdso", 10));
+}
+
+static void add_functions(struct adding *adding, const struct dl_phdr_info *info)
+{
+	bool is_stripped, is_program = adding->names.is_program;
+	struct mapped file = map_file(is_program ? "/proc/self/exe" : info->dlpi_name);
+
+	if (!file.bytes)
+		return;
+	if (atr_symbols_are_of(file.bytes, file.len, info->dlpi_phdr, info->dlpi_phnum,
+			       info->dlpi_addr)) {
+		atr_symbols_each(file.bytes, file.len, add, adding, &is_stripped);
+		if (is_stripped)
+			atr_log("AUTOTRACE_FUNCTIONS: %s is stripped: of its functions only those "
+				"are known that it exports",
+				is_program ? "the executable" : info->dlpi_name);
+	}
+	munmap((void *)file.bytes, file.len);
+}
+
+struct looking {
+	bool is_first, at_start, is_any;
+	uint64_t is_new[OBJECTS_MAX / 64]; /* by their number in the loader's list */
+	unsigned nr;
+	int nr_changed;
+};
+
+/* The first object is the program itself, and has no name. */
+static int look_at(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	struct adding adding = { .seen_by = 0 };
+	struct looking *looking = arg;
+	bool is_program = looking->is_first;
+	unsigned nr = looking->nr++;
 
 	(void)size;
-	*is_first = false;
-	own.nr_loaded = info->dlpi_adds;
-	own.nr_unloaded = info->dlpi_subs;
-	if (!atr_object_read(&adding.object, info) ||
-	    atr_object_has(&adding.object, (const void *)add_object))
+	looking->is_first = false;
+	if (!atr_object_read(&adding.object, info) || is_left_alone(&adding.object) ||
+	    !note_object(&adding.object) || nr >= OBJECTS_MAX)
 		return 0;
+	looking->is_any = true;
+	looking->is_new[nr / 64] |= UINT64_C(1) << nr % 64;
 	adding.names = (struct atr_wanted_object){
 		.is_program = is_program,
 		.file = base_name(info->dlpi_name ? info->dlpi_name : ""),
@@ -168,26 +251,123 @@ static int add_object(struct dl_phdr_info *info, size_t size, void *arg)
 		return 0;
 	if (atr_object_reference(&adding.object, "__cyg_profile_func_enter"))
 		adding.seen_by |= ATR_SEEN_BY_CALLS;
-	file = map_file(is_program ? "/proc/self/exe" : info->dlpi_name);
-	if (!file.bytes)
-		return 0;
-	if (atr_symbols_are_of(file.bytes, file.len, info->dlpi_phdr, info->dlpi_phnum,
-			       info->dlpi_addr)) {
-		atr_symbols_each(file.bytes, file.len, add, &adding, &is_stripped);
-		if (is_stripped)
-			atr_log("AUTOTRACE_FUNCTIONS: %s is stripped: of its functions only those "
-				"are known that it exports",
-				is_program ? "the executable" : info->dlpi_name);
-	}
-	munmap((void *)file.bytes, file.len);
+	add_functions(&adding, info);
 	return 0;
 }
 
-static void look(void)
+static int change_slots(struct dl_phdr_info *info, size_t size, void *arg)
 {
-	bool is_first = true;
+	struct looking *looking = arg;
+	struct atr_object object;
+	unsigned nr = looking->nr++;
 
-	dl_iterate_phdr(add_object, &is_first);
+	(void)size;
+	if (nr >= OBJECTS_MAX || !(looking->is_new[nr / 64] >> nr % 64 & 1) ||
+	    !atr_object_read(&object, info))
+		return 0;
+	if (atr_slots_change(info, &object, looking->at_start) < 0)
+		looking->nr_changed = -1;
+	return 0;
+}
+
+/* Of libraries that are not there any more. */
+static void forget_closed(void)
+{
+	struct atr_function *function;
+
+	for (unsigned i = 0; i < nr_objects; i++)
+		if (!objects[i].is_there)
+			objects[i].begin = 0;
+	for (unsigned i = 0; (function = atr_wanted_nth(i)); i++) {
+		uintptr_t begin = atomic_load(&function->begin);
+		bool is_there = false;
+
+		for (unsigned k = 0; begin && k < nr_objects; k++)
+			is_there = is_there || objects[k].begin == function->object;
+		if (begin && !is_there)
+			atr_wanted_forget(function);
+	}
+}
+
+/* One thread at a time; one that comes meanwhile leaves it to that, which looks once more. */
+static _Atomic unsigned nr_looks;
+
+static void look(bool at_start)
+{
+	unsigned wanted = atomic_fetch_add(&nr_looks, 1) + 1;
+
+	if (wanted > 1)
+		return;
+	do {
+		struct looking looking = { .is_first = true, .at_start = at_start };
+
+		for (unsigned i = 0; i < nr_objects; i++)
+			objects[i].is_there = false;
+		wanted = atomic_load(&nr_looks);
+		dl_iterate_phdr(look_at, &looking);
+		forget_closed();
+		looking.nr = 0;
+		if (looking.is_any && own.changes_slots)
+			dl_iterate_phdr(change_slots, &looking);
+		if (looking.nr_changed < 0)
+			atr_log("AUTOTRACE_FUNCTIONS: a page of a library may not be written to: "
+				"%s",
+				strerror(errno));
+	} while (!atomic_compare_exchange_strong(&nr_looks, &wanted, 0));
+}
+
+/* ---- what is loaded later -------------------------------------------------------------------- */
+
+static void *open_and_look(const char *path, int flags)
+{
+	void *library = REAL(dlopen)(path, flags);
+	int saved = errno;
+
+	look(false);
+	errno = saved;
+	return library;
+}
+
+struct caller {
+	const void *at;
+	bool is_first, has_say;
+};
+
+/* The loader looks for a name in the folders that the object who asks for it has in it. */
+static int look_for_folders(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	struct caller *caller = arg;
+	struct atr_object o;
+	bool is_program = caller->is_first, is_caller;
+
+	(void)size;
+	caller->is_first = false;
+	atr_object_read(&o, info);
+	is_caller = atr_object_has(&o, caller->at);
+	for (const ElfW(Dyn) *dyn = o.dynamic; dyn && dyn->d_tag != DT_NULL; dyn++)
+		if ((dyn->d_tag == DT_RUNPATH && is_caller) ||
+		    (dyn->d_tag == DT_RPATH && !is_program))
+			caller->has_say = true;
+	return 0;
+}
+
+void *atr_functions_dlopen(const char *path, const void *caller_at)
+{
+	struct caller caller = { .at = caller_at, .is_first = true };
+
+	if (!own.changes_slots || !path)
+		return NULL;
+	if (strchr(path, '$'))
+		return NULL;
+	if (!strchr(path, '/'))
+		dl_iterate_phdr(look_for_folders, &caller);
+	return caller.has_say ? NULL : (void *)open_and_look;
+}
+
+void atr_functions_unloaded(void)
+{
+	if (own.follows)
+		look(false);
 }
 
 /* ---- ends that do not return ------------------------------------------------------------------ */
@@ -287,25 +467,34 @@ static void say_missing(struct atr_str text)
 	atr_log("AUTOTRACE_FUNCTIONS: %.*s: no such function is loaded", (int)text.len, text.at);
 }
 
+#define UNSEEN_SAID 16
+
 static void say_unseen(void)
 {
 	const struct atr_function *function;
+	unsigned nr = 0;
 
 	for (unsigned i = 0; (function = atr_wanted_nth(i)); i++)
-		if (!atomic_load(&function->seen_by))
-			atr_log("AUTOTRACE_FUNCTIONS: %.*s cannot be seen: it is called directly, "
-				"and was not built to tell",
+		if (!atomic_load(&function->seen_by) && ++nr <= UNSEEN_SAID)
+			atr_log("AUTOTRACE_FUNCTIONS: %.*s cannot be followed: its calls are "
+				"direct, and it was not built to tell of them",
 				(int)function->name.len, function->name.at);
+	if (nr > UNSEEN_SAID)
+		atr_log("AUTOTRACE_FUNCTIONS: nor can %u others", nr - UNSEEN_SAID);
 }
 
-void atr_functions_begin(const struct atr_io *io)
+void atr_functions_begin(void)
 {
+	const char *why;
+
 	if (!atr_sampler_makes_spans() || !atr_wanted_setup())
 		return;
-	own.io = io;
 	atr_functions_setup(mark_thread);
 	learn_jumps();
-	look();
+	own.changes_slots = atr_stubs_setup(&why);
+	if (!own.changes_slots)
+		atr_log("AUTOTRACE_FUNCTIONS: calls between libraries are not followed: %s", why);
+	look(true);
 	own.follows = true;
 	atomic_store_explicit(&is_on, true, memory_order_release);
 	if (atr_log_is_on()) {

@@ -7,17 +7,24 @@
  * we are told when they are entered and left:
  *
  *	-finstrument-functions	they call us by name, at both ends
+ *	by an address that the linker left open: it becomes that of a stub of ours (slots.h)
  *
  * What can be seen by none of these ways is said in the log.
  */
-#include "export/io.h"
-
 #include <stdbool.h>
 
 /* The constructor, when all is set up. Without the variable it does nothing. */
-void atr_functions_begin(const struct atr_io *io);
+void atr_functions_begin(void);
 
 /* The thread is about to jump: a jmp_buf of libc's. */
 void atr_functions_jumps(const void *jump);
+
+/*
+ * What a dlopen of this path, called from there, is to go on with, so that what it loads is
+ * looked at; NULL: the loader's own, because it matters to it who calls, or nobody asks.
+ */
+void *atr_functions_dlopen(const char *path, const void *caller);
+/* A library may be gone. */
+void atr_functions_unloaded(void);
 
 #endif

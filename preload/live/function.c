@@ -22,7 +22,8 @@ enum state { RUNS = 1, ENDED, JUMPED, GONE, UNWINDS };
 #define STACK_LEN (16 * 1024 * 1024) /* no jump on one stack is further */
 
 _Static_assert(sizeof(struct atr_frame) == ATR_FRAME_LEN &&
-		       offsetof(struct atr_frame, returns_to) == ATR_FRAME_RETURNS_TO,
+		       offsetof(struct atr_frame, returns_to) == ATR_FRAME_RETURNS_TO &&
+		       offsetof(struct atr_frame, cfa) == ATR_FRAME_CFA,
 	       "the stubs' unwinding knows it");
 
 struct atr_frame atr_frames[ATR_FRAMES_MAX];
@@ -202,16 +203,37 @@ static bool open_span(struct atr_thread *self, struct atr_frame *frame)
 	return frame->span;
 }
 
+/*
+ * A frame of the stack is known by an address in it, to which unwinding comes twice, and
+ * stops where it is the same. Those of stubs have none of their own: of functions that called
+ * one another as their last act all are at one place. So they get one that is in no stack, the
+ * word behind that place being the caller's: its bytes but the first. 0: they are all in use.
+ */
+#define CHAIN_MAX 7
+
+static uintptr_t cfa_of(const struct atr_thread *self, uintptr_t at, uintptr_t returns_to)
+{
+	const struct atr_frame *before = self->frames;
+	uintptr_t first = at + sizeof(uintptr_t) + 1;
+
+	if (!returns_to || !before || !before->returns_to || before->at != at ||
+	    returns_to != atr_frame_stub(number_of(before)))
+		return first;
+	return before->cfa + 1 < first + CHAIN_MAX ? before->cfa + 1 : 0;
+}
+
 struct atr_frame *atr_function_begins(struct atr_thread *self, const struct atr_function *function,
 				      uintptr_t at, uintptr_t returns_to, uintptr_t told_from)
 {
 	struct atr_frame *frame;
+	uintptr_t cfa;
 	atr_ref ref;
 
 	tidy(self, at, NULL);
+	cfa = cfa_of(self, at, returns_to);
 	if (!self->frames && !self->is_marked)
 		self->is_marked = marks_thread && marks_thread();
-	ref = self->frames && self->frames->depth == DEPTH_MAX - 1 ? 0 : take(self, at);
+	ref = !cfa || (self->frames && self->frames->depth == DEPTH_MAX - 1) ? 0 : take(self, at);
 	if (!ref) {
 		atr_count(ATR_COUNT_CALLS_NO_SLOT);
 		return NULL;
@@ -219,6 +241,7 @@ struct atr_frame *atr_function_begins(struct atr_thread *self, const struct atr_
 	frame = atr_pool_at(&frames, (uint32_t)ref - 1);
 	frame->returns_to = returns_to;
 	frame->at = at;
+	frame->cfa = cfa;
 	frame->told_from = told_from;
 	frame->function = function;
 	frame->thread = self;

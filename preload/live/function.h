@@ -19,6 +19,7 @@
 /* The stubs that calls return to are in blocks, each behind a word that leads to its frames. */
 #define ATR_FRAME_LEN 96
 #define ATR_FRAME_RETURNS_TO 16
+#define ATR_FRAME_CFA 88
 #define ATR_FRAMES_PER_BLOCK 49
 #define ATR_FRAME_BLOCKS 16
 #define ATR_FRAMES_MAX (ATR_FRAMES_PER_BLOCK * ATR_FRAME_BLOCKS)
@@ -34,7 +35,7 @@ struct atr_frame {
 	atr_ref span, work, work_then; /* the span's parent by work.h, and the thread's own, then */
 	_Atomic uint32_t state;
 	uint32_t depth;
-	uint64_t unused;
+	uintptr_t cfa; /* what unwinding knows the stub's own frame by: no other's is the same */
 };
 
 extern struct atr_frame atr_frames[ATR_FRAMES_MAX];

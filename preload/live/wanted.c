@@ -14,6 +14,7 @@
 #define TEXT_LEN (128 * 1024)
 #define PLACES 4096 /* of the hash of where they begin, more than twice their number */
 #define NEAR_PLACES 2048
+#define HASH_WORDS 512
 
 static struct {
 	struct atr_str library, name, whole; /* an absent library: the executable */
@@ -30,6 +31,7 @@ static struct table {
 	struct atr_function functions[ATR_WANTED_MAX];
 	_Atomic uint16_t places[PLACES];
 	_Atomic uint64_t near[NEAR_PLACES];
+	uint32_t hashes[HASH_WORDS]; /* a bit for each name's */
 	char text[TEXT_LEN];
 } * table;
 static _Atomic unsigned nr_functions;
@@ -137,6 +139,20 @@ static struct atr_str keep_text(struct atr_str text)
 	return (struct atr_str){ at, text.len };
 }
 
+static void note_hash(struct atr_str symbol)
+{
+	uint32_t hash = 5381;
+
+	for (size_t i = 0; i < symbol.len; i++)
+		hash = hash * 33 + (unsigned char)symbol.at[i];
+	table->hashes[hash / 32 % HASH_WORDS] |= 1u << hash % 32;
+}
+
+bool atr_wanted_may_be(uint32_t hash)
+{
+	return table->hashes[hash / 32 % HASH_WORDS] >> hash % 32 & 1;
+}
+
 static unsigned place_of(uintptr_t begin)
 {
 	return (unsigned)(((uint64_t)begin * UINT64_C(0x9e3779b97f4a7c15)) >> 32) % PLACES;
@@ -191,6 +207,7 @@ struct atr_function *atr_wanted_add(const struct atr_wanted_object *object, stru
 
 	if (!begin || !is_asked_for(object, symbol, plain))
 		return NULL;
+	note_hash(symbol);
 	function = known(begin);
 	if (function)
 		return function;
@@ -203,6 +220,7 @@ struct atr_function *atr_wanted_add(const struct atr_wanted_object *object, stru
 		symbol.len = NAME_MAX_LEN;
 	function->name = keep_text(plain.len ? plain : symbol);
 	function->library = object->is_program ? (struct atr_str){ 0 } : keep_text(object->file);
+	function->target = begin;
 	function->end = end;
 	atomic_store(&function->begin, begin);
 	publish(nr);

@@ -23,10 +23,12 @@
 
 struct atr_function {
 	_Atomic uintptr_t begin; /* 0: its library is not loaded any more */
+	uintptr_t target;	 /* where it began */
+	uintptr_t object;	 /* where its object begins; who adds it says so */
 	uintptr_t end;		 /* `begin` where its length is not known */
 	struct atr_str name, library;
-	_Atomic uint32_t
-		seen_by; /* by which it can be seen: enum atr_seen_by; who adds it sets them */
+	/* by which it can be seen, enum atr_seen_by: who adds it says so */
+	_Atomic uint32_t seen_by;
 };
 
 enum atr_seen_by { ATR_SEEN_BY_CALLS = 1, ATR_SEEN_BY_ENTRY = 2, ATR_SEEN_BY_SLOT = 4 };
@@ -52,6 +54,9 @@ struct atr_function *atr_wanted_add(const struct atr_wanted_object *object, stru
 struct atr_function *atr_wanted_at(uintptr_t begin);
 /* That the address lies in. Dearer: what was found is kept for the next time. */
 struct atr_function *atr_wanted_around(uintptr_t address);
+
+/* Whether one of them may be known to the linker by a name of this hash (ELF's DT_GNU_HASH). */
+bool atr_wanted_may_be(uint32_t hash);
 
 /* In the order in which they were added; NULL after the last. */
 struct atr_function *atr_wanted_nth(unsigned i);

@@ -8,8 +8,9 @@ origin
 
 built=told
 functions_program told -finstrument-functions
-functions=handle,submit_user,descend,hops,with_callback,jumps
+asked
 functions_ways
+functions_thrown ''
 
 functions=
 sends "nothing is asked for, and nothing told" "$program" "$port" nested < <(client nested)
@@ -19,3 +20,16 @@ sends "by a pattern" "$program" "$port" nested <<END
 INTERNAL submit_user [unknown_service:told] UNSET code.function.name=submit_user
   CLIENT GET [unknown_service:told] UNSET url.full=http://h/ok?nested
 END
+attributes=http.response.status_code,url.full
+built=told_cc
+functions='shop::*'
+sends "by names of C++" "${program}_cc" "$port" named < <(
+	internal 0 'shop::(anonymous namespace)::hidden'
+	client hidden 1
+	echo
+	internal 0 shop::order::order
+	client made 1
+	echo
+	internal 0 shop::order::submit
+	client submitted 1
+)

@@ -3,22 +3,39 @@
 # Sourced by functions*.sh, behind lib.sh: what must be so whatever way a function is seen by.
 #
 #   functions_program NAME [flag...]   the program of NAME, with its library's source in it
+#   functions_library NAME [flag...]   the same, with the source in a library; flags are for both
 #   functions=LIST                     AUTOTRACE_FUNCTIONS of what follows; $built: the NAME
+#   own_calls=                         calls of a function in itself are not seen
 #   functions_ways                     the tests
 
 attributes=http.response.status_code,url.full,autotrace.function.left_by,autotrace.incomplete
 functions=
-library_name=
+own_calls=1
+strict='-std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Wno-psabi -pthread'
+strict_cc='-std=gnu++17 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Wno-psabi -pthread'
 
 functions_program() {
 	local name=$1
 	shift
 	mkdir -p "$build/tests"
 	program=$build/tests/$name
-	"${CC:-cc}" -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Wno-psabi -pthread -o "$program" \
-		"$here/programs/functions.c" "$here/programs/functions_lib.c" "$@" || fail
-	"${CC:-cc}" -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Wno-psabi -pthread -o "${program}_server" \
-		"$here/programs/functions_server.c" "$here/programs/functions_lib.c" "$@" || fail
+	"${CC:-cc}" $strict -o "$program" "$here/programs/functions.c" "$here/programs/functions_lib.c" "$@" || fail
+	"${CC:-cc}" $strict -o "${program}_server" "$here/programs/functions_server.c" \
+		"$here/programs/functions_lib.c" "$@" || fail
+	"${CC:-cc}" $strict -fexceptions -c -o "$dir/lib.o" "$here/programs/functions_lib.c" "$@" || fail
+	"${CXX:-g++}" $strict_cc -o "${program}_cc" "$here/programs/functions.cc" "$dir/lib.o" "$@" || fail
+}
+
+functions_library() {
+	local name=$1 link=(-L"$build/tests" -l"$1" -Wl,-rpath,"$build/tests")
+	shift
+	mkdir -p "$build/tests"
+	program=$build/tests/$name
+	"${CC:-cc}" $strict -fexceptions -fPIC -shared -o "$build/tests/lib$name.so" \
+		"$here/programs/functions_lib.c" "$@" || fail
+	"${CC:-cc}" $strict -o "$program" "$here/programs/functions.c" "$@" "${link[@]}" || fail
+	"${CC:-cc}" $strict -o "${program}_server" "$here/programs/functions_server.c" "$@" "${link[@]}" || fail
+	"${CXX:-g++}" $strict_cc -o "${program}_cc" "$here/programs/functions.cc" "$@" "${link[@]}" || fail
 }
 
 # The variable goes into both runs: without the library nobody reads it.
@@ -52,6 +69,15 @@ several() { # N COMMAND...
 	done
 }
 
+# The functions of the list, in the library or (without) in the program.
+asked() { # [LIBRARY]
+	local name
+	functions=
+	for name in handle submit_user descend hops with_callback jumps; do
+		functions+=${functions:+,}${1:+$1:}$name
+	done
+}
+
 in_callback() { # NAME [left-by]
 	internal 0 with_callback "${2:+autotrace.function.left_by=$2}"
 	submits 1 "$1"
@@ -65,10 +91,10 @@ functions_ways() {
 	sends "in one another" "$program" "$port" nested < <(internal 0 handle; submits 1 nested)
 	sends "recursion" "$program" "$port" recursion < <(
 		internal 0 descend
-		internal 1 descend
-		internal 2 descend
-		submits 3 depth0
-		submits 2 depth1
+		# a compiler's call of a function in itself goes through nobody's hands
+		[ "$own_calls" ] && internal 1 descend && internal 2 descend
+		submits $((own_calls ? 3 : 1)) depth0
+		submits $((own_calls ? 2 : 1)) depth1
 		submits 1 depth2
 	)
 	sends "threads with little stack" "$program" "$port" threads < <(several 160 in_callback thread)
@@ -107,4 +133,47 @@ functions_ways() {
 END
 	attributes=http.response.status_code,url.full,autotrace.function.left_by,autotrace.incomplete
 	port=$upstream
+}
+
+# C++: $1 is what a function has that an exception left; told: some see to it that we are told as ever.
+functions_thrown() {
+	local left=${1-autotrace.function.left_by=exception} own=$built
+	built=${own}_cc
+	sends "an exception leaves it" "${program}_cc" "$port" thrown < <(
+		submits 0 after
+		echo
+		internal 0 with_callback $left
+		submits 1 before
+	)
+	sends "an exception, and an object that makes a request" "${program}_cc" "$port" destroyed < <(
+		submits 0 after
+		echo
+		internal 0 with_callback $left
+		submits 1 destroyed
+	)
+	sends "caught, and thrown again" "${program}_cc" "$port" again < <(
+		submits 0 after
+		echo
+		internal 0 with_callback $left
+		submits 1 caught
+		internal 1 with_callback $left
+	)
+	sends "more exceptions than frames" "${program}_cc" "$port" many < <(several 2000 internal 0 with_callback $left)
+	built=$own
+}
+
+# What it is called with, and what it returns.
+functions_abi() {
+	local name tree
+	functions=${1:+$1:}many,${1:+$1:}varied,${1:+$1:}returns_*
+	tree=$(for name in many returns_complex returns_large returns_long_double returns_pair returns_two varied; do
+		internal 0 $name
+		echo
+	done)
+	sends "arguments and what is returned" "$program" "$port" abi <<<"$tree"
+	grep -qw avx /proc/cpuinfo &&
+		sends "in wide registers" "$program" "$port" wide < <(internal 0 returns_four)
+	functions=${1:+$1:}quick
+	sends "called often" "$program" "$port" quick < <(several 1000 internal 0 quick)
+	asked "$1"
 }
