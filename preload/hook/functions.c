@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "preload/hook/functions.h"
 #include "preload/hook/object.h"
+#include "preload/hook/patches.h"
 #include "preload/hook/real.h"
 #include "preload/hook/slots.h"
 #include "preload/hook/stubs.h"
@@ -14,6 +15,7 @@
 
 #include <errno.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 static struct {
 	bool follows; /* functions are asked for */
@@ -86,6 +88,9 @@ __attribute__((constructor(102))) static void find_next(void)
 	void *leave = atr_real[ATR_REAL___cyg_profile_func_exit];
 
 	own.forwards = enter && leave && enter != leave;
+#if defined(__x86_64__)
+	atr_stubs_pass_on(atr_real[ATR_REAL_mcount], atr_real[ATR_REAL___fentry__]);
+#endif
 	atomic_store_explicit(&is_on, own.forwards, memory_order_relaxed);
 }
 
@@ -119,7 +124,71 @@ struct adding {
 	struct atr_wanted_object names;
 	struct atr_object object;
 	uint32_t seen_by; /* of all of them */
+	bool has_room;	  /* functions whose start may be changed, in this table: */
+	const uintptr_t *starts;
+	size_t nr_starts;
 };
+
+/*
+ * Where a function's frame is laid anew for what it aligns in it, the return address in that is
+ * a copy, and another one is returned to: push -8(%r10).
+ */
+static bool has_own_frame(const struct atr_function *function)
+{
+	static const unsigned char copies[] = { 0x41, 0xff, 0x72, 0xf8 };
+	size_t len = function->end - function->target;
+
+	return !memmem((const void *)function->target, len < 64 ? len : 64, copies, sizeof(copies));
+}
+
+#define BEFORE_MAX 64 /* bytes of room before its start that do not matter here */
+
+static bool is_listed(const struct adding *adding, uintptr_t begin)
+{
+	for (size_t i = 0; i < adding->nr_starts; i++)
+		if (adding->starts[i] + BEFORE_MAX >= begin && adding->starts[i] <= begin + 16)
+			return true;
+	return false;
+}
+
+static bool patches(struct adding *adding, uintptr_t begin)
+{
+	if (!atr_patch_has_room(begin))
+		return false;
+	if (atr_patch(&adding->object, begin))
+		return true;
+	atr_log("AUTOTRACE_FUNCTIONS: the start of functions may not be changed here: %s",
+		strerror(errno));
+	adding->has_room = false;
+	return false;
+}
+
+/* The kernel counts them as folders. */
+static bool has_one_thread(void)
+{
+	struct stat status;
+
+	return REAL(syscall)(SYS_newfstatat, AT_FDCWD, "/proc/self/task", &status, 0) == 0 &&
+	       status.st_nlink == 3;
+}
+
+static void look_for_room(struct adding *adding, const void *file, size_t len)
+{
+	uint64_t at, section_len;
+
+	if (!own.changes_slots || own.follows || adding->seen_by ||
+	    !atr_symbols_section(file, len, "__patchable_function_entries", &at, &section_len))
+		return;
+	if (!atr_object_has(&adding->object, (const void *)(adding->object.base + at)) ||
+	    section_len > adding->object.end - adding->object.base - at)
+		return;
+	adding->starts = (const void *)(adding->object.base + at);
+	adding->nr_starts = section_len / sizeof(*adding->starts);
+	adding->has_room = has_one_thread();
+	if (!adding->has_room)
+		atr_log("AUTOTRACE_FUNCTIONS: the start of functions is not changed, because there "
+			"are threads already");
+}
 
 /* What the compiler puts into every object is no function of the program's. */
 static bool is_of_compiler(struct atr_str name)
@@ -154,7 +223,12 @@ static void add(void *arg, struct atr_symbol *symbol)
 	if (!function)
 		return;
 	function->object = adding->object.begin;
-	atomic_fetch_or_explicit(&function->seen_by, adding->seen_by, memory_order_relaxed);
+	if (atomic_load(&function->seen_by))
+		return;
+	if (adding->seen_by & ATR_SEEN_BY_CALLS || (adding->seen_by && has_own_frame(function)) ||
+	    (adding->has_room && is_listed(adding, begin) && patches(adding, begin)))
+		atomic_fetch_or(&function->seen_by,
+				adding->seen_by ? adding->seen_by : ATR_SEEN_BY_ENTRY);
 }
 
 static struct atr_str base_name(const char *path)
@@ -210,6 +284,7 @@ static void add_functions(struct adding *adding, const struct dl_phdr_info *info
 		return;
 	if (atr_symbols_are_of(file.bytes, file.len, info->dlpi_phdr, info->dlpi_phnum,
 			       info->dlpi_addr)) {
+		look_for_room(adding, file.bytes, file.len);
 		atr_symbols_each(file.bytes, file.len, add, adding, &is_stripped);
 		if (is_stripped)
 			atr_log("AUTOTRACE_FUNCTIONS: %s is stripped: of its functions only those "
@@ -250,7 +325,11 @@ static int look_at(struct dl_phdr_info *info, size_t size, void *arg)
 	if (!atr_wanted_has(&adding.names))
 		return 0;
 	if (atr_object_reference(&adding.object, "__cyg_profile_func_enter"))
-		adding.seen_by |= ATR_SEEN_BY_CALLS;
+		adding.seen_by = ATR_SEEN_BY_CALLS;
+	else if (own.changes_slots && (atr_object_reference(&adding.object, "mcount") ||
+				       atr_object_reference(&adding.object, "_mcount") ||
+				       atr_object_reference(&adding.object, "__fentry__")))
+		adding.seen_by = ATR_SEEN_BY_ENTRY;
 	add_functions(&adding, info);
 	return 0;
 }
@@ -496,6 +575,8 @@ void atr_functions_begin(void)
 		atr_log("AUTOTRACE_FUNCTIONS: calls between libraries are not followed: %s", why);
 	look(true);
 	own.follows = true;
+	if (own.changes_slots)
+		atr_stubs_listen();
 	atomic_store_explicit(&is_on, true, memory_order_release);
 	if (atr_log_is_on()) {
 		atr_wanted_missing(say_missing);

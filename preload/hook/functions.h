@@ -7,6 +7,8 @@
  * we are told when they are entered and left:
  *
  *	-finstrument-functions	they call us by name, at both ends
+ *	-pg			they call us at their start, and return to a stub of ours
+ *	-fpatchable-function-entry	they are made to
  *	by an address that the linker left open: it becomes that of a stub of ours (slots.h)
  *
  * What can be seen by none of these ways is said in the log.

@@ -60,6 +60,9 @@ void __longjmp_chk(jmp_buf to, int value);
 /* Called by programs, and declared nowhere. */
 void __cyg_profile_func_enter(void *function, void *site);
 void __cyg_profile_func_exit(void *function, void *site);
+void mcount(void);
+void _mcount(void);
+void __fentry__(void);
 
 enum atr_real_index {
 #define ATR_HOOK(name, need) ATR_REAL_##name,

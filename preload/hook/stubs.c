@@ -27,6 +27,8 @@ _Static_assert(ATR_FRAME_LEN == 96 && ATR_FRAME_RETURNS_TO == 16 && ATR_FRAME_CF
 
 extern const char atr_function_stubs[], atr_frame_stubs[];
 
+static uintptr_t frame_stub(unsigned frame);
+
 /* What registers for vectors need: on the stack, and of xsave's parts. 0: fxsave has all. */
 __attribute__((visibility("hidden"))) uint64_t atr_vectors_len = 512 + 64;
 __attribute__((visibility("hidden"))) uint32_t atr_vectors_parts, atr_vectors_compact;
@@ -150,6 +152,55 @@ __asm__(".pushsection .text.stubs,\"ax\",@progbits\n"
 	"	.cfi_endproc\n"
 	"	.size returned, . - returned\n"
 
+	/*
+	 * What functions call at their start: mcount when their frame is laid, the others
+	 * before it is. A program's own profiling is called behind it.
+	 */
+	".macro atr_tells name, after\n"
+	"	.type \\name, @function\n"
+	"\\name:\n"
+	"	.cfi_startproc\n"
+	"	atr_save\n"
+	"	mov 8(%rbp), %rdi\n"
+	"	.ifc \\name, told_with_frame\n"
+	"	mov (%rbp), %rsi\n"
+	"	add $8, %rsi\n"
+	"	.else\n"
+	"	lea 16(%rbp), %rsi\n"
+	"	.endif\n"
+	"	call atr_stub_told\n"
+	"	atr_restore\n"
+	"	.cfi_def_cfa %rsp, 8\n"
+	"	\\after\n"
+	"	.cfi_endproc\n"
+	"	.size \\name, . - \\name\n"
+	".endm\n"
+	"	atr_tells told_with_frame, \"jmp *atr_mcount_next(%rip)\"\n"
+	"	atr_tells told_at_entry, \"jmp *atr_fentry_next(%rip)\"\n"
+	"	atr_tells told_by_patch, ret\n"
+
+	"	.globl mcount\n"
+	"	.type mcount, @function\n"
+	"	.globl _mcount\n"
+	"	.type _mcount, @function\n"
+	"mcount:\n"
+	"_mcount:\n"
+	"	.cfi_startproc\n"
+	"	jmp *atr_mcount_goes(%rip)\n"
+	"	.cfi_endproc\n"
+	"	.size mcount, . - mcount\n"
+	"	.size _mcount, . - _mcount\n"
+	"	.globl __fentry__\n"
+	"	.type __fentry__, @function\n"
+	"__fentry__:\n"
+	"	.cfi_startproc\n"
+	"	jmp *atr_fentry_goes(%rip)\n"
+	"	.cfi_endproc\n"
+	"	.size __fentry__, . - __fentry__\n"
+	"	.type nothing, @function\n"
+	"nothing:\n"
+	"	ret\n"
+
 	"	.p2align 8\n"
 	"	.globl atr_frame_stubs\n"
 	"	.hidden atr_frame_stubs\n"
@@ -179,7 +230,69 @@ __asm__(".pushsection .text.stubs,\"ax\",@progbits\n"
 	"	.p2align 8\n"
 	"	.cfi_endproc\n"
 	"	.size atr_frame_stubs, . - atr_frame_stubs\n"
+	".popsection\n"
+
+	/* before the constructor nobody is called */
+	".pushsection .data.rel,\"aw\",@progbits\n"
+	"	.balign 8\n"
+	"	.globl atr_mcount_goes, atr_mcount_next, atr_fentry_goes, atr_fentry_next\n"
+	"	.hidden atr_mcount_goes, atr_mcount_next, atr_fentry_goes, atr_fentry_next\n"
+	"	.globl atr_told_with_frame, atr_told_at_entry, atr_told_by_patch\n"
+	"	.hidden atr_told_with_frame, atr_told_at_entry, atr_told_by_patch\n"
+	"atr_mcount_goes: .quad nothing\n"
+	"atr_mcount_next: .quad nothing\n"
+	"atr_fentry_goes: .quad nothing\n"
+	"atr_fentry_next: .quad nothing\n"
+	"atr_told_with_frame: .quad told_with_frame\n"
+	"atr_told_at_entry: .quad told_at_entry\n"
+	"atr_told_by_patch: .quad told_by_patch\n"
 	".popsection\n");
+
+extern uintptr_t atr_mcount_goes, atr_mcount_next, atr_fentry_goes, atr_fentry_next;
+extern uintptr_t atr_told_with_frame, atr_told_at_entry, atr_told_by_patch;
+
+void atr_stubs_pass_on(void *mcount, void *fentry)
+{
+	if (mcount)
+		atr_mcount_goes = atr_mcount_next = (uintptr_t)mcount;
+	if (fentry)
+		atr_fentry_goes = atr_fentry_next = (uintptr_t)fentry;
+}
+
+void atr_stubs_listen(void)
+{
+	atr_mcount_goes = atr_told_with_frame;
+	atr_fentry_goes = atr_told_at_entry;
+}
+
+uintptr_t atr_stub_of_patch(void)
+{
+	return atr_told_by_patch;
+}
+
+/* Its frame's pointer may be none where the function has another use for the register. */
+#define FRAME_MAX (1024 * 1024)
+
+void atr_stub_told(uintptr_t from, uintptr_t *return_address)
+{
+	uintptr_t here = (uintptr_t)__builtin_frame_address(0), at = (uintptr_t)return_address;
+	const struct atr_function *function = atr_wanted_around(from);
+	int saved = errno;
+	struct atr_thread *self;
+	struct atr_frame *frame;
+
+	if (!function || !(atomic_load(&function->seen_by) & ATR_SEEN_BY_ENTRY) || at < here ||
+	    at - here > FRAME_MAX || at % sizeof(at))
+		return;
+	self = atr_enter();
+	if (self) {
+		frame = atr_function_begins(self, function, at, *return_address, 0);
+		if (frame)
+			*return_address = frame_stub((unsigned)(frame - atr_frames));
+	}
+	atr_leave(self);
+	errno = saved;
+}
 
 uintptr_t atr_stub_of(unsigned function)
 {
@@ -294,6 +407,20 @@ bool atr_stubs_setup(const char **why)
 	return true;
 }
 #else
+void atr_stubs_pass_on(void *mcount, void *fentry)
+{
+	(void)mcount, (void)fentry;
+}
+
+void atr_stubs_listen(void)
+{
+}
+
+uintptr_t atr_stub_of_patch(void)
+{
+	return 0;
+}
+
 bool atr_stubs_setup(const char **why)
 {
 	*why = "there is no code for it for this processor";

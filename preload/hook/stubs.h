@@ -21,9 +21,20 @@ bool atr_stubs_setup(const char **why);
 /* Where calls of a function go in, by its number (wanted.h). */
 uintptr_t atr_stub_of(unsigned function);
 
+/*
+ * At any time: what functions built with -pg call goes on to these, the real ones; NULL: there
+ * are none. Once we listen, it comes by us.
+ */
+void atr_stubs_pass_on(void *mcount, void *fentry);
+void atr_stubs_listen(void);
+
+/* What a function whose start was changed is to call there. */
+uintptr_t atr_stub_of_patch(void);
+
 /* What is called at a call and at a return, from the stubs alone. */
 uintptr_t atr_stub_called(uintptr_t behind_stub, uintptr_t *return_address);
 uintptr_t atr_stub_returned(uintptr_t behind_stub);
+void atr_stub_told(uintptr_t from, uintptr_t *return_address);
 int atr_stub_unwound(int version, int actions, uint64_t of, void *exception, void *context);
 
 #endif

@@ -175,5 +175,5 @@ functions_abi() {
 		sends "in wide registers" "$program" "$port" wide < <(internal 0 returns_four)
 	functions=${1:+$1:}quick
 	sends "called often" "$program" "$port" quick < <(several 1000 internal 0 quick)
-	asked "$1"
+	asked "${1:-}"
 }

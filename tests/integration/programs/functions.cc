@@ -15,7 +15,7 @@
 #include <stdexcept>
 #include <thread>
 
-#define OUTSIDE __attribute__((noinline, noclone))
+#define OUTSIDE __attribute__((noinline))
 
 struct asks {
 	const char *name;
@@ -95,8 +95,8 @@ OUTSIDE int hidden(const char *name)
 	asm volatile("" : "+r"(status));
 	return status;
 }
-}
-}
+} // namespace
+} // namespace shop
 
 int main(int argc, char **argv)
 {

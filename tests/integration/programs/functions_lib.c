@@ -5,7 +5,7 @@
 
 #include <stdarg.h>
 
-#define OUTSIDE __attribute__((noinline, noclone))
+#define OUTSIDE __attribute__((noinline))
 
 const char *functions_port;
 
