@@ -71,6 +71,7 @@ static void add_pattern(struct atr_str text, struct atr_str all)
 				"those behind them are left out");
 		return;
 	}
+	patterns[nr_patterns].is_found = false;
 	patterns[nr_patterns].library = library;
 	patterns[nr_patterns].name = name;
 	patterns[nr_patterns++].whole = text;
