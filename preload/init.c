@@ -19,10 +19,12 @@
 #include "preload/conn/routes.h"
 #include "preload/conn/semconv.h"
 #include "preload/conn/state.h"
+#include "preload/hook/functions.h"
 #include "preload/hook/load.h"
 #include "preload/hook/process.h"
 #include "preload/hook/real.h"
 #include "preload/hook/signal.h"
+#include "preload/live/function.h"
 #include "preload/live/outcome.h"
 #include "preload/live/profiled.h"
 #include "preload/live/readable.h"
@@ -273,6 +275,7 @@ void atr_process_span_ends(int status)
 static void forked(struct atr_thread *self)
 {
 	atr_work_forked(self);
+	atr_functions_forked(self);
 	atr_ids_seed(&self->ids);
 	atr_conn_forked();
 	atr_live_forked();
@@ -336,6 +339,7 @@ __attribute__((constructor)) static void begin(void)
 	}
 	for (int fd = 0; fd <= 2; fd++)
 		atr_conn_inherited(fd);
+	atr_functions_begin();
 out:
 	errno = saved;
 }

@@ -3,6 +3,7 @@
 
 #include "export/diag.h"
 #include "export/env.h"
+#include "preload/live/function.h"
 #include "preload/live/readable.h"
 #include "preload/live/work.h"
 #include "propagator/hex.h"
@@ -146,7 +147,7 @@ static bool doing(struct atr_context *context)
 {
 	struct atr_thread *self = atr_enter();
 	struct atr_shown shown;
-	bool found = self && atr_live_shown(atr_work_doing(self), &shown) &&
+	bool found = self && atr_live_shown(atr_function_or(self, atr_work_doing(self)), &shown) &&
 		     shown.flags & ATR_FLAG_SAMPLED;
 
 	atr_leave(self);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "preload/hook/curl.h"
+#include "preload/hook/functions.h"
 #include "preload/hook/real.h"
 
 #include "export/env.h"
@@ -36,10 +37,13 @@ static void *no_dlopen(const char *path, int flags)
 }
 
 /* Before glibc 2.34 a program without libdl may ask if there is a dlopen, and find ours. */
-__attribute__((used, visibility("hidden"))) void *atr_dlopen_real(void)
+__attribute__((used, visibility("hidden"))) void *atr_dlopen_real(const char *path,
+								  const void *caller)
 {
-	void *real = (void *)REAL(dlopen);
+	void *real = (void *)REAL(dlopen), *looking = atr_functions_dlopen(path, caller);
 
+	if (looking && atr_real[ATR_REAL_dlopen])
+		return looking;
 	return atr_real[ATR_REAL_dlopen] ? real : (void *)no_dlopen;
 }
 
@@ -54,6 +58,8 @@ __asm__(".text\n"
 	"	mov %esi, %edi\n"
 	"	call atr_dlopen_flags\n"
 	"	mov %eax, 8(%rsp)\n"
+	"	mov 16(%rsp), %rdi\n"
+	"	mov 24(%rsp), %rsi\n"
 	"	call atr_dlopen_real\n"
 	"	add $8, %rsp\n"
 	"	pop %rsi\n"
@@ -70,6 +76,8 @@ __asm__(".text\n"
 	"	mov w0, w1\n"
 	"	bl atr_dlopen_flags\n"
 	"	str w0, [sp, #24]\n"
+	"	ldr x0, [sp, #16]\n"
+	"	ldr x1, [sp, #8]\n"
 	"	bl atr_dlopen_real\n"
 	"	mov x16, x0\n"
 	"	ldp x0, x1, [sp, #16]\n"
@@ -86,5 +94,6 @@ HOOK int dlclose(void *library)
 	atr_curl_unloaded();
 	result = REAL(dlclose)(library);
 	atr_curl_unloaded();
+	atr_functions_unloaded();
 	return result;
 }

@@ -4,70 +4,6 @@
 
 #include <string.h>
 
-#define VERSION_MASK 0x7fff
-
-/*
- * How many symbols there are, up to the first that is hashed. Of an object that defines
- * nothing that does not say it; but all linkers lay the strings behind the symbols.
- */
-static uint32_t nr_unhashed(const struct atr_object *o)
-{
-	const ElfW(Addr) * filter;
-	const uint32_t *buckets;
-	uintptr_t len = (uintptr_t)o->strings - (uintptr_t)o->symbols;
-
-	if (o->hash)
-		return o->hash[1];
-	filter = (const void *)(o->gnu_hash + 4);
-	buckets = (const void *)(filter + o->gnu_hash[2]);
-	if (o->gnu_hash[0] > 1 || buckets[0])
-		return o->gnu_hash[1];
-	return (uintptr_t)o->strings > (uintptr_t)o->symbols && atr_object_has(o, o->strings) ?
-		       (uint32_t)(len / sizeof(ElfW(Sym))) :
-		       0;
-}
-
-/* The symbol by which it refers to another object's. */
-static uint32_t find_reference(const struct atr_object *o, const char *name)
-{
-	uint32_t nr = nr_unhashed(o);
-
-	for (uint32_t i = 1; i < nr; i++)
-		if (o->symbols[i].st_shndx == SHN_UNDEF && o->symbols[i].st_name < o->strings_len &&
-		    !strcmp(o->strings + o->symbols[i].st_name, name))
-			return i;
-	return 0;
-}
-
-#define BEHIND(at, offset) ((const void *)((const char *)(at) + (offset)))
-
-/* The version that a reference, or a definition, has; NULL: none. */
-static const char *version_of(const struct atr_object *o, uint32_t symbol)
-{
-	unsigned version = o->versions ? o->versions[symbol] & VERSION_MASK : 0;
-	const ElfW(Verneed) *need = o->needs;
-	const ElfW(Verdef) *defined = o->defines;
-
-	for (unsigned i = 0; need && version > 1 && i < o->nr_needs; i++) {
-		const ElfW(Vernaux) *aux = BEHIND(need, need->vn_aux);
-
-		for (unsigned k = 0; k < need->vn_cnt; k++) {
-			if ((aux->vna_other & VERSION_MASK) == version)
-				return o->strings + aux->vna_name;
-			aux = BEHIND(aux, aux->vna_next);
-		}
-		need = BEHIND(need, need->vn_next);
-	}
-	for (unsigned i = 0; defined && version > 1 && i < o->nr_defines; i++) {
-		const ElfW(Verdaux) *aux = BEHIND(defined, defined->vd_aux);
-
-		if ((defined->vd_ndx & VERSION_MASK) == version)
-			return o->strings + aux->vda_name;
-		defined = BEHIND(defined, defined->vd_next);
-	}
-	return NULL;
-}
-
 struct search {
 	const void *caller;
 	const char *const *names;
@@ -90,10 +26,10 @@ static int find_caller(struct dl_phdr_info *info, size_t size, void *arg)
 	if (!atr_object_read(&search->of_caller, info) ||
 	    !atr_object_has(&search->of_caller, search->caller))
 		return 0;
-	symbol = find_reference(&search->of_caller, search->names[0]);
+	symbol = atr_object_reference(&search->of_caller, search->names[0]);
 	search->is_referred = symbol;
 	if (symbol)
-		search->version = version_of(&search->of_caller, symbol);
+		search->version = atr_object_version(&search->of_caller, symbol);
 	return 1;
 }
 
@@ -108,7 +44,7 @@ static bool is_needed(const struct atr_object *o, const struct atr_object *by)
 /* How well a library that defines the name suits the caller; 0: not at all. */
 static int suits(const struct search *search, const struct atr_object *o, uint32_t symbol)
 {
-	const char *version = version_of(o, symbol);
+	const char *version = atr_object_version(o, symbol);
 
 	if (atr_object_has(o, search->caller))
 		return 8; /* its own */

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #define VERSION_HIDDEN 0x8000
+#define VERSION_MASK 0x7fff
 
-/* glibc has made addresses of them, musl has not. */
-static const void *table_at(const struct atr_object *o, uintptr_t at)
+const void *atr_object_table(const struct atr_object *o, uintptr_t at)
 {
 	return (const void *)(at < o->base ? o->base + at : at);
 }
@@ -21,23 +21,23 @@ static void read_dynamic(struct atr_object *o, const ElfW(Dyn) * dyn)
 		uintptr_t value = dyn->d_un.d_val;
 
 		if (dyn->d_tag == DT_SYMTAB)
-			o->symbols = table_at(o, value);
+			o->symbols = atr_object_table(o, value);
 		else if (dyn->d_tag == DT_STRTAB)
-			o->strings = table_at(o, value);
+			o->strings = atr_object_table(o, value);
 		else if (dyn->d_tag == DT_STRSZ)
 			o->strings_len = value;
 		else if (dyn->d_tag == DT_GNU_HASH)
-			o->gnu_hash = table_at(o, value);
+			o->gnu_hash = atr_object_table(o, value);
 		else if (dyn->d_tag == DT_HASH)
-			o->hash = table_at(o, value);
+			o->hash = atr_object_table(o, value);
 		else if (dyn->d_tag == DT_VERSYM)
-			o->versions = table_at(o, value);
+			o->versions = atr_object_table(o, value);
 		else if (dyn->d_tag == DT_VERNEED)
-			o->needs = table_at(o, value);
+			o->needs = atr_object_table(o, value);
 		else if (dyn->d_tag == DT_VERNEEDNUM)
 			o->nr_needs = (unsigned)value;
 		else if (dyn->d_tag == DT_VERDEF)
-			o->defines = table_at(o, value);
+			o->defines = atr_object_table(o, value);
 		else if (dyn->d_tag == DT_VERDEFNUM)
 			o->nr_defines = (unsigned)value;
 		else if (dyn->d_tag == DT_SONAME)
@@ -71,6 +71,7 @@ bool atr_object_read(struct atr_object *o, const struct dl_phdr_info *info)
 		if (at + part->p_memsz > o->end)
 			o->end = at + part->p_memsz;
 	}
+	o->dynamic = dyn;
 	if (dyn)
 		read_dynamic(o, dyn);
 	return o->symbols && o->strings && (o->gnu_hash || o->hash);
@@ -135,4 +136,64 @@ void *atr_object_function(const struct atr_object *o, uint32_t symbol)
 	const ElfW(Sym) *s = &o->symbols[symbol];
 
 	return symbol && (s->st_info & 15) == STT_FUNC ? (void *)(o->base + s->st_value) : NULL;
+}
+
+/*
+ * How many symbols there are, up to the first that is hashed. Of an object that defines
+ * nothing that does not say it; but all linkers lay the strings behind the symbols.
+ */
+static uint32_t nr_unhashed(const struct atr_object *o)
+{
+	const ElfW(Addr) * filter;
+	const uint32_t *buckets;
+	uintptr_t len = (uintptr_t)o->strings - (uintptr_t)o->symbols;
+
+	if (o->hash)
+		return o->hash[1];
+	filter = (const void *)(o->gnu_hash + 4);
+	buckets = (const void *)(filter + o->gnu_hash[2]);
+	if (o->gnu_hash[0] > 1 || buckets[0])
+		return o->gnu_hash[1];
+	return (uintptr_t)o->strings > (uintptr_t)o->symbols && atr_object_has(o, o->strings) ?
+		       (uint32_t)(len / sizeof(ElfW(Sym))) :
+		       0;
+}
+
+uint32_t atr_object_reference(const struct atr_object *o, const char *name)
+{
+	uint32_t nr = nr_unhashed(o);
+
+	for (uint32_t i = 1; i < nr; i++)
+		if (o->symbols[i].st_shndx == SHN_UNDEF && o->symbols[i].st_name < o->strings_len &&
+		    !strcmp(o->strings + o->symbols[i].st_name, name))
+			return i;
+	return 0;
+}
+
+#define BEHIND(at, offset) ((const void *)((const char *)(at) + (offset)))
+
+const char *atr_object_version(const struct atr_object *o, uint32_t symbol)
+{
+	unsigned version = o->versions ? o->versions[symbol] & VERSION_MASK : 0;
+	const ElfW(Verneed) *need = o->needs;
+	const ElfW(Verdef) *defined = o->defines;
+
+	for (unsigned i = 0; need && version > 1 && i < o->nr_needs; i++) {
+		const ElfW(Vernaux) *aux = BEHIND(need, need->vn_aux);
+
+		for (unsigned k = 0; k < need->vn_cnt; k++) {
+			if ((aux->vna_other & VERSION_MASK) == version)
+				return o->strings + aux->vna_name;
+			aux = BEHIND(aux, aux->vna_next);
+		}
+		need = BEHIND(need, need->vn_next);
+	}
+	for (unsigned i = 0; defined && version > 1 && i < o->nr_defines; i++) {
+		const ElfW(Verdaux) *aux = BEHIND(defined, defined->vd_aux);
+
+		if ((defined->vd_ndx & VERSION_MASK) == version)
+			return o->strings + aux->vda_name;
+		defined = BEHIND(defined, defined->vd_next);
+	}
+	return NULL;
 }

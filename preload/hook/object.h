@@ -16,6 +16,7 @@
 /* What is not there is NULL. Of `needed` the first nr_needed are set. */
 struct atr_object {
 	uintptr_t base, begin, end;
+	const ElfW(Dyn) * dynamic;
 	const ElfW(Sym) * symbols;
 	const char *strings, *soname;
 	const uint16_t *versions;
@@ -44,6 +45,15 @@ uint32_t atr_object_hash(const char *name);
  */
 uint32_t atr_object_find(const struct atr_object *o, const char *name, uint32_t hash,
 			 bool only_default);
+
+/* The symbol by which it refers to another object's; 0: it does not. */
+uint32_t atr_object_reference(const struct atr_object *o, const char *name);
+
+/* The version that a reference, or a definition, has; NULL: none. */
+const char *atr_object_version(const struct atr_object *o, uint32_t symbol);
+
+/* What an entry of the dynamic section leads to: glibc has made addresses of them, musl has not. */
+const void *atr_object_table(const struct atr_object *o, uintptr_t at);
 
 /* Where a symbol's function lies; NULL: it is no plain function. */
 void *atr_object_function(const struct atr_object *o, uint32_t symbol);

@@ -8,6 +8,7 @@
 #include "preload/conn/state.h"
 #include "preload/hook/process.h"
 #include "preload/hook/program.h"
+#include "preload/live/function.h"
 #include "preload/live/outcome.h"
 #include "preload/live/readable.h"
 
@@ -225,8 +226,10 @@ static void before_exec(bool is_last)
 	struct atr_thread *self;
 
 	keep_undecided();
-	if (is_last)
+	if (is_last) {
 		atr_conn_end_for_exec();
+		atr_functions_end();
+	}
 	self = atr_enter();
 	if (self)
 		atr_exporter_flush(atr_exporter_exit_flush_ms());
@@ -450,6 +453,7 @@ void atr_process_ends(int status)
 	saved = errno;
 	keep_undecided();
 	atr_conn_end_all();
+	atr_functions_end();
 	self = atr_enter();
 	if (self) {
 		atr_process_span_ends(status);

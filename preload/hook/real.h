@@ -57,6 +57,12 @@ int close_range(unsigned first, unsigned last, int flags);
 void closefrom(int first);
 int thrd_create(pthread_t *thread, int (*start)(void *), void *arg);
 void __longjmp_chk(jmp_buf to, int value);
+/* Called by programs, and declared nowhere. */
+void __cyg_profile_func_enter(void *function, void *site);
+void __cyg_profile_func_exit(void *function, void *site);
+void mcount(void);
+void _mcount(void);
+void __fentry__(void);
 
 enum atr_real_index {
 #define ATR_HOOK(name, need) ATR_REAL_##name,

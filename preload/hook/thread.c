@@ -2,6 +2,7 @@
 #include "preload/hook/real.h"
 
 #include "preload/hook/dns.h"
+#include "preload/hook/functions.h"
 #include "preload/hook/process.h"
 #include "preload/conn/transfer.h"
 #include "preload/live/work.h"
@@ -115,8 +116,9 @@ HOOK int thrd_create(pthread_t *thread, int (*start)(void *), void *arg)
  * A jump may be one out of a signal's handler that interrupted a call of ours,
  * which then never ends.
  */
-static void jumps(void)
+static void jumps(const void *to)
 {
+	atr_functions_jumps(to);
 	atr_lookup_left();
 	atr_comes_back();
 	atr_transfer_left();
@@ -126,7 +128,7 @@ static void jumps(void)
 #define JUMP(name, type)                             \
 	HOOK _Noreturn void name(type to, int value) \
 	{                                            \
-		jumps();                             \
+		jumps(to);                           \
 		REAL(name)(to, value);               \
 		__builtin_unreachable();             \
 	}

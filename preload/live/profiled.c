@@ -2,6 +2,7 @@
 #include "preload/live/profiled.h"
 
 #include "export/env.h"
+#include "preload/live/function.h"
 #include "preload/live/live.h"
 #include "preload/live/sampler.h"
 
@@ -133,7 +134,7 @@ __attribute__((noinline)) static void look_for_call(void)
 
 void atr_profiled_look(const struct atr_thread *self)
 {
-	atr_ref ref = self->work;
+	atr_ref ref = atr_function_or(self, self->work);
 	const struct atr_live *live = atr_live_get(ref);
 
 	if (__builtin_expect(!live, 0))

@@ -28,6 +28,7 @@ struct atr_thread {
 	uint16_t awaits_events;	      /* calls of `next` under way, where several may be (Lambda) */
 	uint16_t lent_by;	      /* the carrier that `work` came by, + 1 */
 	uint16_t loop_slot;	      /* a loop's number + 1, see work.c */
+	bool is_marked;		      /* what ends with it is known to be: function.h */
 	bool in_doubt;		      /* a loop's turn: touched a call of work that is not known */
 	atr_ref work;		      /* what it is doing; may be stale */
 	uint64_t due_ns;	      /* a loop's: when the timeout of its last wait is over */
@@ -40,6 +41,8 @@ struct atr_thread {
 	uintptr_t in_session_at;
 	uintptr_t known_page; /* + 1: can be read, since the plan that is made began: cursor.h */
 	uint32_t seeding;     /* of the ids: see live.c */
+	struct atr_frame *frames; /* of calls that it is in, the innermost first: function.h */
+	atr_ref unwound;	  /* the frame that it gave up last */
 	struct atr_ids ids;
 };
 

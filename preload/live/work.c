@@ -2,6 +2,7 @@
 #include "preload/live/work.h"
 
 #include "preload/live/carrier.h"
+#include "preload/live/function.h"
 #include "preload/live/profiled.h"
 
 #include "propagator/propagator.h"
@@ -485,7 +486,8 @@ bool atr_work_started_with(struct atr_context_copy *out)
 
 bool atr_work_context(atr_ref work, struct atr_context_copy *out)
 {
-	return atr_live_context(work, out) || atr_work_started_with(out);
+	return atr_live_context(atr_function_or(&atr_self, work), out) ||
+	       atr_work_started_with(out);
 }
 
 static bool came_with(atr_ref work, const struct atr_context *context)
@@ -554,7 +556,7 @@ void atr_work_forked(struct atr_thread *self)
 	atr_ref work = atr_work_current(self, 0);
 	struct atr_context_copy copy;
 
-	if (atr_live_context(work, &copy)) {
+	if (atr_live_context(atr_function_or(self, work), &copy)) {
 		started_with = copy.context;
 		started_with.tracestate = keep_text(copy.context.tracestate, started_carry);
 		started_with.baggage = keep_text(copy.context.baggage,

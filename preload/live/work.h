@@ -138,8 +138,9 @@ atr_ref atr_work_current(struct atr_thread *self, atr_ref bound_to_descriptor);
 atr_ref atr_work_doing(struct atr_thread *self);
 
 /*
- * The context that a new client span, or a child process, has as its parent:
- * of `work`, else rule 5's. False: none. To be released.
+ * The context that a new client span of this thread, or a child process, has as its
+ * parent: of `work`, or of the function that does it (function.h), else rule 5's. False:
+ * none. To be released.
  */
 bool atr_work_context(atr_ref work, struct atr_context_copy *out);
 /* Rule 5 alone: the parent of a server request that came without a context. */
