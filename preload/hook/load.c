@@ -4,6 +4,7 @@
 
 #include "export/env.h"
 #include "preload/hook/load.h"
+#include "preload/live/where.h"
 
 #include <dlfcn.h>
 
@@ -25,6 +26,7 @@ void atr_load_setup(void)
 
 __attribute__((used, visibility("hidden"))) int atr_dlopen_flags(int flags)
 {
+	atr_where_loads();
 	return takes_flag_out ? flags & ~RTLD_DEEPBIND : flags;
 }
 
@@ -84,7 +86,9 @@ HOOK int dlclose(void *library)
 	int result;
 
 	atr_curl_unloaded();
+	atr_where_unloads();
 	result = REAL(dlclose)(library);
 	atr_curl_unloaded();
+	atr_where_unloads();
 	return result;
 }

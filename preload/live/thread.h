@@ -7,6 +7,7 @@
  * code, and the work it is doing. Small, because it is carved out of every
  * thread's stack, and of the initial-exec model: one instruction to reach.
  */
+#include "export/stacks.h"
 #include "preload/live/pool.h"
 #include "propagator/ids.h"
 
@@ -41,6 +42,7 @@ struct atr_thread {
 	uintptr_t known_page; /* + 1: can be read, since the plan that is made began: cursor.h */
 	uint32_t seeding;     /* of the ids: see live.c */
 	struct atr_ids ids;
+	struct atr_stack_range stack; /* of which collecting knows: where.h */
 };
 
 extern __thread struct atr_thread atr_self
