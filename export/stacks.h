@@ -19,6 +19,9 @@
 #define ATR_STACK_DEPTH 20     /* frames, if not said otherwise */
 #define ATR_STACK_DEPTH_MAX 64 /* a quarter of a record */
 
+/* Set in the address that a signal's handler returns to: what it interrupted follows. */
+#define ATR_STACK_HANDLER (UINT64_C(1) << 63)
+
 /* Of a thread's stack what is known to be readable; all zero at first, the thread's own. */
 struct atr_stack_range {
 	uintptr_t begin, end;

@@ -177,12 +177,20 @@ static inline bool go_to(struct walk *w, uintptr_t end, uintptr_t pc, uintptr_t 
 	return true;
 }
 
-/* The caller's frame pointer and the return address lie side by side. */
+#define NEAR (UINT64_C(128) << 20) /* what is made at run time lies together */
+
+/*
+ * The caller's frame pointer and the return address lie side by side. Of code that
+ * uses the register for something else it leads anywhere, but hardly to code.
+ */
 static bool follow_frame_pointer(struct walk *w)
 {
+	struct atr_cfi cfi;
 	uintptr_t fp, pc;
 
 	if (w->fp < w->sp || !load(w, w->fp, &fp) || !load(w, w->fp + 8, &pc))
+		return false;
+	if (pc - w->pc + NEAR >= 2 * NEAR && !atr_loaded_cfi(pc, &cfi))
 		return false;
 	return go_to(w, w->fp + 16, pc, fp);
 }
@@ -272,6 +280,8 @@ unsigned atr_collect(struct atr_stack_range *range, uint64_t *words, unsigned nr
 	for (unsigned steps = 0; nr < nr_frames && steps < nr_frames + OWN_FRAMES_MAX; steps++) {
 		if (!step(&w))
 			break;
+		if (!w.is_in_call && nr)
+			words[nr] = (words[nr] + 1) | ATR_STACK_HANDLER;
 		if (w.pc - own_begin >= own_end - own_begin)
 			words[++nr] = w.pc - w.is_in_call;
 	}

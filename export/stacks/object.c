@@ -36,6 +36,18 @@ static bool is_own(const struct atr_place *place)
 	return true;
 }
 
+/* What came with the language is not the program's either, though it is in its file. */
+static bool is_of_language(const struct atr_place *place)
+{
+	static const char *const begins[] = { "std::",	 "<std::",   "core::",	   "<core::",
+					      "alloc::", "<alloc::", "__gnu_cxx::" };
+
+	for (size_t i = 0; place->function && i < sizeof(begins) / sizeof(begins[0]); i++)
+		if (!strncmp(place->function, begins[i], strlen(begins[i])))
+			return true;
+	return false;
+}
+
 static void put_hex(struct atr_print *to, uint64_t n)
 {
 	char digits[16];
@@ -74,6 +86,7 @@ static void put_function(struct atr_print *to, const struct atr_place *place, ui
 
 /*
  *	fetch (/src/shop/stock.c:42)
+ *	<signal handler called>
  *	PyEval_EvalCode+0x5e (python3.11)
  *	shop+0x1234 (build id 8f1c...)
  */
@@ -121,22 +134,36 @@ static bool may_tell(uint16_t id)
 static char text[ATR_SPAN_ADDED_MAX];
 static struct atr_place places[ATR_STACK_DEPTH_MAX];
 
-static void add_nearest(struct atr_span *span, size_t room, const uint64_t *at, unsigned nr)
+/* The nearest frame of the program's own; nr: there is none. */
+static unsigned nearest(unsigned nr)
 {
-	struct atr_print to = { text, 0, sizeof(text), false };
+	unsigned first = nr;
 
 	for (unsigned i = 0; i < nr; i++) {
 		if (!is_own(&places[i]))
 			continue;
-		put_function(&to, &places[i], at[i]);
-		add_str(span, room, ATR_CODE_FUNCTION_NAME, (struct atr_str){ text, to.len });
-		if (!places[i].line)
-			return;
-		add_str(span, room, ATR_CODE_FILE_PATH, atr_str(places[i].path));
-		if (may_tell(ATR_CODE_LINE_NUMBER))
-			atr_span_add_int(span, room, ATR_CODE_LINE_NUMBER, places[i].line);
-		return;
+		if (!is_of_language(&places[i]))
+			return i;
+		if (first == nr)
+			first = i;
 	}
+	return first;
+}
+
+static void add_nearest(struct atr_span *span, size_t room, const uint64_t *at, unsigned nr)
+{
+	struct atr_print to = { text, 0, sizeof(text), false };
+	unsigned i = nearest(nr);
+
+	if (i == nr)
+		return;
+	put_function(&to, &places[i], at[i]);
+	add_str(span, room, ATR_CODE_FUNCTION_NAME, (struct atr_str){ text, to.len });
+	if (!places[i].line)
+		return;
+	add_str(span, room, ATR_CODE_FILE_PATH, atr_str(places[i].path));
+	if (may_tell(ATR_CODE_LINE_NUMBER))
+		atr_span_add_int(span, room, ATR_CODE_LINE_NUMBER, places[i].line);
 }
 
 static void add(struct atr_span *span, size_t room)
@@ -144,13 +171,21 @@ static void add(struct atr_span *span, size_t room)
 	struct atr_print to = { text, 0, sizeof(text), false };
 	uint64_t words[ATR_STACK_DEPTH_MAX + 1];
 	unsigned nr = atr_span_words(span, ATR_STACK, words, ATR_STACK_DEPTH_MAX + 1);
+	uint64_t handlers = 0;
 
 	if (nr < 2)
 		return;
+	for (unsigned i = 1; i < nr; i++) {
+		handlers |= words[i] >> 63 << (i - 1);
+		words[i] &= ~ATR_STACK_HANDLER;
+	}
 	atr_resolve(words[0], words + 1, places, --nr);
 	add_nearest(span, room, words + 1, nr);
 	for (unsigned i = 0; i < nr; i++)
-		put_frame(&to, &places[i], words[i + 1]);
+		if (handlers >> i & 1)
+			atr_print(&to, ATR_STR("<signal handler called>\n"));
+		else
+			put_frame(&to, &places[i], words[i + 1]);
 	add_str(span, room, ATR_CODE_STACKTRACE, (struct atr_str){ text, to.len ? to.len - 1 : 0 });
 }
 
