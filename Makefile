@@ -118,6 +118,7 @@ BEARSSL_LIB := $(BEARSSL)/bearssl.a
 # C++ and Rust.
 INFLATE_OBJ := $(patsubst %,$(BUILD)/obj/zlib/%.o,adler32 crc32 inffast inflate inftrees zutil)
 LIBIBERTY_OBJ := $(patsubst %,$(BUILD)/obj/libiberty/%.o,cp-demangle rust-demangle safe-ctype)
+STACKS_LIB := $(BUILD)/stacks.a
 # nghttp2 whole; where it would ask libc for memory and the time, export/heavy/grpc.c answers.
 SESSION_OBJ := $(patsubst %,$(BUILD)/obj/session/nghttp2_%.o,buf callbacks extpri frame hd hd_huffman \
 	hd_huffman_data helper http map option outbound_item pq priority_spec queue ratelim rcbuf session stream \
@@ -152,6 +153,11 @@ $(STACKS): $(call objects,$(STACKS_SRC)) $(INFLATE_OBJ) $(LIBIBERTY_OBJ) $(ROOMS
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $(subst libautotrace.so,libautotrace-stacks.so,$(SO_LDFLAGS)) -Wl,-Bsymbolic \
 		-Wl,--version-script=$(BUILD)/stacks.map -o $@ $(filter %.o %.a,$^)
+
+# For tests, beside the rooms.
+$(STACKS_LIB): $(call objects,$(STACKS_SRC)) $(INFLATE_OBJ) $(LIBIBERTY_OBJ)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 $(BUILD)/stacks.map: Makefile
 	$(Q)mkdir -p $(@D)
@@ -231,7 +237,8 @@ $(LIBIBERTY_OBJ): $(BUILD)/obj/libiberty/%.o: $(LIBIBERTY)/fetched $(BUILD)/flag
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -U_FORTIFY_SOURCE -DHAVE_STDLIB_H -DHAVE_STRING_H -DHAVE_ALLOCA_H -DHAVE_LIMITS_H \
 		$(foreach f,malloc realloc free,-D$(f)=atr_arena_$(f)) \
-		-I$(LIBIBERTY)/include $(ALL_CFLAGS) -w -c -o $@ $(LIBIBERTY)/libiberty/$*.c
+		-I$(LIBIBERTY)/include $(ALL_CFLAGS) \
+		$(if $(SAN),-fno-sanitize=undefined) -w -c -o $@ $(LIBIBERTY)/libiberty/$*.c
 
 # Some three hundred small files, of which the link takes a third: once for all, whatever is built with it.
 BEARSSL_FLAGS := -std=gnu11 -O2 -g -w -fPIC -fvisibility=hidden -fno-stack-protector -ffunction-sections \
@@ -299,8 +306,7 @@ $(LIBIBERTY)/fetched: $(if $(filter deps demo check bench soak portability trans
 # ---- tests -------------------------------------------------------------------------------------
 
 $(UNIT): $(call objects,$(UNIT_SRC) $(filter-out tools/autotrace.c,$(TOOL_SRC)) $(HEAVY_SRC)) $(ZLIB_OBJ) \
-		$(CJSON_ARENA) $(CONFIG_OBJ) $(BEARSSL_LIB) $(ROOMS) $(call objects,$(STACKS_SRC)) \
-		$(filter-out $(ZLIB_OBJ),$(INFLATE_OBJ)) $(LIBIBERTY_OBJ)
+		$(CJSON_ARENA) $(CONFIG_OBJ) $(BEARSSL_LIB) $(STACKS_LIB) $(ROOMS)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka -lnghttp2 -lz -lpthread -lm
@@ -325,13 +331,13 @@ LIBS_http1 := -lhttp_parser
 .PHONY: replays fuzzers
 replays: $(REPLAYS)
 $(REPLAYS): $(BUILD)/tests/replay_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/obj/tests/fuzz/replay.o \
-		$(CJSON_HEAP) $(ROOMS)
+		$(CJSON_HEAP) $(STACKS_LIB) $(ROOMS)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_$*) -lm
 
 fuzzers: $(FUZZERS)
-$(FUZZERS): $(BUILD)/tests/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(CJSON_HEAP) $(ROOMS)
+$(FUZZERS): $(BUILD)/tests/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(CJSON_HEAP) $(STACKS_LIB) $(ROOMS)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS_$*) -lm
