@@ -23,6 +23,7 @@ NGHTTP2 := $(DEPS)/nghttp2
 LIBYAML := $(DEPS)/libyaml
 ZLIB := $(DEPS)/zlib
 BEARSSL := $(DEPS)/bearssl
+LIBIBERTY := $(DEPS)/libiberty
 PREFIX ?= /usr/local
 DESTDIR ?=
 FUZZ_SECONDS ?= 60
@@ -81,10 +82,12 @@ BENCH_SRC := $(wildcard tests/bench/*.c)
 MAN_SRC := $(wildcard tools/man/*.scd)
 
 HEAVY_SRC := $(wildcard export/heavy/*.c)
+STACKS_SRC := $(wildcard export/stacks/*.c)
 
 SO := $(BUILD)/libautotrace.so
 CONFIG_SO := $(BUILD)/libautotrace-config.so
 HEAVY := $(BUILD)/libautotrace-tls.so
+STACKS := $(BUILD)/libautotrace-stacks.so
 TOOL := $(BUILD)/autotrace
 UNIT := $(BUILD)/tests/unit
 HOOKED := $(patsubst tests/hooked/%.c,$(BUILD)/tests/hooked_%,$(HOOKED_SRC))
@@ -111,6 +114,11 @@ CONFIG_OBJ := $(call objects,$(CONFIG_SRC)) $(LIBYAML_OBJ)
 # needs, without asking the system for the time or for random numbers.
 ZLIB_OBJ := $(patsubst %,$(BUILD)/obj/zlib/%.o,adler32 crc32 deflate trees zutil)
 BEARSSL_LIB := $(BEARSSL)/bearssl.a
+# In the object for stacks: zlib's inflate, for packed sections, and of libiberty what reads the names of
+# C++ and Rust.
+INFLATE_OBJ := $(patsubst %,$(BUILD)/obj/zlib/%.o,adler32 crc32 inffast inflate inftrees zutil)
+LIBIBERTY_OBJ := $(patsubst %,$(BUILD)/obj/libiberty/%.o,cp-demangle rust-demangle safe-ctype)
+STACKS_LIB := $(BUILD)/stacks.a
 # nghttp2 whole; where it would ask libc for memory and the time, export/heavy/grpc.c answers.
 SESSION_OBJ := $(patsubst %,$(BUILD)/obj/session/nghttp2_%.o,buf callbacks extpri frame hd hd_huffman \
 	hd_huffman_data helper http map option outbound_item pq priority_spec queue ratelim rcbuf session stream \
@@ -119,7 +127,7 @@ SESSION_OBJ := $(patsubst %,$(BUILD)/obj/session/nghttp2_%.o,buf callbacks extpr
 # ---- what is built -----------------------------------------------------------------------------
 
 .PHONY: all
-all: $(SO) $(CONFIG_SO) $(HEAVY) $(TOOL) $(MAN) ## the library and what it loads, the command, the manual (default)
+all: $(SO) $(CONFIG_SO) $(HEAVY) $(STACKS) $(TOOL) $(MAN) ## the library and what it loads, the command, the manual (default)
 
 $(SO): $(call objects,$(SO_SRC)) $(CJSON_ARENA) $(NGHTTP2_OBJ) $(BUILD)/autotrace.map preload/order.ld \
 		$(BUILD)/near.ld
@@ -140,6 +148,20 @@ $(HEAVY): $(call objects,$(HEAVY_SRC)) $(ZLIB_OBJ) $(SESSION_OBJ) $(BEARSSL_LIB)
 $(BUILD)/heavy.map: Makefile
 	$(Q)mkdir -p $(@D)
 	$(Q)echo '{ global: atr_heavy_table; local: *; };' > $@
+
+$(STACKS): $(call objects,$(STACKS_SRC)) $(INFLATE_OBJ) $(LIBIBERTY_OBJ) $(ROOMS) $(BUILD)/stacks.map
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) $(subst libautotrace.so,libautotrace-stacks.so,$(SO_LDFLAGS)) -Wl,-Bsymbolic \
+		-Wl,--version-script=$(BUILD)/stacks.map -o $@ $(filter %.o %.a,$^)
+
+# For tests, beside the rooms.
+$(STACKS_LIB): $(call objects,$(STACKS_SRC)) $(INFLATE_OBJ) $(LIBIBERTY_OBJ)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/stacks.map: Makefile
+	$(Q)mkdir -p $(@D)
+	$(Q)echo '{ global: atr_stacks_table; local: *; };' > $@
 
 $(TOOL): $(call objects,$(TOOL_SRC)) $(CJSON_HEAP) $(CONFIG_OBJ) $(ROOMS)
 	$(call say,LD,$@)
@@ -169,8 +191,10 @@ $(BUILD)/near.ld: preload/near.list
 
 ZLIB_FLAGS := -DZ_SOLO -DZ_PREFIX -DHAVE_MEMCPY
 $(BUILD)/obj/export/heavy/gzip.o: CPPFLAGS += $(ZLIB_FLAGS) -isystem $(ZLIB)
+$(BUILD)/obj/export/stacks/image.o: CPPFLAGS += $(ZLIB_FLAGS) -isystem $(ZLIB)
+$(BUILD)/obj/export/stacks/names.o: CPPFLAGS += -isystem $(LIBIBERTY)/include
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(CJSON)/cJSON.c $(NGHTTP2)/fetched $(LIBYAML)/fetched $(ZLIB)/zlib.h \
-		$(BEARSSL)/inc/bearssl.h
+		$(BEARSSL)/inc/bearssl.h $(LIBIBERTY)/fetched
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(call cflags_of,$<) -MMD -MP -c -o $@ $<
@@ -196,7 +220,7 @@ $(LIBYAML_OBJ): $(BUILD)/obj/libyaml/%.o: $(LIBYAML)/fetched $(BUILD)/flags
 		-DYAML_VERSION_STRING='"of Debian"' $(foreach f,malloc realloc free,-D$(f)=atr_arena_$(f)) \
 		-Dstrdup=atr_yaml_strdup -I$(LIBYAML)/include $(ALL_CFLAGS) -w -c -o $@ $(LIBYAML)/src/$*.c
 
-$(ZLIB_OBJ): $(BUILD)/obj/zlib/%.o: $(ZLIB)/zlib.h $(BUILD)/flags
+$(sort $(ZLIB_OBJ) $(INFLATE_OBJ)): $(BUILD)/obj/zlib/%.o: $(ZLIB)/zlib.h $(BUILD)/flags
 	$(call say,CC,$(ZLIB)/$*.c)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -U_FORTIFY_SOURCE $(ZLIB_FLAGS) $(ALL_CFLAGS) -w -c -o $@ $(ZLIB)/$*.c
@@ -206,6 +230,15 @@ $(SESSION_OBJ): $(BUILD)/obj/session/%.o: $(NGHTTP2)/fetched $(BUILD)/flags
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -U_FORTIFY_SOURCE -DNDEBUG -DHAVE_ARPA_INET_H -I$(NGHTTP2)/lib/includes $(ALL_CFLAGS) -w -c \
 		-o $@ $(NGHTTP2)/lib/$*.c
+
+# Without a config.h these take what every libc has.
+$(LIBIBERTY_OBJ): $(BUILD)/obj/libiberty/%.o: $(LIBIBERTY)/fetched $(BUILD)/flags
+	$(call say,CC,$(LIBIBERTY)/libiberty/$*.c)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -U_FORTIFY_SOURCE -DHAVE_STDLIB_H -DHAVE_STRING_H -DHAVE_ALLOCA_H -DHAVE_LIMITS_H \
+		$(foreach f,malloc realloc free,-D$(f)=atr_arena_$(f)) \
+		-I$(LIBIBERTY)/include $(ALL_CFLAGS) \
+		$(if $(SAN),-fno-sanitize=undefined) -w -c -o $@ $(LIBIBERTY)/libiberty/$*.c
 
 # Some three hundred small files, of which the link takes a third: once for all, whatever is built with it.
 BEARSSL_FLAGS := -std=gnu11 -O2 -g -w -fPIC -fvisibility=hidden -fno-stack-protector -ffunction-sections \
@@ -230,12 +263,12 @@ $(BUILD)/flags: FORCE
 .PHONY: FORCE
 FORCE:
 
--include $(patsubst %.o,%.d,$(call objects,$(SO_SRC) $(CONFIG_SRC) $(HEAVY_SRC) $(TOOL_SRC) $(UNIT_SRC) $(HOOKED_SRC) $(FUZZ_SRC) $(BENCH_SRC)))
+-include $(patsubst %.o,%.d,$(call objects,$(SO_SRC) $(CONFIG_SRC) $(HEAVY_SRC) $(STACKS_SRC) $(TOOL_SRC) $(UNIT_SRC) $(HOOKED_SRC) $(FUZZ_SRC) $(BENCH_SRC)))
 
 # ---- dependencies ------------------------------------------------------------------------------
 
 .PHONY: deps packages
-deps: packages $(CJSON)/cJSON.c $(NGHTTP2)/fetched $(LIBYAML)/fetched $(ZLIB)/zlib.h $(BEARSSL)/inc/bearssl.h ## installs by apt and npm what the build, the demo and the tests need
+deps: packages $(CJSON)/cJSON.c $(NGHTTP2)/fetched $(LIBYAML)/fetched $(ZLIB)/zlib.h $(BEARSSL)/inc/bearssl.h $(LIBIBERTY)/fetched ## installs by apt and npm what the build, the demo and the tests need
 packages:
 	$(Q).ci/deps $(DEPS) $(if $(filter-out demo,$(MAKECMDGOALS)),,demo)
 
@@ -265,16 +298,21 @@ $(BEARSSL)/inc/bearssl.h: $(if $(filter deps demo check bench soak portability t
 	$(Q).ci/debian-source bearssl $(BEARSSL)
 	$(Q)touch $@
 
+$(LIBIBERTY)/fetched: $(if $(filter deps demo check bench soak portability transparency,$(MAKECMDGOALS)),| packages)
+	$(call say,FETCH,$(LIBIBERTY))
+	$(Q).ci/debian-source libiberty $(LIBIBERTY)
+	$(Q)touch $@
+
 # ---- tests -------------------------------------------------------------------------------------
 
 $(UNIT): $(call objects,$(UNIT_SRC) $(filter-out tools/autotrace.c,$(TOOL_SRC)) $(HEAVY_SRC)) $(ZLIB_OBJ) \
-		$(CJSON_ARENA) $(CONFIG_OBJ) $(BEARSSL_LIB) $(ROOMS)
+		$(CJSON_ARENA) $(CONFIG_OBJ) $(BEARSSL_LIB) $(STACKS_LIB) $(ROOMS)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka -lnghttp2 -lz -lpthread -lm
 
 .PHONY: compiled
-compiled: $(call objects,$(SO_SRC) $(CONFIG_SRC) $(HEAVY_SRC) $(TOOL_SRC) $(UNIT_SRC) $(HOOKED_SRC))
+compiled: $(call objects,$(SO_SRC) $(CONFIG_SRC) $(HEAVY_SRC) $(STACKS_SRC) $(TOOL_SRC) $(UNIT_SRC) $(HOOKED_SRC))
 
 .PHONY: unit
 unit: $(UNIT)
@@ -293,13 +331,13 @@ LIBS_http1 := -lhttp_parser
 .PHONY: replays fuzzers
 replays: $(REPLAYS)
 $(REPLAYS): $(BUILD)/tests/replay_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/obj/tests/fuzz/replay.o \
-		$(CJSON_HEAP) $(ROOMS)
+		$(CJSON_HEAP) $(STACKS_LIB) $(ROOMS)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_$*) -lm
 
 fuzzers: $(FUZZERS)
-$(FUZZERS): $(BUILD)/tests/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(CJSON_HEAP) $(ROOMS)
+$(FUZZERS): $(BUILD)/tests/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(CJSON_HEAP) $(STACKS_LIB) $(ROOMS)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS_$*) -lm
@@ -354,10 +392,10 @@ ZSHDIR := $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 .PHONY: install
 install: all ## into DESTDIR and PREFIX (/usr/local), stripped; what was stripped goes to lib/debug
 	$(Q)install -d $(LIBDIR)/debug $(BINDIR) $(MANDIR)
-	$(Q)install -m 755 $(SO) $(CONFIG_SO) $(HEAVY) $(LIBDIR)
+	$(Q)install -m 755 $(SO) $(CONFIG_SO) $(HEAVY) $(STACKS) $(LIBDIR)
 	$(Q)install -m 755 $(TOOL) $(BINDIR)/autotrace
 	$(Q)objcopy --only-keep-debug $(SO) $(LIBDIR)/debug/libautotrace.so.debug
-	$(Q)strip --strip-unneeded $(LIBDIR)/libautotrace.so $(LIBDIR)/libautotrace-config.so $(LIBDIR)/libautotrace-tls.so $(BINDIR)/autotrace
+	$(Q)strip --strip-unneeded $(LIBDIR)/libautotrace.so $(LIBDIR)/libautotrace-config.so $(LIBDIR)/libautotrace-tls.so $(LIBDIR)/libautotrace-stacks.so $(BINDIR)/autotrace
 	$(Q)objcopy --add-gnu-debuglink=$(LIBDIR)/debug/libautotrace.so.debug $(LIBDIR)/libautotrace.so
 	$(Q)for page in $(MAN); do \
 		install -D -m 644 $$page $(MANDIR)/man$${page##*.}/$${page##*/} || exit 1; done
@@ -369,7 +407,7 @@ install: all ## into DESTDIR and PREFIX (/usr/local), stripped; what was strippe
 
 MACHINE = $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
 .PHONY: lambda-layer
-lambda-layer: $(SO) $(CONFIG_SO) $(HEAVY) ## build/autotrace-layer-x86_64.zip: a layer for AWS Lambda, the library at lib/
+lambda-layer: $(SO) $(CONFIG_SO) $(HEAVY) $(STACKS) ## build/autotrace-layer-x86_64.zip: a layer for AWS Lambda, the library at lib/
 	$(Q).ci/lambda-layer $(SO) $(BUILD)/autotrace-layer-$(MACHINE).zip
 
 .PHONY: format

@@ -138,6 +138,8 @@ static size_t small_stack(void)
 	long least = sysconf(_SC_THREAD_STACK_MIN), page = sysconf(_SC_PAGESIZE);
 	size_t len = STACK_LEN + ex.tls_len + (least > 0 ? (size_t)least : 0);
 
+	for (unsigned i = 0; i < ex.nr_additions; i++)
+		len += ex.additions[i]->stack_len;
 	return (len + (size_t)page - 1) & ~((size_t)page - 1);
 }
 

@@ -54,6 +54,7 @@ struct atr_addition {
 	void (*start)(const struct atr_io *io);
 	void (*batch)(void);
 	void (*add)(struct atr_span *span, size_t room);
+	size_t stack_len; /* that they take, where it is more than some kilobytes */
 };
 
 /* The constructor. In the order in which they are given; at most ATR_ADDITIONS_MAX, which are kept by pointer. */

@@ -283,6 +283,50 @@ const struct atr_item *atr_span_find(const struct atr_span *span, uint16_t id)
 	return NULL;
 }
 
+uint64_t *atr_span_begin_words(struct atr_span *span, uint16_t id, unsigned nr)
+{
+	return (uint64_t *)add(span, ATR_SPAN_MAX - LATE_ROOM, id, ATR_TYPE_WORDS, ATR_OF_NOTHING,
+			       (size_t)nr * 8);
+}
+
+void atr_span_end_words(struct atr_span *span, uint64_t *words, unsigned nr)
+{
+	struct atr_item *item = (struct atr_item *)words - 1;
+
+	item->len = nr * 8;
+	span->len = (uint32_t)((char *)(nr ? (void *)(words + nr) : item) - (char *)span);
+}
+
+static struct atr_item *find_words(const struct atr_span *span, uint16_t id)
+{
+	const struct atr_item *item = NULL;
+
+	while ((item = atr_span_next(span, item)))
+		if (item->id == id && item->type == ATR_TYPE_WORDS)
+			break;
+	return (struct atr_item *)item;
+}
+
+void atr_span_drop_words(struct atr_span *span, uint16_t id)
+{
+	struct atr_item *item = find_words(span, id);
+
+	if (item)
+		item->type = ATR_TYPE_STR; /* as what was taken back has it */
+}
+
+unsigned atr_span_words(const struct atr_span *span, uint16_t id, uint64_t *words, unsigned most)
+{
+	const struct atr_item *item = find_words(span, id);
+	unsigned nr = item ? item->len / 8 : 0;
+
+	if (nr > most)
+		nr = most;
+	if (nr)
+		memcpy(words, atr_item_bytes(item), (size_t)nr * 8);
+	return nr;
+}
+
 void atr_span_rename(struct atr_span *span, struct atr_str name)
 {
 	struct atr_item *old = (struct atr_item *)atr_span_find(span, ATR_NAME);

@@ -40,6 +40,7 @@ enum atr_type {
 	ATR_TYPE_EVENT, /* u64 time, name */
 	ATR_TYPE_LINK,	/* trace id, span id, flags byte */
 	ATR_TYPE_LIST,	/* of strings: see atr_item_list */
+	ATR_TYPE_WORDS, /* uint64_t; always ATR_OF_NOTHING */
 };
 
 enum atr_part { ATR_OF_SPAN = 0, ATR_OF_EVENT = 1, ATR_OF_LINK = 2, ATR_OF_NOTHING = 3 };
@@ -105,6 +106,17 @@ void atr_span_put_list(struct atr_span *span, uint16_t id, struct atr_str key,
 #define ATR_SPAN_ADDED_MAX 8192
 void atr_span_add_str(struct atr_span *span, size_t room, uint16_t id, struct atr_str text);
 void atr_span_add_int(struct atr_span *span, size_t room, uint16_t id, int64_t value);
+
+/*
+ * Words that are no attribute, and that no encoder sees: for an addition (exporter.h). _begin:
+ * room for up to `nr`, NULL where there is none; _end: so many of them were written, 0: none,
+ * before anything else is put. _drop: they are not wanted after all.
+ */
+uint64_t *atr_span_begin_words(struct atr_span *span, uint16_t id, unsigned nr);
+void atr_span_end_words(struct atr_span *span, uint64_t *words, unsigned nr);
+void atr_span_drop_words(struct atr_span *span, uint16_t id);
+/* Copies at most `most` of them, and returns how many. */
+unsigned atr_span_words(const struct atr_span *span, uint16_t id, uint64_t *words, unsigned most);
 
 /* A better name than the one that it was given. Counts as late; without room the old one stays. */
 void atr_span_rename(struct atr_span *span, struct atr_str name);

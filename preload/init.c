@@ -31,6 +31,7 @@
 #include "preload/live/rules.h"
 #include "preload/live/sampler.h"
 #include "preload/live/work.h"
+#include "preload/stacks.h"
 
 #include <errno.h>
 #include <fnmatch.h>
@@ -327,6 +328,7 @@ __attribute__((constructor)) static void begin(void)
 		goto out;
 	atr_readable_setup(environ ? environ[0] : NULL);
 	atr_exporter_parts_by(part_descriptors);
+	atr_stacks_setup();
 	atr_process_begins();
 	atr_exporter_publishes(atr_profiled_setup());
 	atr_thread_setup(forked);

@@ -173,39 +173,6 @@ static void put_kernel(struct line *line, const struct atr_node *node)
 	}
 }
 
-/* ---- the line of code ---- */
-
-static struct atr_str base_name(struct atr_str path)
-{
-	const char *slash = path.len ? memrchr(path.at, '/', path.len) : NULL;
-
-	if (slash) {
-		path.len -= (size_t)(slash + 1 - path.at);
-		path.at = slash + 1;
-	}
-	return path;
-}
-
-static void put_code(struct line *line, const struct atr_node *node)
-{
-	struct atr_str function = atr_fields_text(&node->attributes, "code.function.name");
-	struct atr_str file = base_name(atr_fields_text(&node->attributes, "code.file.path"));
-	int64_t number;
-
-	/* a span that is named after its function has that said already */
-	if (atr_str_equal(function, node->name))
-		function.len = 0;
-	if (!function.len && !file.len)
-		return;
-	put_word(line, "");
-	put(line->out, function);
-	if (function.len && file.len)
-		putc(' ', line->out);
-	put(line->out, file);
-	if (file.len && atr_fields_integer(&node->attributes, "code.line.number", &number))
-		fprintf(line->out, ":%" PRId64, number);
-}
-
 bool atr_breakdown_put(FILE *out, const struct atr_node *node)
 {
 	struct line line = { out, false, "" };
@@ -213,7 +180,5 @@ bool atr_breakdown_put(FILE *out, const struct atr_node *node)
 	put_exchange(&line, node);
 	line.before = " | ";
 	put_kernel(&line, node);
-	line.before = " | ";
-	put_code(&line, node);
 	return line.has_part;
 }

@@ -6,11 +6,10 @@
  * breakdown: where the time of a span went, in one line of text, out of its attributes.
  *
  *	lookup 2ms, connect 5ms, TLS 12ms, waiting 40ms, reading 3ms | on CPU 1ms, runnable 90us,
- *	blocked 60ms: recvfrom 58ms (3), fsync 2ms (1) | submit_order orders.c:42
+ *	blocked 60ms: recvfrom 58ms (3), fsync 2ms (1)
  *
  * The first part is what a client's span tells of its connection and its response, the second
- * what the kernel saw, the third where in the program it was made. Each is left out where
- * nothing is known.
+ * what the kernel saw. Each is left out where nothing is known.
  */
 #include "tools/trace.h"
 

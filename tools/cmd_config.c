@@ -9,6 +9,7 @@
 #include "preload/conn/probes.h"
 #include "preload/conn/semconv.h"
 #include "preload/live/sampler.h"
+#include "preload/live/where.h"
 #include "tools/program.h"
 #include "tools/text.h"
 #include "tools/variables.h"
@@ -127,6 +128,7 @@ static bool read_all(const char *program)
 	atr_env_bool("AUTOTRACE_FLUSH_ON_SIGNAL", true);
 	atr_env_bool("AUTOTRACE_LAMBDA_EXTENSION", false);
 	atr_env_bool("AUTOTRACE_STATS", false);
+	atr_where_wanted();
 	return true;
 }
 

@@ -28,7 +28,7 @@ enum {
 };
 
 struct run {
-	const char *probes;
+	const char *probes, *stacks;
 	struct atr_outputs outputs;
 	char **program; /* and its arguments */
 	char library[PATH_MAX], executable[PATH_MAX];
@@ -50,17 +50,21 @@ static const char usage[] =
 	"      --json FILE    also write it as OTLP JSON lines, for autotrace show\n"
 	"      --all-probes   switch every probe on\n"
 	"      --probes LIST  switch these on (AUTOTRACE_PROBES), as in libautotrace(7)\n"
+	"      --stacks[=OF]  tell where in the program spans were made (AUTOTRACE_STACKS): of "
+	"all,\n"
+	"                     or of those with an error, or slow:MS\n"
 	"  -h, --help         this text\n";
 
 /* False: an option was wrong, and that has been told. */
 static bool read_options(int argc, char **argv, struct run *run)
 {
-	enum { HTML = 256, JSON, ALL_PROBES, PROBES };
+	enum { HTML = 256, JSON, ALL_PROBES, PROBES, STACKS };
 	static const struct option known[] = {
 		{ "html", required_argument, NULL, HTML },
 		{ "json", required_argument, NULL, JSON },
 		{ "all-probes", no_argument, NULL, ALL_PROBES },
 		{ "probes", required_argument, NULL, PROBES },
+		{ "stacks", optional_argument, NULL, STACKS },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
@@ -79,6 +83,9 @@ static bool read_options(int argc, char **argv, struct run *run)
 			break;
 		case PROBES:
 			run->probes = optarg;
+			break;
+		case STACKS:
+			run->stacks = optarg ? optarg : "all";
 			break;
 		case 'h':
 			fputs(usage, stdout);
@@ -109,6 +116,8 @@ static void set_environment(const struct run *run)
 	atr_preload_endpoint(run->receiver);
 	if (run->probes)
 		setenv("AUTOTRACE_PROBES", run->probes, 1);
+	if (run->stacks)
+		setenv("AUTOTRACE_STACKS", run->stacks, 1);
 	atr_root_span_export(&run->root);
 	atr_preload_set(run->library);
 }

@@ -200,12 +200,26 @@ static unsigned indent_of(const struct atr_node *node)
 	return node->depth < 20 ? node->depth : 20;
 }
 
+/* Beside the name, and less loud; all of it when pointed at. */
+static void put_where(FILE *out, const struct atr_node *node)
+{
+	if (!atr_fields_find(&node->attributes, "code.function.name") &&
+	    !atr_fields_find(&node->attributes, "code.file.path"))
+		return;
+	fputs(" <span class=\"note\" title=\"", out);
+	PUT_LABEL(out, atr_label_where, node);
+	fputs("\">", out);
+	PUT_LABEL(out, atr_label_where, node);
+	fputs("</span>", out);
+}
+
 static void put_name(FILE *out, const struct atr_node *node)
 {
 	fprintf(out, "<span class=\"name\" style=\"padding-left:%uem\">", indent_of(node));
 	if (node->is_orphan)
 		fputs("<span class=\"note\" title=\"its parent was not received\">? </span>", out);
 	PUT_LABEL(out, atr_label_name, node);
+	put_where(out, node);
 	fputs("</span><span class=\"service\">", out);
 	PUT_LABEL(out, atr_label_service, node->resource);
 	fprintf(out, "</span><span class=\"kind\">%s</span>", atr_text_kind(node->kind));

@@ -62,6 +62,26 @@ void atr_label_service(FILE *out, const struct atr_resource *resource)
 		fprintf(out, "(%" PRId64 ")", resource->pid);
 }
 
+bool atr_label_where(FILE *out, const struct atr_node *node)
+{
+	struct atr_str function = atr_fields_text(&node->attributes, "code.function.name");
+	struct atr_str path = atr_fields_text(&node->attributes, "code.file.path");
+	int64_t line;
+
+	/* a span that is named after its function has that said already */
+	if (atr_str_equal(function, node->name))
+		function.len = 0;
+	put(out, function);
+	if (path.len) {
+		fputs(function.len ? " (" : "", out);
+		put(out, path);
+		if (atr_fields_integer(&node->attributes, "code.line.number", &line))
+			fprintf(out, ":%" PRId64, line);
+		fputs(function.len ? ")" : "", out);
+	}
+	return function.len || path.len;
+}
+
 /* The code that the protocol gave, in the words of that protocol. */
 static bool put_code(FILE *out, const struct atr_node *node)
 {

@@ -21,6 +21,12 @@ void atr_label_name(FILE *out, const struct atr_node *node);
 /* service.name without "unknown_service:", and "(pid)" where processes share it. */
 void atr_label_service(FILE *out, const struct atr_resource *resource);
 
+/*
+ * Where in the program it was made, "fetch (/src/stock.c:42)"; nothing when that was not told. Returns
+ * whether it was.
+ */
+bool atr_label_where(FILE *out, const struct atr_node *node);
+
 /* "200", "503", "connection_refused", "exit 3", "error"; nothing when all is well and no code was told. */
 void atr_label_status(FILE *out, const struct atr_node *node);
 

@@ -219,6 +219,25 @@ static void put_breakdown(FILE *out, const struct atr_node *node, const struct c
 	putc('\n', out);
 }
 
+/* Where in the program it was made: a line of its own, below the name. */
+static void put_where(FILE *out, const struct atr_node *node, const struct columns *c,
+		      const struct atr_waterfall_style *style)
+{
+	unsigned indent = 2 + indent_of(node, c);
+	char where[1024] = "";
+	FILE *buffer = open_buffer(where, sizeof(where) - 1);
+	bool is_told = atr_label_where(buffer, node);
+
+	fclose(buffer);
+	if (!is_told)
+		return;
+	repeat(out, " ", indent);
+	fputs(style->utf8 ? "└ " : "at ", out);
+	atr_text_fit(out, atr_str(where), larger(style->width, WIDTH_LEAST) - indent - 3,
+		     style->utf8);
+	putc('\n', out);
+}
+
 static void put_heading(FILE *out, const struct atr_group *group, const struct columns *c)
 {
 	char total[ATR_TEXT_DURATION_MAX];
@@ -249,6 +268,7 @@ static void draw_group(const struct atr_group *group, const struct atr_waterfall
 		fill_row(&row, n);
 		put_row(out, &row, group, &c, style);
 		put_breakdown(out, n, &c, style);
+		put_where(out, n, &c, style);
 		has_orphans |= n->is_orphan;
 	}
 	if (has_orphans)

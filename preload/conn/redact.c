@@ -483,12 +483,18 @@ static enum atr_redact of_item(const struct atr_item *item)
 									ATR_REDACT_NOT;
 }
 
+/* Was taken back, with what it said; words for an addition are none of that. */
+static bool is_over(const struct atr_item *item)
+{
+	return item->part == ATR_OF_NOTHING && item->type != ATR_TYPE_WORDS;
+}
+
 static bool has_any(const struct atr_span *span)
 {
 	const struct atr_item *item = NULL;
 
 	while ((item = atr_span_next(span, item)))
-		if (item->part == ATR_OF_NOTHING || of_item(item) != ATR_REDACT_NOT)
+		if (is_over(item) || of_item(item) != ATR_REDACT_NOT)
 			return true;
 	return false;
 }
@@ -504,7 +510,7 @@ static void put_item(struct atr_span *out, const struct atr_item *item, size_t m
 	struct atr_item *to = (struct atr_item *)((char *)out + out->len);
 	char room[ATR_REDACTED_MAX];
 
-	if (item->part == ATR_OF_NOTHING || of_item(item) == ATR_REDACT_DROP)
+	if (is_over(item) || of_item(item) == ATR_REDACT_DROP)
 		return;
 	if (how == ATR_REDACT_HASH && out->len + sizeof(*to) + ATR_REDACTED_MAX > most)
 		how = ATR_REDACT_MASK;

@@ -12,6 +12,7 @@
 #include "preload/conn/lambda.h"
 #include "preload/conn/probes.h"
 #include "preload/conn/transfer.h"
+#include "preload/live/where.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -1010,6 +1011,7 @@ static void connect_span(struct atr_thread *self, struct atr_conn *conn, int err
 	struct atr_span *span = atr_live_span(ref);
 
 	atr_context_copy_release(&parent);
+	atr_where_note(self, span);
 	if (span) {
 		memcpy(name, what, len);
 		len += atr_semconv_peer_text(&conn->peer.any, conn->peer_len, name + len, 128);

@@ -8,6 +8,7 @@
 #include "preload/conn/transfer.h"
 #include "preload/conn/semconv.h"
 #include "preload/conn/state.h"
+#include "preload/live/where.h"
 
 #include <errno.h>
 
@@ -333,6 +334,7 @@ static void handshake_span(struct atr_thread *self, struct atr_conn *conn, struc
 	size_t len = what.len;
 
 	atr_context_copy_release(&parent);
+	atr_where_note(self, span);
 	if (span) {
 		if (!server_name.len)
 			server_name = (struct atr_str){ conn->lookup.name, conn->lookup.name_len };

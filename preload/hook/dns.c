@@ -7,6 +7,7 @@
 #include "preload/conn/probes.h"
 #include "preload/conn/semconv.h"
 #include "preload/conn/transfer.h"
+#include "preload/live/where.h"
 #include "preload/live/work.h"
 
 #include <arpa/inet.h>
@@ -56,6 +57,7 @@ static void lookup_span(struct atr_thread *self, const char *name, uint64_t star
 	ref = atr_live_open(self, ATR_KIND_INTERNAL, has_parent ? &parent.context : NULL, start_ns);
 	atr_context_copy_release(&parent);
 	span = atr_live_span(ref);
+	atr_where_note(self, span);
 	if (span) {
 		memcpy(text, what, sizeof(what) - 1);
 		memcpy(text + sizeof(what) - 1, name, len);

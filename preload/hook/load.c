@@ -5,6 +5,7 @@
 
 #include "export/env.h"
 #include "preload/hook/load.h"
+#include "preload/live/where.h"
 
 #include <dlfcn.h>
 
@@ -26,6 +27,7 @@ void atr_load_setup(void)
 
 __attribute__((used, visibility("hidden"))) int atr_dlopen_flags(int flags)
 {
+	atr_where_loads();
 	return takes_flag_out ? flags & ~RTLD_DEEPBIND : flags;
 }
 
@@ -92,8 +94,10 @@ HOOK int dlclose(void *library)
 	int result;
 
 	atr_curl_unloaded();
+	atr_where_unloads();
 	result = REAL(dlclose)(library);
 	atr_curl_unloaded();
 	atr_functions_unloaded();
+	atr_where_unloads();
 	return result;
 }

@@ -7,6 +7,7 @@
 #include "preload/live/outcome.h"
 #include "preload/live/profiled.h"
 #include "preload/live/sampler.h"
+#include "preload/live/where.h"
 #include "preload/live/xray.h"
 
 #define LIVE_MAX 8192
@@ -307,6 +308,8 @@ atr_ref atr_live_open_for(struct atr_thread *self, enum atr_kind kind,
 		begin_record(live, &shown, has_parent ? parent : NULL, carried.tracestate);
 	else
 		atr_count(ATR_COUNT_UNSAMPLED);
+	if (__builtin_expect(atr_where_is_on, 0) && kind == ATR_KIND_CLIENT && live->recording)
+		atr_where_opened(self, (struct atr_span *)live->record);
 	if (atr_outcome_is_on && live->recording && !(shown.marks & ATR_MARK_DEBUG))
 		shown.trace = live->trace = atr_outcome_begins(
 			carried.local, carried.tracestate, shown.trace_id, &live->is_local_root);
@@ -358,6 +361,8 @@ void atr_live_close(atr_ref ref, uint64_t end_ns)
 
 		/* by the duration, so that a clock set in between cannot turn it around */
 		span->end_ns = span->start_ns + (end_ns > start_ns ? end_ns - start_ns : 0);
+		if (__builtin_expect(atr_where_is_on, 0))
+			atr_where_closes(span, span->end_ns - span->start_ns);
 		if (live->trace)
 			atr_outcome_ends(live->trace, live->is_local_root, span);
 		else

@@ -7,6 +7,7 @@
  * code, and the work it is doing. Small, because it is carved out of every
  * thread's stack, and of the initial-exec model: one instruction to reach.
  */
+#include "export/stacks.h"
 #include "preload/live/pool.h"
 #include "propagator/ids.h"
 
@@ -44,6 +45,7 @@ struct atr_thread {
 	struct atr_frame *frames; /* of calls that it is in, the innermost first: function.h */
 	atr_ref unwound;	  /* the frame that it gave up last */
 	struct atr_ids ids;
+	struct atr_stack_range stack; /* of which collecting knows: where.h */
 };
 
 extern __thread struct atr_thread atr_self

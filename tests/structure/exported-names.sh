@@ -21,6 +21,8 @@ uniq -d "$dir/table" | sed 's/^/twice in hooks.def: /' | grep . && bad=1
 	{ echo "libautotrace-config.so exports more or less than atr_config_object"; bad=1; }
 nm -D --defined-only --format=posix "$AUTOTRACE_BUILD/libautotrace-tls.so" | cut -d ' ' -f 1 |
 	diff -u --label 'to be seen of the object' --label 'exported' <(echo atr_heavy_table) - || bad=1
+nm -D --defined-only --format=posix "$AUTOTRACE_BUILD/libautotrace-stacks.so" | cut -d ' ' -f 1 |
+	diff -u --label 'to be seen of the object' --label 'exported' <(echo atr_stacks_table) - || bad=1
 
 # The one of our own rooms' names that is not ours to choose.
 nm -g --defined-only --format=posix "$AUTOTRACE_BUILD/rooms.a" |

@@ -15,7 +15,7 @@ sleep 1
 cmp "$dir/a.zip" "$dir/b.zip" || exit 1
 
 unzip -Z1 "$dir/a.zip" >"$dir/names"
-printf 'lib/%s\n' libautotrace.so libautotrace-config.so libautotrace-tls.so | diff -u --label 'as it is to be' --label 'in the layer' - "$dir/names" || exit 1
+printf 'lib/%s\n' libautotrace.so libautotrace-config.so libautotrace-stacks.so libautotrace-tls.so | diff -u --label 'as it is to be' --label 'in the layer' - "$dir/names" || exit 1
 unzip -q "$dir/a.zip" -d "$dir/opt" || exit 1
 [ "$(stat -c %a "$dir/opt/lib/"*.so | sort -u)" = 755 ] || { echo "not executable"; exit 1; }
 readelf -SW "$dir/opt/lib/"*.so | grep -E '\.(symtab|debug_info)' && { echo "not stripped"; exit 1; }

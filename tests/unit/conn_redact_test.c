@@ -215,6 +215,25 @@ TEST(redact_record_has_no_byte_of_what_is_taken_out)
 	CHECK(!atr_redact_wants_records());
 }
 
+TEST(redact_record_keeps_words_for_an_addition)
+{
+	static uint64_t room[ATR_SPAN_MAX / 8], words[2];
+	static _Alignas(8) char record[ATR_SPAN_MAX];
+	struct atr_span *span = atr_span_begin(record);
+	uint64_t *to = atr_span_begin_words(span, ATR_STACK, 2);
+
+	set("attribute:server.address");
+	to[0] = 1;
+	to[1] = 2;
+	atr_span_end_words(span, to, 2);
+	atr_span_put_str(span, ATR_SERVER_ADDRESS, ATR_STR("planted"));
+	CHECK(atr_span_words(atr_redact_record(span, room), ATR_STACK, words, 2) == 2 &&
+	      words[1] == 2);
+	atr_span_drop_words(span, ATR_STACK);
+	CHECK(atr_span_words(atr_redact_record(span, room), ATR_STACK, words, 2) == 0);
+	set("");
+}
+
 TEST(redact_record_that_is_full_loses_nothing)
 {
 	struct atr_span *span = atr_span_begin(record);

@@ -376,8 +376,10 @@ static void add_number(struct atr_span *span, size_t room)
 
 CHILD_TEST(exporter_sends_what_was_added_to_a_record)
 {
-	static const struct atr_addition first = { addition_starts, addition_sees_batch, add_much },
-					 second = { NULL, NULL, add_number };
+	static const struct atr_addition first = { .start = addition_starts,
+						   .batch = addition_sees_batch,
+						   .add = add_much },
+					 second = { .add = add_number };
 
 	atr_exporter_adds_by(&first);
 	atr_exporter_adds_by(&second);

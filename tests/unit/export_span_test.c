@@ -221,3 +221,35 @@ TEST(span_lists_that_are_damaged_are_safe_to_read)
 		CHECK(list.key.len == (len < 4 ? 0 : 2) && !atr_item_list_next(&list, &text));
 	}
 }
+
+TEST(span_words_are_seen_by_who_asks_for_them_alone)
+{
+	struct atr_span *span = atr_span_begin(record);
+	uint64_t *words = atr_span_begin_words(span, ATR_STACK, 5), got[4];
+
+	CHECK(words);
+	words[0] = 7;
+	words[1] = 8;
+	words[2] = 9;
+	atr_span_end_words(span, words, 3);
+	atr_span_put_str(span, ATR_NAME, ATR_STR("GET"));
+	CHECK(atr_span_is_whole(span, sizeof(record)));
+	CHECK(!atr_span_find(span, ATR_STACK));
+	CHECK(atr_span_find(span, ATR_NAME));
+	CHECK(atr_span_words(span, ATR_STACK, got, 4) == 3 && got[0] == 7 && got[2] == 9);
+	CHECK(atr_span_words(span, ATR_STACK, got, 1) == 1);
+	atr_span_drop_words(span, ATR_STACK);
+	CHECK(atr_span_words(span, ATR_STACK, got, 4) == 0);
+	CHECK(atr_span_is_whole(span, sizeof(record)));
+}
+
+TEST(span_words_that_are_none_take_no_room)
+{
+	struct atr_span *span = atr_span_begin(record);
+	uint32_t before = span->len;
+
+	atr_span_end_words(span, atr_span_begin_words(span, ATR_STACK, 65), 0);
+	CHECK(span->len == before);
+	fill(span);
+	CHECK(!atr_span_begin_words(span, ATR_STACK, 65));
+}

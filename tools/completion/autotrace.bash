@@ -45,6 +45,7 @@ _autotrace()
 			esac
 		done
 		options="--html --json --all-probes --probes --help"
+		[ "$command" != run ] || options+=" --stacks"
 		[ "$command" = run ] || options+=" --event --invocations --freeze --sampled --otlp --timeout --init-timeout
 			--memory --env --name --concurrency --snapstart --extension --client-context --cognito --chunked
 			--no-keep-alive --responses"

@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "export/stacks/cfi.h"
+
+#include "export/stacks/bytes.h"
+
+#include <string.h>
+
+/* DWARF's numbers of x86-64's registers. */
+enum { RBP = 6, RSP = 7, RIP = 16 };
+
+/* Pointer encodings (DW_EH_PE_*). */
+enum {
+	PE_ABSOLUTE = 0x00,
+	PE_U2 = 0x02,
+	PE_U4 = 0x03,
+	PE_U8 = 0x04,
+	PE_S2 = 0x0a,
+	PE_S4 = 0x0b,
+	PE_S8 = 0x0c,
+	PE_PCREL = 0x10,
+	PE_TABLE = 0x3b, /* sorted pairs, 4 bytes each, from the header */
+	PE_OMIT = 0xff,
+};
+
+/* An entry's augmentation says more of its functions. */
+struct cie {
+	struct atr_bytes program;
+	uint64_t code_factor;
+	int64_t data_factor;
+	uint64_t return_register;
+	uint8_t encoding;
+	bool has_augmentation, is_signal;
+};
+
+struct fde {
+	struct cie cie;
+	uintptr_t begin, len;
+	struct atr_bytes program;
+};
+
+static uint64_t get_pointer(struct atr_bytes *from, uint8_t encoding)
+{
+	uintptr_t at = (uintptr_t)from->at;
+	uint64_t value = 0;
+
+	switch (encoding & 0x0f) {
+	case PE_ABSOLUTE:
+	case PE_U8:
+	case PE_S8:
+		value = atr_get_u64(from);
+		break;
+	case PE_U4:
+		value = atr_get_u32(from);
+		break;
+	case PE_S4:
+		value = (uint64_t)(int64_t)(int32_t)atr_get_u32(from);
+		break;
+	case PE_U2:
+		value = atr_get_u16(from);
+		break;
+	case PE_S2:
+		value = (uint64_t)(int64_t)(int16_t)atr_get_u16(from);
+		break;
+	default:
+		from->failed = true;
+	}
+	if ((encoding & 0x70) == PE_PCREL)
+		value += at;
+	else if (encoding & 0xf0)
+		from->failed = true;
+	return value;
+}
+
+static bool read_cie(struct atr_bytes from, struct cie *cie)
+{
+	const char *augmentation;
+	uint8_t version;
+	uint64_t len;
+
+	memset(cie, 0, sizeof(*cie));
+	version = atr_get_u8(&from);
+	augmentation = atr_get_text(&from);
+	if ((version != 1 && version != 3) || from.failed)
+		return false;
+	cie->code_factor = atr_get_uleb(&from);
+	cie->data_factor = atr_get_sleb(&from);
+	cie->return_register = version == 1 ? atr_get_u8(&from) : atr_get_uleb(&from);
+	if (*augmentation == 'z') {
+		cie->has_augmentation = true;
+		len = atr_get_uleb(&from);
+		struct atr_bytes data = atr_get_part(&from, len);
+
+		while (*++augmentation && !data.failed) {
+			if (*augmentation == 'R')
+				cie->encoding = atr_get_u8(&data);
+			else if (*augmentation == 'L')
+				atr_get_u8(&data);
+			else if (*augmentation == 'S')
+				cie->is_signal = true;
+			else if (*augmentation == 'P') /* its value does not matter */
+				get_pointer(&data, atr_get_u8(&data) & 0x0f);
+			else
+				break;
+		}
+		if (data.failed)
+			return false;
+	} else if (*augmentation) {
+		return false;
+	}
+	cie->program = from;
+	return !from.failed;
+}
+
+/* An entry without its length; false: the end, or one that is too long. */
+static bool get_entry(const struct atr_cfi *cfi, const uint8_t *at, struct atr_bytes *entry)
+{
+	struct atr_bytes from = { at, cfi->end, at < cfi->begin || at >= cfi->end };
+	uint32_t len = atr_get_u32(&from);
+
+	if (len == UINT32_MAX || !len) /* of 64 bits: no linker makes them */
+		return false;
+	*entry = atr_get_part(&from, len);
+	return !from.failed;
+}
+
+static bool read_fde(const struct atr_cfi *cfi, const uint8_t *at, struct fde *fde)
+{
+	struct atr_bytes from, cie;
+	const uint8_t *id_at;
+	uint32_t back;
+
+	if (!get_entry(cfi, at, &from))
+		return false;
+	id_at = from.at;
+	back = atr_get_u32(&from);
+	if (!back || back > (size_t)(id_at - cfi->begin) || !get_entry(cfi, id_at - back, &cie))
+		return false;
+	if (atr_get_u32(&cie) || !read_cie(cie, &fde->cie))
+		return false;
+	fde->begin = get_pointer(&from, fde->cie.encoding);
+	fde->len = get_pointer(&from, fde->cie.encoding & 0x0f);
+	if (fde->cie.has_augmentation)
+		atr_get_part(&from, atr_get_uleb(&from));
+	fde->program = from;
+	return !from.failed;
+}
+
+/* By the header's table: pairs of a function's begin and its entry, from the header. */
+static const uint8_t *find_entry(const struct atr_cfi *cfi, uintptr_t at)
+{
+	struct atr_bytes from = { cfi->header, cfi->end, cfi->header < cfi->begin };
+	uint8_t version = atr_get_u8(&from), pointer = atr_get_u8(&from);
+	uint8_t count = atr_get_u8(&from), table = atr_get_u8(&from);
+	int64_t wanted = (int64_t)(at - (uintptr_t)cfi->header);
+	size_t low = 0, high;
+	int32_t pair[2];
+
+	if (version != 1 || count == PE_OMIT || table != PE_TABLE)
+		return NULL;
+	get_pointer(&from, pointer);
+	high = get_pointer(&from, count);
+	if (from.failed || high > (size_t)(from.end - from.at) / sizeof(pair))
+		return NULL;
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		memcpy(pair, from.at + middle * sizeof(pair), sizeof(pair));
+		if (pair[0] <= wanted)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (!low)
+		return NULL;
+	memcpy(pair, from.at + (low - 1) * sizeof(pair), sizeof(pair));
+	if (pair[1] < cfi->begin - cfi->header || pair[1] >= cfi->end - cfi->header)
+		return NULL;
+	return cfi->header + pair[1];
+}
+
+/* ---- the program of an entry ----------------------------------------------------------------- */
+
+/* A row of the table that an entry stands for: of it what leads to the caller. */
+struct row {
+	uint64_t cfa_register;
+	int64_t cfa_offset;
+	bool is_expression;
+	struct atr_bytes expression; /* of the frame's end */
+	bool rbp_is_saved, rbp_is_odd;
+	int64_t rbp_at;
+	struct atr_bytes rbp_expression;
+	bool is_outermost;
+	bool is_odd; /* the return address is elsewhere */
+};
+
+#define REMEMBERED_MAX 4 /* compilers nest them not at all */
+
+struct machine {
+	const struct cie *cie;
+	uintptr_t at, wanted;
+	struct row row, initial, remembered[REMEMBERED_MAX];
+	unsigned nr_remembered;
+};
+
+static void save(struct machine *m, uint64_t which, int64_t offset)
+{
+	if (which == RBP) {
+		m->row.rbp_is_saved = true;
+		m->row.rbp_is_odd = false;
+		m->row.rbp_at = offset;
+	} else if (which == m->cie->return_register) {
+		m->row.is_outermost = false;
+		m->row.is_odd = offset != -8;
+	}
+}
+
+/* As it was at the entry; what is said in other ways than by an offset is not followed. */
+static void restore(struct machine *m, uint64_t which)
+{
+	if (which == RBP) {
+		m->row.rbp_is_saved = m->initial.rbp_is_saved;
+		m->row.rbp_is_odd = m->initial.rbp_is_odd;
+		m->row.rbp_at = m->initial.rbp_at;
+		m->row.rbp_expression = m->initial.rbp_expression;
+	} else if (which == m->cie->return_register) {
+		m->row.is_outermost = m->initial.is_outermost;
+		m->row.is_odd = m->initial.is_odd;
+	}
+}
+
+static void save_oddly(struct machine *m, uint64_t which, struct atr_bytes expression)
+{
+	if (which == RBP) {
+		m->row.rbp_is_odd = true;
+		m->row.rbp_expression = expression;
+	} else if (which == m->cie->return_register) {
+		m->row.is_odd = true;
+	}
+}
+
+static void forget(struct machine *m, uint64_t which, bool is_undefined)
+{
+	if (which == RBP)
+		m->row.rbp_is_saved = m->row.rbp_is_odd = false;
+	else if (which == m->cie->return_register && is_undefined)
+		m->row.is_outermost = true;
+}
+
+static void move(struct machine *m, uint64_t units)
+{
+	m->at += (uintptr_t)(units * m->cie->code_factor);
+}
+
+static void define(struct machine *m, uint64_t which, int64_t offset)
+{
+	m->row.cfa_register = which;
+	m->row.cfa_offset = offset;
+	m->row.is_expression = false;
+}
+
+/* Of the instructions with a byte of their own; false: not one that is known. */
+static bool run_extended(struct machine *m, struct atr_bytes *from, uint8_t op)
+{
+	uint64_t which;
+
+	switch (op) {
+	case 0x00: /* nop */
+		break;
+	case 0x01: /* set_loc */
+		m->at = get_pointer(from, m->cie->encoding);
+		break;
+	case 0x02: /* advance_loc1, 2, 4 */
+		move(m, atr_get_u8(from));
+		break;
+	case 0x03:
+		move(m, atr_get_u16(from));
+		break;
+	case 0x04:
+		move(m, atr_get_u32(from));
+		break;
+	case 0x05: /* offset_extended */
+		which = atr_get_uleb(from);
+		save(m, which, (int64_t)atr_get_uleb(from) * m->cie->data_factor);
+		break;
+	case 0x11: /* offset_extended_sf */
+		which = atr_get_uleb(from);
+		save(m, which, atr_get_sleb(from) * m->cie->data_factor);
+		break;
+	case 0x06: /* restore_extended */
+		restore(m, atr_get_uleb(from));
+		break;
+	case 0x07: /* undefined */
+		forget(m, atr_get_uleb(from), true);
+		break;
+	case 0x08: /* same_value */
+		forget(m, atr_get_uleb(from), false);
+		break;
+	case 0x09: /* register */
+		which = atr_get_uleb(from);
+		atr_get_uleb(from);
+		save_oddly(m, which, (struct atr_bytes){ NULL, NULL, true });
+		break;
+	case 0x0a: /* remember_state */
+		if (m->nr_remembered == REMEMBERED_MAX)
+			return false;
+		m->remembered[m->nr_remembered++] = m->row;
+		break;
+	case 0x0b: /* restore_state */
+		if (!m->nr_remembered)
+			return false;
+		m->row = m->remembered[--m->nr_remembered];
+		break;
+	case 0x0c: /* def_cfa */
+		which = atr_get_uleb(from);
+		define(m, which, (int64_t)atr_get_uleb(from));
+		break;
+	case 0x12: /* def_cfa_sf */
+		which = atr_get_uleb(from);
+		define(m, which, atr_get_sleb(from) * m->cie->data_factor);
+		break;
+	case 0x0d: /* def_cfa_register */
+		m->row.cfa_register = atr_get_uleb(from);
+		break;
+	case 0x0e: /* def_cfa_offset */
+		m->row.cfa_offset = (int64_t)atr_get_uleb(from);
+		break;
+	case 0x13: /* def_cfa_offset_sf */
+		m->row.cfa_offset = atr_get_sleb(from) * m->cie->data_factor;
+		break;
+	case 0x0f: /* def_cfa_expression */
+		m->row.expression = atr_get_part(from, atr_get_uleb(from));
+		m->row.is_expression = true;
+		break;
+	case 0x10: /* expression, val_expression */
+	case 0x16:
+		which = atr_get_uleb(from);
+		save_oddly(m, which, atr_get_part(from, atr_get_uleb(from)));
+		break;
+	case 0x14: /* val_offset, val_offset_sf */
+	case 0x15:
+		which = atr_get_uleb(from);
+		atr_get_uleb(from);
+		save_oddly(m, which, (struct atr_bytes){ NULL, NULL, true });
+		break;
+	case 0x2e: /* GNU_args_size */
+		atr_get_uleb(from);
+		break;
+	default:
+		return false;
+	}
+	return true;
+}
+
+/* Up to the row that the wanted address is in. */
+static bool run(struct machine *m, struct atr_bytes from)
+{
+	while (from.at < from.end && !from.failed) {
+		uint8_t op = atr_get_u8(&from), low = op & 0x3f;
+
+		if (op >> 6 == 1)
+			move(m, low);
+		else if (op >> 6 == 2)
+			save(m, low, (int64_t)atr_get_uleb(&from) * m->cie->data_factor);
+		else if (op >> 6 == 3)
+			restore(m, low);
+		else if (!run_extended(m, &from, op))
+			return false;
+		if (m->at > m->wanted)
+			break;
+	}
+	return !from.failed;
+}
+
+/* Forms that expressions take: what lies at rbp + n, where gcc has a stack realigned. */
+static bool is_at_rbp(struct atr_bytes from, int64_t *offset, bool *is_deref)
+{
+	if (atr_get_u8(&from) != 0x70 + RBP)
+		return false;
+	*offset = atr_get_sleb(&from);
+	*is_deref = from.at < from.end && atr_get_u8(&from) == 0x06;
+	return !from.failed && from.at == from.end;
+}
+
+/*
+ * And what linkers say of a .plt: rsp + 8, and 8 more behind the push in each entry of 16 bytes.
+ *
+ *	breg7 8, breg16 0, lit15, and, litN, ge, lit3, shl, plus
+ */
+static bool is_plt(struct atr_bytes from, uintptr_t at, int64_t *offset)
+{
+	static const uint8_t form[] = { 0x77, 8, 0x80, 0, 0x3f, 0x1a, 0, 0x2a, 0x33, 0x24, 0x22 };
+	size_t len = (size_t)(from.end - from.at);
+	uint8_t lit;
+
+	if (from.failed || len != sizeof(form))
+		return false;
+	lit = from.at[6];
+	if (memcmp(from.at, form, 6) != 0 || memcmp(from.at + 7, form + 7, len - 7) != 0 ||
+	    lit < 0x30 || lit > 0x4f)
+		return false;
+	*offset = 8 + ((at & 15) >= (uintptr_t)(lit - 0x30) ? 8 : 0);
+	return true;
+}
+
+static bool fits(int64_t n)
+{
+	return n >= INT32_MIN && n <= INT32_MAX;
+}
+
+static struct atr_rule rule_of(const struct row *row, uintptr_t at)
+{
+	struct atr_rule none = { .kind = ATR_RULE_NONE }, rule = none;
+	int64_t offset = row->cfa_offset, rbp_at = 0;
+	bool is_deref;
+
+	if (row->is_outermost)
+		return (struct atr_rule){ .kind = ATR_RULE_OUTERMOST };
+	if (row->is_odd)
+		return none;
+	if (row->is_expression && is_at_rbp(row->expression, &offset, &is_deref) && is_deref) {
+		/* rbp then lies where it points to itself */
+		if (!row->rbp_is_odd || !is_at_rbp(row->rbp_expression, &rbp_at, &is_deref) ||
+		    is_deref || rbp_at || !fits(offset))
+			return none;
+		return (struct atr_rule){ ATR_RULE_REALIGNED, (int32_t)offset, 0 };
+	}
+	if (row->is_expression && !is_plt(row->expression, at, &offset))
+		return none;
+	if (row->is_expression || row->cfa_register == RSP)
+		rule.kind = ATR_RULE_RSP;
+	else if (row->cfa_register == RBP)
+		rule.kind = ATR_RULE_RBP;
+	if (row->rbp_is_odd || !fits(offset) || (row->rbp_is_saved && !fits(row->rbp_at)))
+		return none;
+	rule.offset = (int32_t)offset;
+	rule.rbp_at = row->rbp_is_saved ? (int32_t)row->rbp_at : 0;
+	return rule;
+}
+
+struct atr_rule atr_cfi_rule(const struct atr_cfi *cfi, uintptr_t at)
+{
+	struct atr_rule none = { .kind = ATR_RULE_NONE };
+	const uint8_t *entry = find_entry(cfi, at);
+	struct machine m;
+	struct fde fde;
+
+	if (!entry || !read_fde(cfi, entry, &fde) || at - fde.begin >= fde.len)
+		return none;
+	if (fde.cie.is_signal)
+		return (struct atr_rule){ .kind = ATR_RULE_SIGNAL };
+	if (fde.cie.return_register != RIP)
+		return none;
+	m.cie = &fde.cie;
+	m.nr_remembered = 0;
+	memset(&m.row, 0, sizeof(m.row));
+	memset(&m.initial, 0, sizeof(m.initial));
+	m.at = 0;
+	m.wanted = UINTPTR_MAX;
+	if (!run(&m, fde.cie.program))
+		return none;
+	m.initial = m.row;
+	m.at = fde.begin;
+	m.wanted = at;
+	if (!run(&m, fde.program))
+		return none;
+	return rule_of(&m.row, at);
+}

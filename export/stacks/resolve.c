@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "export/stacks/resolve.h"
+
+#include "export/stacks.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define LINES_MAX ((size_t)64 << 20) /* of .debug_line: it is read in a tenth of a second or two */
+#define STRINGS_MAX ((size_t)64 << 20)
+#define SUMMED_MAX ((uint64_t)64 << 20) /* a file whose checksum is asked for */
+
+static const struct atr_io *io;
+
+/* ---- files ----------------------------------------------------------------------------------- */
+
+static bool read_file(const struct atr_source *source, uint64_t at, void *to, size_t len)
+{
+	char *out = to;
+
+	while (len) {
+		ssize_t n = pread(source->fd, out, len, (off_t)at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		out += n;
+		at += (uint64_t)n;
+		len -= (size_t)n;
+	}
+	return true;
+}
+
+static bool open_source(struct atr_source *source, const char *path)
+{
+	struct stat st;
+
+	*source = (struct atr_source){ .read = read_file, .fd = -1 };
+	/* a fifo that has taken the name keeps nobody waiting */
+	source->fd = io->open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (source->fd < 0)
+		return false;
+	if (syscall(SYS_newfstatat, source->fd, "", &st, AT_EMPTY_PATH) == 0 &&
+	    S_ISREG(st.st_mode) && st.st_size > 0) {
+		source->len = (uint64_t)st.st_size;
+		return true;
+	}
+	io->close(source->fd);
+	source->fd = -1;
+	return false;
+}
+
+static void close_source(struct atr_source *source)
+{
+	if (source->fd >= 0)
+		io->close(source->fd);
+	source->fd = -1;
+}
+
+static bool is_same_id(const struct atr_build_id *a, const struct atr_build_id *b)
+{
+	return a->len && a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
+}
+
+/* A file and what is read of it. */
+struct opened {
+	struct atr_source source;
+	struct atr_image image;
+};
+
+static bool open_module(struct opened *file, const struct atr_module *m, struct atr_pages *pages)
+{
+	struct atr_build_id id;
+
+	/* the program's is there also when it has no name any more */
+	if (!open_source(&file->source, m->is_program ? "/proc/self/exe" : m->path))
+		return false;
+	if (atr_image_open(&file->image, &file->source, pages) &&
+	    file->image.nr_parts == m->nr_parts &&
+	    atr_parts_sum(file->image.parts, m->nr_parts) == m->sum) {
+		id = atr_image_build_id(&file->image);
+		if (id.len == m->id.len && (!id.len || is_same_id(&id, &m->id)))
+			return true;
+	}
+	close_source(&file->source);
+	return false;
+}
+
+/* ---- separate debug files -------------------------------------------------------------------- */
+
+struct path {
+	char text[PATH_MAX];
+	size_t len;
+};
+
+static void put(struct path *p, const char *text, size_t len)
+{
+	if (len >= sizeof(p->text) - p->len)
+		len = 0;
+	memcpy(p->text + p->len, text, len);
+	p->len += len;
+	p->text[p->len] = 0;
+}
+
+static bool open_debug(struct opened *file, const struct path *path, const struct atr_module *m,
+		       const uint32_t *sum, struct atr_pages *pages)
+{
+	struct atr_build_id id;
+
+	if (!open_source(&file->source, path->text))
+		return false;
+	if (atr_image_open(&file->image, &file->source, pages)) {
+		id = atr_image_build_id(&file->image);
+		if (is_same_id(&id, &m->id))
+			return true;
+		if (sum && !(id.len && m->id.len) && file->source.len <= SUMMED_MAX &&
+		    atr_source_has_sum(&file->source, pages, *sum))
+			return true;
+	}
+	close_source(&file->source);
+	return false;
+}
+
+/* /usr/lib/debug/.build-id/ab/cdef.debug */
+static bool open_by_id(struct opened *file, const struct atr_module *m, struct atr_pages *pages)
+{
+	static const char digits[] = "0123456789abcdef";
+	struct path p = { .len = 0 };
+
+	if (m->id.len < 2)
+		return false;
+	put(&p, "/usr/lib/debug/.build-id/", 25);
+	for (unsigned i = 0; i < m->id.len; i++) {
+		char pair[] = { digits[m->id.bytes[i] >> 4], digits[m->id.bytes[i] & 15] };
+
+		put(&p, pair, 2);
+		if (!i)
+			put(&p, "/", 1);
+	}
+	put(&p, ".debug", 6);
+	return open_debug(file, &p, m, NULL, pages);
+}
+
+/* Beside the object, in .debug there, and below /usr/lib/debug. */
+static bool open_by_link(struct opened *file, const struct opened *own, const struct atr_module *m,
+			 struct atr_pages *pages)
+{
+	static const char *const before[] = { "", "", "/usr/lib/debug" };
+	static const char *const between[] = { "", ".debug/", "" };
+	size_t folder_len = (size_t)(atr_module_name(m) - m->path);
+	const char *name;
+	uint32_t sum;
+
+	if (m->path[0] != '/' || !atr_image_debuglink(&own->image, &name, &sum))
+		return false;
+	for (int i = 0; i < 3; i++) {
+		struct path p = { .len = 0 };
+
+		put(&p, before[i], strlen(before[i]));
+		put(&p, m->path, folder_len);
+		put(&p, between[i], strlen(between[i]));
+		put(&p, name, strlen(name));
+		if (open_debug(file, &p, m, &sum, pages))
+			return true;
+	}
+	return false;
+}
+
+/* ---- what was found -------------------------------------------------------------------------- */
+
+/*
+ * Places by their addresses, and their texts behind one another. When either is full, all
+ * of it is forgotten: a program that runs has as many places that make requests as it has.
+ */
+#define KEPT_MAX 4096 /* a power of two */
+#define TEXTS_LEN (1024 * 1024)
+
+struct kept {
+	uint64_t at;
+	const struct atr_module *module;
+	uint32_t function, path; /* in the texts; 0: not known */
+	uint32_t line;
+	uint64_t in_function;
+};
+
+static struct memory {
+	struct kept kept[KEPT_MAX];
+	char texts[TEXTS_LEN];
+} * memory; /* mapped when first needed */
+static unsigned nr_kept, texts_len;
+
+static void forget_all(void)
+{
+	memset(memory->kept, 0, sizeof(memory->kept));
+	nr_kept = 0;
+	texts_len = 1;
+}
+
+static bool has_memory(void)
+{
+	if (memory)
+		return true;
+	memory = mmap(NULL, sizeof(*memory), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		      -1, 0);
+	if (memory == MAP_FAILED)
+		memory = NULL;
+	texts_len = 1;
+	return memory != NULL;
+}
+
+/* Its place, or the free one where it belongs. */
+static struct kept *slot_of(uint64_t at, const struct atr_module *module)
+{
+	uint64_t i = at * UINT64_C(0x9e3779b97f4a7c15) >> 32;
+
+	for (;; i++) {
+		struct kept *k = &memory->kept[i % KEPT_MAX];
+
+		if (!k->module || (k->at == at && k->module == module))
+			return k;
+	}
+}
+
+static uint32_t keep_text(const char *text)
+{
+	size_t len = strlen(text) + 1;
+	uint32_t at = texts_len;
+
+	if (!*text || len > TEXTS_LEN - texts_len)
+		return 0;
+	memcpy(memory->texts + at, text, len);
+	texts_len += (unsigned)len;
+	return at;
+}
+
+/* ---- looking up ------------------------------------------------------------------------------ */
+
+/* The addresses of one object that are not known yet; ours alone, and too much for a stack. */
+static struct atr_named named[ATR_STACK_DEPTH_MAX];
+static struct atr_lined lined[ATR_STACK_DEPTH_MAX];
+static unsigned nr_wanted;
+
+static void want(uint64_t at)
+{
+	unsigned i = nr_wanted;
+
+	for (unsigned k = 0; k < nr_wanted; k++)
+		if (named[k].at == at)
+			return;
+	for (; i && named[i - 1].at > at; i--)
+		named[i] = named[i - 1];
+	named[i] = (struct atr_named){ .at = at };
+	nr_wanted++;
+}
+
+static void find_lines(const struct atr_image *image)
+{
+	struct atr_line_sections in = {
+		.line = atr_image_section(image, ".debug_line", LINES_MAX),
+		.line_strings = atr_image_section(image, ".debug_line_str", STRINGS_MAX),
+		/* names of files lie there only where it is the one that there is */
+		.strings = atr_image_section(image, ".debug_str", STRINGS_MAX),
+	};
+
+	if (!in.line.failed)
+		atr_lines_find(&in, lined, nr_wanted);
+}
+
+static void look_in_files(const struct atr_module *m)
+{
+	struct atr_pages pages = { .last = NULL };
+	struct opened own, debug;
+	bool has_debug;
+
+	for (unsigned i = 0; i < nr_wanted; i++)
+		lined[i] = (struct atr_lined){ .at = named[i].at };
+	if (open_module(&own, m, &pages)) {
+		bool has_lines = atr_image_has(&own.image, ".debug_line");
+		bool has_symbols = atr_image_has(&own.image, ".symtab");
+
+		has_debug = (!has_lines || !has_symbols) && (open_by_id(&debug, m, &pages) ||
+							     open_by_link(&debug, &own, m, &pages));
+		if (has_debug && !has_symbols)
+			atr_image_functions(&debug.image, named, nr_wanted);
+		atr_image_functions(&own.image, named, nr_wanted);
+		if (has_lines || has_debug)
+			find_lines(has_lines ? &own.image : &debug.image);
+		if (has_debug)
+			close_source(&debug.source);
+		close_source(&own.source);
+	}
+	for (unsigned i = 0; i < nr_wanted; i++) {
+		struct kept *k = slot_of(m->base + named[i].at, m);
+		char function[ATR_FUNCTION_MAX] = "";
+
+		if (named[i].name)
+			atr_name_of_symbol(named[i].name, function);
+		if (!k->module)
+			nr_kept++;
+		*k = (struct kept){ .at = m->base + named[i].at,
+				    .module = m,
+				    .function = keep_text(function),
+				    .path = lined[i].line ? keep_text(lined[i].path) : 0,
+				    .line = lined[i].line,
+				    .in_function = named[i].at - named[i].begin };
+	}
+	atr_pages_give(&pages);
+}
+
+/* Of all addresses those that are in this object, and not known. */
+static void resolve_in(const struct atr_module *m, const uint64_t *at,
+		       const struct atr_place *places, unsigned nr)
+{
+	nr_wanted = 0;
+	for (unsigned i = 0; i < nr; i++)
+		if (places[i].module == m && !slot_of(at[i], m)->module)
+			want(at[i] - m->base);
+	if (nr_wanted)
+		look_in_files(m);
+}
+
+static struct atr_place place_of(const struct kept *k)
+{
+	return (struct atr_place){ .module = k->module,
+				   .function = k->function ? memory->texts + k->function : NULL,
+				   .path = k->path ? memory->texts + k->path : NULL,
+				   .line = k->path ? k->line : 0,
+				   .in_function = k->in_function };
+}
+
+void atr_resolve(uint64_t generation, const uint64_t *at, struct atr_place *places, unsigned nr)
+{
+	bool has_looked = false;
+
+	if (nr > ATR_STACK_DEPTH_MAX)
+		nr = ATR_STACK_DEPTH_MAX;
+	for (unsigned i = 0; i < nr; i++) {
+		places[i] = (struct atr_place){ .module = atr_modules_find(at[i], generation) };
+		if (places[i].module || has_looked)
+			continue;
+		atr_modules_look(true);
+		has_looked = true;
+		places[i].module = atr_modules_find(at[i], generation);
+	}
+	if (!has_memory())
+		return;
+	if (nr_kept > KEPT_MAX / 2 ||
+	    texts_len > TEXTS_LEN - ATR_STACK_DEPTH_MAX * (ATR_FUNCTION_MAX + ATR_PATH_MAX))
+		forget_all();
+	for (unsigned i = 0; i < nr; i++)
+		if (places[i].module && !slot_of(at[i], places[i].module)->module)
+			resolve_in(places[i].module, at, places, nr);
+	for (unsigned i = 0; i < nr; i++)
+		if (places[i].module)
+			places[i] = place_of(slot_of(at[i], places[i].module));
+}
+
+void atr_resolve_setup(const struct atr_io *with)
+{
+	io = with;
+}

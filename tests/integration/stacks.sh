@@ -1,0 +1,185 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Where in the program a request was made: of programs with and without frame pointers, debug information
+# and symbols; from handlers, small stacks, libraries that go, and code that nothing is known of.
+. "$(dirname "$0")/lib.sh"
+need "${CXX:-g++}" objcopy strip addr2line c++filt
+[ -f "$build/libautotrace-stacks.so" ] || skip "libautotrace-stacks.so is not built"
+origin
+source=$here/programs/stacks.c
+
+line() { # MARK [FILE]
+	grep -n "// $1\$" "${2:-$source}" | cut -d : -f 1
+}
+
+c() { # NAME flag...
+	local name=$1
+	shift
+	"${CC:-cc}" -std=gnu11 -D_GNU_SOURCE -g -Wall -Wextra -pthread -o "$dir/$name" "$source" "$@" -ldl || fail
+}
+
+# stacks HOW command...: those that are to be are on stdin. What libc does is its own matter.
+stacks() {
+	local how=$1 status
+	shift
+	fresh_spans
+	under traced ""
+	timeout -k 2 "$limit" "${env[@]}" AUTOTRACE_STACKS="$how" ${redact:+AUTOTRACE_REDACT="$redact"} \
+		${depth:+AUTOTRACE_STACK_DEPTH=$depth} AUTOTRACE_LOG="$dir/log" "$@" >"$dir/out" 2>&1 </dev/null
+	status=$?
+	[ $status = 0 ] || { echo "  exit code $status"; head -5 "$dir/out"; return 1; }
+	/usr/bin/python3 "$here/stacks.py" "$spans" | sed -E -e 's/ < (main|main\+|thread|in_coroutine) < .*/ < \1/' \
+		-e 's/called> < .* < interr/called> < LIBC < interr/' -e "$tree_mask" >"$dir/got"
+	[ "${SHOW:-}" ] && cat "$dir/got"
+	diff -u - "$dir/got" | sed 's/^/  /'
+	return "${PIPESTATUS[0]}"
+}
+
+redact=
+depth=
+where="ask stacks.c:$(line SEND)"
+usual="ask < inner < aligned < sized"
+
+for flags in "-O2 -fomit-frame-pointer" "-O2 -fno-omit-frame-pointer" -O0; do
+	# shellcheck disable=SC2086
+	c plain $flags
+	check "of a program built with $flags" stacks all "$dir/plain" "$port" plain \
+		<<<"/ok|$where|$usual < main"
+	check "in a signal's handler" stacks all "$dir/plain" "$port" signal \
+		<<<"/signal|$where|ask < on_signal < <signal handler called> < LIBC < interrupted < signals < main"
+done
+c plain -O2
+
+other="ask < on_signal < <signal handler called> < LIBC < interrupted < signals"
+check "in a handler that has a stack of its own" stacks all "$dir/plain" "$port" altstack \
+	<<<"/signal|$where|$other < main"
+check "on a thread with a stack of 16 KiB" stacks all "$dir/plain" "$port" thread \
+	<<<"/thread|$where|$usual < thread"
+check "on stacks of the program's own making, each with nothing readable behind it" \
+	stacks all "$dir/plain" "$port" coroutine \
+	< <(for _ in 1 2 3; do echo "/coroutine|$where|$usual < in_coroutine"; done)
+check "through and from code that nothing is said of, whatever its frame pointer is" \
+	stacks all "$dir/plain" "$port" made < <(
+	echo "/made|$where|ask < inner < ? < main"
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		echo "/lost|$where|ask < inner < ?"
+		echo "/lost|$where|ask < inner < call_with"
+	done)
+depth=5
+check "as deep as was asked for" stacks all "$dir/plain" "$port" deep \
+	<<<"/deep|$where|ask < deep < deep < deep < deep"
+depth=
+c gone -O2
+check "of a program whose file is gone" stacks all "$dir/gone" "$port" unlink \
+	<<<"/unlinked|$where|ask < inner < main"
+cat >"$dir/plugin.c" <<END
+void plugin_calls(void (*ask)(const char *)) { ask("/plugin"); __asm__ volatile(""); }
+END
+"${CC:-cc}" -O2 -g -fPIC -shared -o "$dir/plugin.so" "$dir/plugin.c" || fail
+check "in a library that is unloaded before anybody looks" stacks all "$dir/plain" "$port" "$dir/plugin.so" \
+	<<<"/plugin|$where|ask < plugin_calls < main"
+
+check "none where none are asked for" stacks off "$dir/plain" "$port" plain <<<"/ok|-|"
+check "none of what was well" stacks error "$dir/plain" "$port" plain <<<"/ok|-|"
+check "of what was slow" stacks slow:0 "$dir/plain" "$port" plain <<<"/ok|$where|$usual < main"
+check "not of what was not slow" stacks slow:100000 "$dir/plain" "$port" plain <<<"/ok|-|"
+no=$(free_port)
+check "of a connect that failed" stacks error "$dir/plain" "$no" plain \
+	<<<"socket connect 127.0.0.1:$no|ask stacks.c:$(line CONNECT)|$usual < main"
+check "a wrong word: none" stacks slow:often "$dir/plain" "$port" plain <<<"/ok|-|"
+check "and it is said" grep -q 'AUTOTRACE_STACKS=slow:often: .* there are none' "$dir/log"
+redact='attribute:code.file.path=drop; attribute:code.line.number; attribute:code.stacktrace'
+check "what must not leave" stacks all "$dir/plain" "$port" plain <<<"/ok|ask|REDACTED"
+redact=
+mkdir -p "$dir/alone"
+cp "$library" "$dir/alone"
+library=$dir/alone/libautotrace.so
+check "without the object the program runs, and is traced" stacks all "$dir/plain" "$port" plain <<<"/ok|-|"
+check "and it is said what is missing" grep -q 'AUTOTRACE_STACKS needs libautotrace-stacks.so' "$dir/log"
+library=$build/libautotrace.so
+
+# ---- debug information -------------------------------------------------------------------------
+
+cxx() { # NAME flag...
+	local name=$1
+	shift
+	"${CXX:-g++}" -std=gnu++17 -O2 -o "$dir/$name" "$here/programs/stacks.cc" "$@" || fail
+}
+
+method="shop::Stock<long>::fetch"
+at="stacks.cc:$(line SEND "$here/programs/stacks.cc")"
+found="/7|$method $at|$method < shop::order < main"
+lost="/7|shop+OFFSET|shop+ < shop+ < shop+"
+
+for flags in -g "-g -gdwarf-5 -gz" "-g -gdwarf-4" "-g -gdwarf-3" "-g -gdwarf-2 -gstrict-dwarf" "-g1" \
+	"-g -no-pie -fno-pie" "-g -static-libstdc++"; do
+	# shellcheck disable=SC2086
+	cxx shop $flags
+	check "C++ built with $flags" stacks all "$dir/shop" "$port" <<<"$found"
+done
+cxx shop -g -fno-omit-frame-pointer -Wl,--no-eh-frame-hdr
+check "by frame pointers, where there is no table" stacks all "$dir/shop" "$port" <<<"$found"
+cxx shop
+check "C++ without lines" stacks all "$dir/shop" "$port" <<<"/7|$method|$method+ < shop::order+ < main+"
+strip "$dir/shop"
+stripped='s/shop\+0x[0-9a-f]+/shop+OFFSET/; s/(( < )?shop\+){3}.*/shop+ < shop+ < shop+/'
+tree_mask=$stripped
+check "C++ without symbols: the file and the offset" stacks all "$dir/shop" "$port" <<<"$lost"
+offset=$(grep -o 'shop+0x[0-9a-f]*' "$spans" | head -1 | cut -d + -f 2)
+tree_mask=
+cxx shop
+check "which addr2line takes" test "$(addr2line -f -e "$dir/shop" "$offset" | head -1 | c++filt -p)" = "$method"
+
+separate() { # flag...: what is separate is in $dir/shop.debug
+	cxx shop -g "$@"
+	objcopy --only-keep-debug "$dir/shop" "$dir/shop.debug" || fail
+	strip "$dir/shop"
+	objcopy --add-gnu-debuglink="$dir/shop.debug" "$dir/shop" || fail
+}
+
+separate
+check "a debug file beside it" stacks all "$dir/shop" "$port" <<<"$found"
+mkdir -p "$dir/.debug"
+mv "$dir/shop.debug" "$dir/.debug"
+check "in the folder .debug" stacks all "$dir/shop" "$port" <<<"$found"
+rm -r "$dir/.debug"
+separate -Wl,--build-id=none
+check "known by its sum where it has no id" stacks all "$dir/shop" "$port" <<<"$found"
+tree_mask=$stripped
+printf x >>"$dir/shop.debug"
+check "another one is not believed" stacks all "$dir/shop" "$port" <<<"$lost"
+separate
+cxx other -g -DOTHER
+objcopy --only-keep-debug "$dir/other" "$dir/shop.debug"
+printf '\0' | dd of="$dir/shop.debug" bs=1 seek="$(($(grep -obUaP 'GNU\x00' "$dir/shop.debug" | sed -n '2s/:.*//p') + 6))" \
+	conv=notrunc 2>/dev/null
+check "nor one with another id" stacks all "$dir/shop" "$port" <<<"$lost"
+separate
+/usr/bin/python3 - "$dir/shop.debug" <<END || fail
+import sys
+data = bytearray(open(sys.argv[1], "rb").read())
+at = len(data) // 3
+data[at:] = bytes((i * 37 + 11) % 256 for i in range(len(data) - at))
+open(sys.argv[1], "wb").write(data)
+END
+check "one that is broken is no harm" stacks all "$dir/shop" "$port" <<<"$lost"
+tree_mask=
+
+# ---- other languages ---------------------------------------------------------------------------
+
+home=$(getent passwd "$(id -u)" | cut -d : -f 6)
+if HOME=$home rustc --version >/dev/null 2>&1; then
+	for mangling in legacy v0; do
+		HOME=$home rustc -O -g -C symbol-mangling-version=$mangling -o "$dir/rust" "$here/programs/stacks.rs" 2>/dev/null || fail
+		tree_mask='s/^([^|]*\|)<?(stacks::stock::Client)>?(::fetch)[^|]*\|.*/\1\2\3/'
+		check "Rust, $mangling: not what its library does" stacks all "$dir/rust" "$port" <<<"/rust|stacks::stock::Client::fetch"
+	done
+fi
+tree_mask='s/^([^|]*\|).* < _PyEval_EvalFrameDefault.*/\1EVAL/'
+check "python3: frames of C" stacks all /usr/bin/python3 -c \
+	"import urllib.request; urllib.request.urlopen('http://127.0.0.1:$port/python')" <<<"/python|EVAL"
+if command -v php >/dev/null; then
+	tree_mask='s/^([^|]*\|)php.*execute_ex.*/\1EXECUTE/'
+	check "PHP: frames of C" stacks all php -r "file_get_contents('http://127.0.0.1:$port/php');" <<<"/php|EXECUTE"
+fi
+tree_mask=
