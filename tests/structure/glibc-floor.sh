@@ -30,7 +30,7 @@ check() # LIBRARY
 	readelf -lW "$library" | grep GNU_STACK | grep -q RWE && { echo "asks for an executable stack"; bad=1; }
 }
 
-for object in libautotrace.so libautotrace-config.so libautotrace-tls.so; do
+for object in libautotrace.so libautotrace-config.so libautotrace-tls.so libautotrace-ebpf.so; do
 	check "$AUTOTRACE_BUILD/$object"
 done
 

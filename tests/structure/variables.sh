@@ -9,7 +9,7 @@ trap 'rm -rf "$dir"' EXIT
 bad=0
 
 # AUTOTRACE_LAMBDA_START is our own word to the next process, OTEL_CTX the name of a mapping
-grep -rhoE '"(AUTOTRACE|OTEL)_[A-Z0-9_]+"' export/*.c export/encode export/transport preload propagator |
+grep -rhoE '"(AUTOTRACE|OTEL)_[A-Z0-9_]+"' export/*.c export/encode export/transport preload propagator ebpf/*.c |
 	tr -d '"' |
 	grep -vxE 'AUTOTRACE_LAMBDA_START|OTEL_CTX' | grep -v '_$' | sort -u >"$dir/read"
 sed -E ':a; /[(,]$/ { N; s/\n[ \t]*/ /; ba; }' export/variables.def |
