@@ -10,7 +10,7 @@
  * the kernel counts, whatever it is in a container.
  */
 #include "ebpf/event.h"
-#include "ebpf/kernel.h"
+#include "ebpf/kernel.bpf.h"
 
 #include <asm/unistd.h>
 #include <stdbool.h>
@@ -100,8 +100,10 @@ static __always_inline void count_lost(void)
 {
 	struct atr_ebpf_told *t = the_told();
 
-	if (t)
-		__sync_fetch_and_add(&t->calls_lost, 1);
+	if (!t)
+		return;
+	__sync_fetch_and_add(&t->calls_lost, 1);
+	atr_ebpf_lost_at(t, bpf_ktime_get_ns());
 }
 
 static __noinline struct atr_ebpf_slot *search(__u64 span, __u32 *at)

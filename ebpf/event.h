@@ -37,11 +37,26 @@ struct atr_ebpf_slow {
 	__u32 number, unused;
 };
 
+/*
+ * When something was lost, in pieces of 17 ms, for the last minute: of a span that lived at such
+ * a time it may be some of its calls.
+ */
+#define ATR_EBPF_PIECES 4096
+#define ATR_EBPF_PIECE_BITS 24
+
 struct atr_ebpf_told {
-	__u64 armed_ns;	  /* since when it is watched; 0: not yet */
-	__u64 calls_lost; /* found no slot */
-	__u64 slow_lost;  /* found no room in the ring buffer */
+	__u64 armed_ns;			/* since when it is watched; 0: not yet */
+	__u64 calls_lost;		/* found no slot */
+	__u64 slow_lost;		/* found no room in the ring buffer */
+	__u32 lost_in[ATR_EBPF_PIECES]; /* the piece, where its remainder is its place */
 };
+
+static inline void atr_ebpf_lost_at(struct atr_ebpf_told *told, __u64 ns)
+{
+	__u32 piece = (__u32)(ns >> ATR_EBPF_PIECE_BITS);
+
+	told->lost_in[piece & (ATR_EBPF_PIECES - 1)] = piece;
+}
 
 static inline __u32 atr_ebpf_hash(__u64 span)
 {

@@ -44,8 +44,14 @@ static bool start(const struct atr_ebpf_asked *asked, struct atr_sums *sums, con
 }
 
 static const struct atr_ebpf table = {
-	ATR_EBPF_VERSION,   start,	  atr_sums_take,    atr_sums_sweep,
-	atr_sums_next_slow, atr_sums_top, atr_syscall_name,
+	.version = ATR_EBPF_VERSION,
+	.start = start,
+	.take = atr_sums_take,
+	.are_partial = atr_sums_are_partial,
+	.sweep = atr_sums_sweep,
+	.next_slow = atr_sums_next_slow,
+	.top = atr_sums_top,
+	.name = atr_syscall_name,
 };
 
 __attribute__((visibility("default"))) const struct atr_ebpf *atr_ebpf_table(void)

@@ -22,7 +22,8 @@ struct atr_ebpf {
 	/* False, and *why says what is missing. Its own thread's, whose descriptors are its own. */
 	bool (*start)(const struct atr_ebpf_asked *asked, struct atr_sums *sums, const char **why);
 	bool (*take)(struct atr_sums *sums, uint64_t span, struct atr_ebpf_slot *out);
-	unsigned (*sweep)(struct atr_sums *sums, uint64_t now_ns);
+	bool (*are_partial)(const struct atr_sums *sums, uint64_t start_ns, uint64_t end_ns);
+	unsigned (*sweep)(struct atr_sums *sums, uint64_t since_ns);
 	bool (*next_slow)(struct atr_sums *sums, struct atr_ebpf_slow *out);
 	unsigned (*top)(const struct atr_ebpf_slot *slot,
 			struct atr_ebpf_call out[static ATR_SUMS_TOP]);

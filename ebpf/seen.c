@@ -15,13 +15,16 @@
 #include <limits.h>
 
 #define WAITING_MAX 512
-#define SWEEP_NS UINT64_C(1000000000)
+/* What was not asked for within a second, and so many batches: its span was lost, or lasts. */
+#define OLD_NS UINT64_C(1000000000)
+#define OLD_BATCHES 16
 
 /* All is the exporter's thread's. */
 static struct {
 	const struct atr_ebpf *object; /* NULL: nothing is seen */
 	struct atr_sums sums;
-	uint64_t swept_ns, spans_lost, slow_lost;
+	uint64_t spans_lost, slow_lost;
+	uint64_t batches_ns[OLD_BATCHES], nr_batches; /* when the last were */
 	uint64_t to_unix_ns; /* what is to be added to a time of the kernel's */
 	struct atr_ids ids;
 	/* calls that were slow, of spans that may still be open */
@@ -68,7 +71,8 @@ static void start(const struct atr_io *io)
 	const char *why = "";
 
 	seen.nr_waiting = 0;
-	seen.spans_lost = seen.slow_lost = 0;
+	seen.spans_lost = seen.slow_lost = seen.nr_batches = 0;
+	memset(seen.batches_ns, 0, sizeof(seen.batches_ns));
 	seen.object = begin(io, &why);
 	if (!seen.object)
 		atr_log("AUTOTRACE_EBPF: %s; nothing is seen from the kernel", why);
@@ -79,6 +83,17 @@ static void tell_losses(void)
 	atr_count_set(ATR_COUNT_EBPF_CALLS_LOST, seen.sums.told->calls_lost);
 	atr_count_set(ATR_COUNT_EBPF_SPANS_LOST, seen.spans_lost);
 	atr_count_set(ATR_COUNT_EBPF_SLOW_LOST, seen.sums.told->slow_lost + seen.slow_lost);
+}
+
+/* What a batch has yet to ask for is younger than that. */
+static void sweep(uint64_t now)
+{
+	uint64_t *oldest = &seen.batches_ns[seen.nr_batches++ % OLD_BATCHES];
+	uint64_t since = now - OLD_NS < *oldest ? now - OLD_NS : *oldest;
+
+	*oldest = now;
+	if (since)
+		seen.spans_lost += seen.object->sweep(&seen.sums, since);
 }
 
 static void batch(void)
@@ -96,10 +111,7 @@ static void batch(void)
 		else
 			seen.slow_lost++;
 	}
-	if (now - seen.swept_ns > SWEEP_NS) {
-		seen.spans_lost += seen.object->sweep(&seen.sums, now);
-		seen.swept_ns = now;
-	}
+	sweep(now);
 	tell_losses();
 }
 
@@ -188,6 +200,14 @@ static void offer_slow_of(const struct atr_span *parent, uint64_t id)
 /* The record's times are of a clock that is measured now and then: this much is no difference. */
 #define CLOCKS_NS 1000000
 
+static bool is_partial(const struct atr_span *span)
+{
+	uint64_t start = span->start_ns - seen.to_unix_ns, end = span->end_ns - seen.to_unix_ns;
+
+	return start + CLOCKS_NS < seen.sums.told->armed_ns ||
+	       seen.object->are_partial(&seen.sums, start, end);
+}
+
 static void add(struct atr_span *span, size_t room)
 {
 	struct atr_ebpf_slot slot;
@@ -198,7 +218,7 @@ static void add(struct atr_span *span, size_t room)
 	memcpy(&id, span->span_id, sizeof(id));
 	if (seen.object->take(&seen.sums, id, &slot))
 		add_sums(span, room, &slot);
-	if (span->start_ns + CLOCKS_NS < seen.sums.told->armed_ns + seen.to_unix_ns)
+	if (is_partial(span))
 		atr_span_add_bool(span, room, ATR_SYSCALL_PARTIAL, true);
 	if (seen.nr_waiting)
 		offer_slow_of(span, id);

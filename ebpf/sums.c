@@ -122,7 +122,19 @@ bool atr_sums_take(struct atr_sums *sums, uint64_t span, struct atr_ebpf_slot *o
 	return found;
 }
 
-unsigned atr_sums_sweep(struct atr_sums *sums, uint64_t now_ns)
+bool atr_sums_are_partial(const struct atr_sums *sums, uint64_t start_ns, uint64_t end_ns)
+{
+	uint64_t first = start_ns >> ATR_EBPF_PIECE_BITS, last = end_ns >> ATR_EBPF_PIECE_BITS;
+
+	if (last - first >= ATR_EBPF_PIECES)
+		first = last - ATR_EBPF_PIECES + 1;
+	for (; first <= last; first++)
+		if (sums->told->lost_in[first & (ATR_EBPF_PIECES - 1)] == (uint32_t)first)
+			return true;
+	return false;
+}
+
+unsigned atr_sums_sweep(struct atr_sums *sums, uint64_t since_ns)
 {
 	unsigned nr = 0, swept = 0;
 
@@ -133,8 +145,9 @@ unsigned atr_sums_sweep(struct atr_sums *sums, uint64_t now_ns)
 	for (int i = 0; i < ATR_EBPF_SLOTS; i++) {
 		struct atr_ebpf_slot *slot = &sums->slots[i];
 
-		if (!slot->span || (int64_t)(now_ns - slot->touched_ns) < (int64_t)ATR_SUMS_OLD_NS)
+		if (!slot->span || (int64_t)(slot->touched_ns - since_ns) >= 0)
 			continue;
+		atr_ebpf_lost_at(sums->told, slot->touched_ns);
 		give_back(slot);
 		swept++;
 	}

@@ -33,12 +33,14 @@ void atr_sums_unmap(struct atr_sums *sums);
 /* One thread. The sums of a span that has ended, which are then no longer there; false: none. */
 bool atr_sums_take(struct atr_sums *sums, uint64_t span, struct atr_ebpf_slot *out);
 
+/* Whether calls were lost or let go of while a span lived, as far as that is remembered. */
+bool atr_sums_are_partial(const struct atr_sums *sums, uint64_t start_ns, uint64_t end_ns);
+
 /*
- * Where there are many: lets go of those that nothing was added to for a minute. How many.
- * Costs a look at each slot.
+ * Where more than half of the slots are taken: lets go of those that nothing was added to
+ * since then. How many. Costs a look at each slot.
  */
-#define ATR_SUMS_OLD_NS (60 * UINT64_C(1000000000))
-unsigned atr_sums_sweep(struct atr_sums *sums, uint64_t now_ns);
+unsigned atr_sums_sweep(struct atr_sums *sums, uint64_t since_ns);
 
 /* The next call that was slow; false: none for now. */
 bool atr_sums_next_slow(struct atr_sums *sums, struct atr_ebpf_slow *out);

@@ -20,9 +20,12 @@ static char ring[2 * ATR_EBPF_RING_LEN];
 static struct atr_sums empty(void)
 {
 	memset(slots, 0, sizeof(slots));
+	memset(&told, 0, sizeof(told));
 	memset(ring, 0, sizeof(ring));
 	read_at = write_at = 0;
-	return (struct atr_sums){ slots, &told, { &read_at, &write_at, ring, ATR_EBPF_RING_LEN } };
+	return (struct atr_sums){ .slots = slots,
+				  .told = &told,
+				  .slow = { &read_at, &write_at, ring, ATR_EBPF_RING_LEN } };
 }
 
 static struct atr_ebpf_slot *slot_at(uint64_t span, unsigned probe)
@@ -106,16 +109,46 @@ TEST(sums_of_more_calls_than_have_a_place_are_with_the_others)
 TEST(sums_that_nobody_asks_for_are_let_go_of_when_there_are_many)
 {
 	struct atr_sums sums = empty();
-	uint64_t now = 10 * ATR_SUMS_OLD_NS;
+	uint64_t since = 1000 * MS;
 
 	for (unsigned i = 0; i < ATR_EBPF_SLOTS / 2; i++)
 		slots[i].span = i + 1;
-	CHECK(atr_sums_sweep(&sums, now) == 0);
+	CHECK(atr_sums_sweep(&sums, since) == 0);
 	slots[ATR_EBPF_SLOTS - 1].span = 1;
-	slots[0].touched_ns = now - ATR_SUMS_OLD_NS + MS;
-	slots[1].touched_ns = now + MS; /* by another processor, just now */
-	CHECK(atr_sums_sweep(&sums, now) == ATR_EBPF_SLOTS / 2 - 1);
+	slots[0].touched_ns = since;
+	slots[1].touched_ns = since + 1000 * MS;
+	CHECK(atr_sums_sweep(&sums, since) == ATR_EBPF_SLOTS / 2 - 1);
 	CHECK(slots[0].span == 1 && slots[1].span == 2 && !slots[2].span);
+}
+
+TEST(sums_of_the_time_of_a_loss_are_partial)
+{
+	const uint64_t piece = UINT64_C(1) << ATR_EBPF_PIECE_BITS, all = ATR_EBPF_PIECES * piece;
+	struct atr_sums sums = empty();
+
+	CHECK(!atr_sums_are_partial(&sums, 7 * all, 7 * all + 10));
+	atr_ebpf_lost_at(&told, 7 * all + 5 * piece + 3);
+	CHECK(atr_sums_are_partial(&sums, 7 * all, 8 * all - 1));
+	CHECK(atr_sums_are_partial(&sums, 7 * all + 5 * piece + 1, 7 * all + 5 * piece + 2));
+	CHECK(!atr_sums_are_partial(&sums, 7 * all, 7 * all + 5 * piece - 1));
+	CHECK(!atr_sums_are_partial(&sums, 7 * all + 6 * piece, 8 * all + 4 * piece));
+	CHECK(!atr_sums_are_partial(&sums, 6 * all + 5 * piece, 6 * all + 5 * piece));
+	/* longer than what is remembered */
+	CHECK(atr_sums_are_partial(&sums, 1, 7 * all + 6 * piece));
+	/* hostile, or a clock that was set: no long look */
+	atr_sums_are_partial(&sums, UINT64_MAX - 5, 5);
+	atr_sums_are_partial(&sums, 5, UINT64_MAX);
+}
+
+TEST(sums_that_were_let_go_of_were_lost_when_they_were_added_to)
+{
+	struct atr_sums sums = empty();
+
+	for (unsigned i = 0; i < ATR_EBPF_SLOTS; i++)
+		slots[i] = (struct atr_ebpf_slot){ .span = i + 1, .touched_ns = 100000 * MS };
+	CHECK(atr_sums_sweep(&sums, 200000 * MS) == ATR_EBPF_SLOTS);
+	CHECK(atr_sums_are_partial(&sums, 90000 * MS, 110000 * MS));
+	CHECK(!atr_sums_are_partial(&sums, 110000 * MS, 120000 * MS));
 }
 
 TEST(sums_top_has_the_longest_first)
