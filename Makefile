@@ -171,7 +171,7 @@ $(call objects,ebpf/probe.c ebpf/names.c): private CPPFLAGS += -isystem $(BUILD)
 $(call objects,ebpf/probe.c): $(BUILD)/gen/calls.lskel.h
 $(call objects,ebpf/names.c): $(BUILD)/gen/syscalls.def
 
-$(TOOL): $(call objects,$(TOOL_SRC)) $(CJSON_HEAP) $(CONFIG_OBJ) $(ROOMS)
+$(TOOL): $(call objects,$(TOOL_SRC) $(EBPF_SRC)) $(CJSON_HEAP) $(CONFIG_OBJ) $(ROOMS)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lm
 

@@ -194,7 +194,7 @@ static __always_inline void arm(struct pt_regs *regs, __u32 tgid)
 	watched.offset = offset;
 	watched.tgid = tgid;
 	t = the_told();
-	if (t)
+	if (t && !t->armed_ns)
 		t->armed_ns = bpf_ktime_get_ns();
 }
 

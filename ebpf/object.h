@@ -14,7 +14,10 @@
 
 struct atr_ebpf_asked {
 	uint64_t slow_ns;
-	int64_t offset; /* see atr_probe_arm */
+	int64_t offset;	   /* see atr_probe_arm */
+	const char *agent; /* who is asked where we may not; NULL: nobody */
+	uint64_t
+		token; /* the process is armed by it, and the agent has what it armed; 0: it is not */
 };
 
 struct atr_ebpf {

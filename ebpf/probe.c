@@ -67,7 +67,8 @@ static const char *why_not(int error)
 	switch (error) {
 	case -EPERM:
 	case -EACCES:
-		return "not permitted: it takes CAP_BPF and CAP_PERFMON";
+		return "not permitted: it takes CAP_BPF and CAP_PERFMON, or an agent "
+		       "(AUTOTRACE_EBPF_AGENT)";
 	case -ENOSYS:
 		return "the kernel has no eBPF, or forbids it";
 	case -ENOMEM:
@@ -133,9 +134,4 @@ void atr_probe_close(struct atr_probe *probe)
 {
 	for (int i = 0; i < ATR_NR_PROBE_FDS; i++)
 		raw_close(probe->fds[i]);
-}
-
-void atr_probe_arm(uint64_t token, int64_t offset)
-{
-	syscall(SYS_getpid, token, offset);
 }

@@ -8,6 +8,8 @@
  */
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 enum atr_probe_fd {
 	ATR_PROBE_SLOTS, /* what is mapped: sums.h */
@@ -40,9 +42,13 @@ int atr_probe_open(const struct atr_probe_options *options, struct atr_probe *pr
 void atr_probe_close(struct atr_probe *probe);
 
 /*
- * The process that is to be watched: from here on it is. By a system call that has no
- * effect. `offset`: where its threads show their spans, from a thread's pointer.
+ * The process that is to be watched: from here on it is, and after an exec it is to tell it
+ * again. By a system call that has no effect. `offset`: where its threads show their
+ * spans, from a thread's pointer.
  */
-void atr_probe_arm(uint64_t token, int64_t offset);
+static inline void atr_probe_arm(uint64_t token, int64_t offset)
+{
+	syscall(SYS_getpid, token, offset);
+}
 
 #endif

@@ -23,6 +23,7 @@
 static struct {
 	const struct atr_ebpf *object; /* NULL: nothing is seen */
 	struct atr_sums sums;
+	uint64_t token; /* the constructor's */
 	uint64_t spans_lost, slow_lost;
 	uint64_t batches_ns[OLD_BATCHES], nr_batches; /* when the last were */
 	uint64_t to_unix_ns; /* what is to be added to a time of the kernel's */
@@ -53,6 +54,8 @@ static const struct atr_ebpf *begin(const struct atr_io *io, const char **why)
 	const struct atr_ebpf_asked asked = {
 		.slow_ns = UINT64_C(1000000) * atr_env_ms("AUTOTRACE_EBPF_SLOW_MS", 100),
 		.offset = atr_profiled_offset(),
+		.token = seen.token,
+		.agent = atr_env_get("AUTOTRACE_EBPF_AGENT").at,
 	};
 	const struct atr_ebpf *object;
 
@@ -224,10 +227,30 @@ static void add(struct atr_span *span, size_t room)
 		offer_slow_of(span, id);
 }
 
+/* What `autotrace run` loaded before the program, it gives it by. */
+static uint64_t token_of(struct atr_str text)
+{
+	uint64_t token = 0;
+
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.at[i];
+		bool is_digit = c >= '0' && c <= '9';
+
+		if (!is_digit && (c < 'a' || c > 'f'))
+			return 0;
+		token = token << 4 | (uint64_t)(is_digit ? c - '0' : c - 'a' + 10);
+	}
+	return token;
+}
+
 void atr_seen_setup(void)
 {
 	static const struct atr_addition addition = { start, batch, add };
 
-	if (atr_env_bool("AUTOTRACE_EBPF", false))
-		atr_exporter_adds_by(&addition);
+	if (!atr_env_bool("AUTOTRACE_EBPF", false))
+		return;
+	seen.token = token_of(atr_env_get("AUTOTRACE_EBPF_TOKEN"));
+	if (seen.token && atr_profiled_is_on)
+		atr_probe_arm(seen.token, atr_profiled_offset());
+	atr_exporter_adds_by(&addition);
 }
