@@ -358,6 +358,7 @@ bench: deps all $(BENCHES) ## what it costs, beside the plain program; BENCH=par
 	$(Q)AUTOTRACE_BUILD=$(abspath $(BUILD)) CC='$(CC)' BENCH='$(BENCH)' tests/bench/run.sh
 
 LIBS_http1_parse := -lhttp_parser
+$(BUILD)/tests/bench/ebpf: $(call objects,$(EBPF_SRC))
 $(BENCHES): $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(CJSON_ARENA) $(ROOMS)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)

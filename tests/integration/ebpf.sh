@@ -179,3 +179,14 @@ first --
 ends
 check "with another version's there is one line" lines 1
 check "which says that" grep -q 'AUTOTRACE_EBPF: libautotrace-ebpf.so is that of another version' "$dir/log"
+
+# What is said beforehand.
+doctor() { # PATTERN [word...]
+	local pattern=$1
+	shift
+	AUTOTRACE_EBPF=true AUTOTRACE_LIBRARY=$build/libautotrace.so "$@" "$autotrace" doctor /usr/bin/curl >"$dir/told"
+	grep -q "$pattern" "$dir/told" || { cat "$dir/told"; return 1; }
+}
+check "doctor says what attaches" doctor '^eBPF  *attaches: sys_enter, sys_exit, sched_switch, sched_wakeup$'
+check "and what is missing" doctor '^eBPF  *does not attach: not permitted: it takes CAP_BPF' \
+	setpriv --reuid=65534 --regid=65534 --clear-groups
