@@ -63,7 +63,7 @@ SO_LDFLAGS := -shared -Wl,-soname,libautotrace.so -Wl,--exclude-libs,ALL -Wl,-Bs
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
 LOW_SRC := $(wildcard propagator/*.c export/*.c export/encode/*.c export/transport/*.c)
-ROOM_SRC := $(LOW_SRC) $(wildcard preload/conn/*.c preload/live/*.c preload/proto/*.c)
+ROOM_SRC := $(LOW_SRC) $(wildcard preload/conn/*.c preload/live/*.c preload/proto/*.c) ebpf/seen.c
 SO_SRC := $(ROOM_SRC) $(wildcard preload/*.c preload/hook/*.c)
 # What runs at a process's start, on the exporter's thread, or not in most programs.
 COLD_SRC := $(addprefix export/,exporter.c options.c print.c published.c resource.c encode/otlp_json.c \
@@ -71,7 +71,7 @@ COLD_SRC := $(addprefix export/,exporter.c options.c print.c published.c resourc
 	$(addprefix preload/conn/,aws.c curlcode.c extension.c faas.c handover.c lambda.c probes.c \
 		transfer.c) \
 	$(addprefix preload/hook/,dns.c late.c load.c loaded.c process.c program.c seccomp.c \
-		signal.c stdio.c) preload/init.c preload/proto/event.c \
+		signal.c stdio.c) preload/init.c preload/proto/event.c ebpf/seen.c \
 	preload/proto/json.c $(addprefix propagator/,b3.c gcp.c ids.c jaeger.c ottrace.c xray.c)
 CONFIG_SRC := $(wildcard export/config/*.c)
 TOOL_SRC := $(wildcard tools/*.c)
@@ -83,11 +83,13 @@ MAN_SRC := $(wildcard tools/man/*.scd)
 
 HEAVY_SRC := $(wildcard export/heavy/*.c)
 STACKS_SRC := $(wildcard export/stacks/*.c)
+EBPF_SRC := $(filter-out ebpf/seen.c %.bpf.c,$(wildcard ebpf/*.c))
 
 SO := $(BUILD)/libautotrace.so
 CONFIG_SO := $(BUILD)/libautotrace-config.so
 HEAVY := $(BUILD)/libautotrace-tls.so
 STACKS := $(BUILD)/libautotrace-stacks.so
+EBPF_SO := $(BUILD)/libautotrace-ebpf.so
 TOOL := $(BUILD)/autotrace
 UNIT := $(BUILD)/tests/unit
 HOOKED := $(patsubst tests/hooked/%.c,$(BUILD)/tests/hooked_%,$(HOOKED_SRC))
@@ -127,7 +129,7 @@ SESSION_OBJ := $(patsubst %,$(BUILD)/obj/session/nghttp2_%.o,buf callbacks extpr
 # ---- what is built -----------------------------------------------------------------------------
 
 .PHONY: all
-all: $(SO) $(CONFIG_SO) $(HEAVY) $(STACKS) $(TOOL) $(MAN) ## the library and what it loads, the command, the manual (default)
+all: $(SO) $(CONFIG_SO) $(HEAVY) $(STACKS) $(EBPF_SO) $(TOOL) $(MAN) ## the library and what it loads, the command, the manual (default)
 
 $(SO): $(call objects,$(SO_SRC)) $(CJSON_ARENA) $(NGHTTP2_OBJ) $(BUILD)/autotrace.map preload/order.ld \
 		$(BUILD)/near.ld
@@ -163,7 +165,35 @@ $(BUILD)/stacks.map: Makefile
 	$(Q)mkdir -p $(@D)
 	$(Q)echo '{ global: atr_stacks_table; local: *; };' > $@
 
-$(TOOL): $(call objects,$(TOOL_SRC)) $(CJSON_HEAP) $(CONFIG_OBJ) $(ROOMS)
+$(EBPF_SO): $(call objects,$(EBPF_SRC)) $(BUILD)/ebpf.map
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) $(subst libautotrace.so,$(@F),$(SO_LDFLAGS)) -Wl,-Bsymbolic \
+		-Wl,--version-script=$(BUILD)/ebpf.map -o $@ $(filter %.o,$^)
+
+$(BUILD)/ebpf.map: Makefile
+	$(Q)mkdir -p $(@D)
+	$(Q)echo '{ global: atr_ebpf_table; local: *; };' > $@
+
+# The kernel's side. Its kernel need not be the one that this is built on: nothing of that is asked.
+TRIPLE := $(shell $(CC) -dumpmachine)
+BPF_ARCH := $(if $(filter aarch64-%,$(TRIPLE)),arm64,x86)
+BPF_FLAGS := -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH) -I. \
+	-I/usr/include/$(firstword $(subst -, ,$(TRIPLE)))-linux-gnu -Wall -Wextra $(if $(WERROR),-Werror)
+$(BUILD)/gen/%.lskel.h: ebpf/%.bpf.c ebpf/event.h ebpf/kernel.bpf.h Makefile | $(CJSON)/cJSON.c
+	$(call say,BPF,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)clang $(BPF_FLAGS) -c -o $(@D)/$*.bpf.o $<
+	$(Q)llvm-strip -g $(@D)/$*.bpf.o
+	$(Q)PATH="$$PATH:/usr/sbin:/sbin" bpftool gen skeleton -L $(@D)/$*.bpf.o > $@
+$(BUILD)/gen/syscalls.def: Makefile
+	$(Q)mkdir -p $(@D)
+	$(Q)echo '#include <sys/syscall.h>' | $(CC) -E -dM -x c - | \
+		sed -nE 's/^#define SYS_([a-z0-9_]+) .*/ATR_SYSCALL(\1)/p' | sort > $@
+$(call objects,ebpf/probe.c ebpf/names.c): private CPPFLAGS += -isystem $(BUILD)/gen
+$(call objects,ebpf/probe.c): $(BUILD)/gen/calls.lskel.h
+$(call objects,ebpf/names.c): $(BUILD)/gen/syscalls.def
+
+$(TOOL): $(call objects,$(TOOL_SRC) $(EBPF_SRC)) $(CJSON_HEAP) $(CONFIG_OBJ) $(ROOMS)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lm
 
@@ -263,7 +293,7 @@ $(BUILD)/flags: FORCE
 .PHONY: FORCE
 FORCE:
 
--include $(patsubst %.o,%.d,$(call objects,$(SO_SRC) $(CONFIG_SRC) $(HEAVY_SRC) $(STACKS_SRC) $(TOOL_SRC) $(UNIT_SRC) $(HOOKED_SRC) $(FUZZ_SRC) $(BENCH_SRC)))
+-include $(patsubst %.o,%.d,$(call objects,$(SO_SRC) $(CONFIG_SRC) $(HEAVY_SRC) $(STACKS_SRC) $(EBPF_SRC) $(TOOL_SRC) $(UNIT_SRC) $(HOOKED_SRC) $(FUZZ_SRC) $(BENCH_SRC)))
 
 # ---- dependencies ------------------------------------------------------------------------------
 
@@ -305,14 +335,14 @@ $(LIBIBERTY)/fetched: $(if $(filter deps demo check bench soak portability trans
 
 # ---- tests -------------------------------------------------------------------------------------
 
-$(UNIT): $(call objects,$(UNIT_SRC) $(filter-out tools/autotrace.c,$(TOOL_SRC)) $(HEAVY_SRC)) $(ZLIB_OBJ) \
+$(UNIT): $(call objects,$(UNIT_SRC) $(filter-out tools/autotrace.c,$(TOOL_SRC)) $(HEAVY_SRC) $(EBPF_SRC)) $(ZLIB_OBJ) \
 		$(CJSON_ARENA) $(CONFIG_OBJ) $(BEARSSL_LIB) $(STACKS_LIB) $(ROOMS)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka -lnghttp2 -lz -lpthread -lm
 
 .PHONY: compiled
-compiled: $(call objects,$(SO_SRC) $(CONFIG_SRC) $(HEAVY_SRC) $(STACKS_SRC) $(TOOL_SRC) $(UNIT_SRC) $(HOOKED_SRC))
+compiled: $(call objects,$(SO_SRC) $(CONFIG_SRC) $(HEAVY_SRC) $(STACKS_SRC) $(EBPF_SRC) $(TOOL_SRC) $(UNIT_SRC) $(HOOKED_SRC))
 
 .PHONY: unit
 unit: $(UNIT)
@@ -366,6 +396,7 @@ bench: deps all $(BENCHES) ## what it costs, beside the plain program; BENCH=par
 	$(Q)AUTOTRACE_BUILD=$(abspath $(BUILD)) CC='$(CC)' BENCH='$(BENCH)' tests/bench/run.sh
 
 LIBS_http1_parse := -lhttp_parser
+$(BUILD)/tests/bench/ebpf: $(call objects,$(EBPF_SRC))
 $(BENCHES): $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(CJSON_ARENA) $(ROOMS)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
@@ -392,10 +423,10 @@ ZSHDIR := $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 .PHONY: install
 install: all ## into DESTDIR and PREFIX (/usr/local), stripped; what was stripped goes to lib/debug
 	$(Q)install -d $(LIBDIR)/debug $(BINDIR) $(MANDIR)
-	$(Q)install -m 755 $(SO) $(CONFIG_SO) $(HEAVY) $(STACKS) $(LIBDIR)
+	$(Q)install -m 755 $(SO) $(CONFIG_SO) $(HEAVY) $(STACKS) $(EBPF_SO) $(LIBDIR)
 	$(Q)install -m 755 $(TOOL) $(BINDIR)/autotrace
 	$(Q)objcopy --only-keep-debug $(SO) $(LIBDIR)/debug/libautotrace.so.debug
-	$(Q)strip --strip-unneeded $(LIBDIR)/libautotrace.so $(LIBDIR)/libautotrace-config.so $(LIBDIR)/libautotrace-tls.so $(LIBDIR)/libautotrace-stacks.so $(BINDIR)/autotrace
+	$(Q)strip --strip-unneeded $(LIBDIR)/libautotrace.so $(LIBDIR)/libautotrace-config.so $(LIBDIR)/libautotrace-tls.so $(LIBDIR)/libautotrace-stacks.so $(LIBDIR)/libautotrace-ebpf.so $(BINDIR)/autotrace
 	$(Q)objcopy --add-gnu-debuglink=$(LIBDIR)/debug/libautotrace.so.debug $(LIBDIR)/libautotrace.so
 	$(Q)for page in $(MAN); do \
 		install -D -m 644 $$page $(MANDIR)/man$${page##*.}/$${page##*/} || exit 1; done

@@ -1098,6 +1098,11 @@ void atr_exporter_parts_by(bool (*part)(void))
 	ex.part = part;
 }
 
+bool atr_exporter_is_apart(void)
+{
+	return atomic_load(&ex.is_apart);
+}
+
 bool atr_exporter_owns(int fd)
 {
 	if (atomic_load_explicit(&ex.is_apart, memory_order_relaxed))

@@ -122,6 +122,9 @@ uint32_t atr_exporter_exit_flush_ms(void);
  */
 void atr_exporter_forked(void);
 
+/* Our thread: whether its descriptors are its own (atr_exporter_parts_by). */
+bool atr_exporter_is_apart(void);
+
 /*
  * Whether this descriptor is one of ours; the program is about to close or
  * replace it. Any thread, no system call. _lost: the program did; we never

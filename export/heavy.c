@@ -61,27 +61,30 @@ static bool next_line(struct lines *l, char *line, size_t cap)
 	return true;
 }
 
-/* The path of the object, beside the library that this function is in. */
-static bool find_path(const struct atr_io *io, char path[static PATH_MAX])
+/* Beside the library that this function is in. */
+bool atr_heavy_find(const struct atr_io *io, const char *file, char path[static PATH_MAX])
 {
 	struct lines l = { .io = io };
 	char line[PATH_MAX + 128], *slash = NULL;
+	size_t len = strlen(file) + 1;
+
+	memcpy(path, file, len);
 
 	l.fd = io->open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
 	if (l.fd < 0)
 		return false;
 	while (!slash && next_line(&l, line, sizeof(line)))
-		if (has(line, (uintptr_t)find_path) && strchr(line, '/'))
+		if (has(line, (uintptr_t)atr_heavy_find) && strchr(line, '/'))
 			slash = strrchr(line, '/');
 	io->close(l.fd);
 	if (!slash)
 		return false;
 	slash[1] = 0;
 	memmove(line, strchr(line, '/'), strlen(strchr(line, '/')) + 1);
-	if (strlen(line) + sizeof(ATR_HEAVY_FILE) > PATH_MAX)
+	if (strlen(line) + len > PATH_MAX)
 		return false;
 	memcpy(path, line, strlen(line) + 1);
-	memcpy(path + strlen(path), ATR_HEAVY_FILE, sizeof(ATR_HEAVY_FILE));
+	memcpy(path + strlen(path), file, len);
 	return true;
 }
 
@@ -90,12 +93,12 @@ const struct atr_heavy *atr_heavy_load(const struct atr_io *io, const char *what
 	static const struct atr_heavy *loaded;
 	static bool was_tried;
 	const struct atr_heavy *(*table)(void) = NULL;
-	char path[PATH_MAX] = ATR_HEAVY_FILE;
+	char path[PATH_MAX];
 
 	if (was_tried)
 		return loaded;
 	was_tried = true;
-	if (find_path(io, path))
+	if (atr_heavy_find(io, ATR_HEAVY_FILE, path))
 		table = (__typeof__(table))io->load(path, ATR_HEAVY_NAME);
 	loaded = table ? table() : NULL;
 	if (!loaded)

@@ -12,6 +12,7 @@
 #include "export/io.h"
 #include "propagator/str.h"
 
+#include <limits.h>
 #include <stdint.h>
 
 #define ATR_HEAVY_FILE "libautotrace-tls.so"
@@ -90,6 +91,12 @@ static inline size_t atr_gzip_room(size_t len)
 {
 	return len + len / 1000 + 128;
 }
+
+/*
+ * The exporter thread: the path of an object of ours, beside the library; false: where that
+ * lies cannot be told, and the path is the name alone.
+ */
+bool atr_heavy_find(const struct atr_io *io, const char *file, char path[static PATH_MAX]);
 
 /*
  * The exporter thread: the table, loaded once. NULL, and a line in the log that tells what

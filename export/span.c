@@ -137,6 +137,56 @@ void atr_span_add_int(struct atr_span *span, size_t room, uint16_t id, int64_t v
 	put_word(span, room, id, ATR_TYPE_INT, ATR_OF_SPAN, &value);
 }
 
+void atr_span_add_double(struct atr_span *span, size_t room, uint16_t id, double value)
+{
+	put_word(span, room, id, ATR_TYPE_DOUBLE, ATR_OF_SPAN, &value);
+}
+
+void atr_span_add_bool(struct atr_span *span, size_t room, uint16_t id, bool value)
+{
+	int64_t word = value;
+
+	put_word(span, room, id, ATR_TYPE_BOOL, ATR_OF_SPAN, &word);
+}
+
+#define NUMBER_KEY_MAX 64
+
+static void put_keyed(struct atr_span *span, size_t limit, uint16_t id, uint8_t type,
+		      struct atr_str key, const void *word)
+{
+	char *at = key.len <= NUMBER_KEY_MAX ?
+			   add(span, limit, id, type, ATR_OF_SPAN, 8 + key.len) :
+			   NULL;
+
+	if (!at) {
+		drop(span);
+		return;
+	}
+	memcpy(at, word, 8);
+	memcpy(at + 8, key.at, key.len);
+}
+
+void atr_span_add_keyed_int(struct atr_span *span, size_t room, uint16_t id, struct atr_str key,
+			    int64_t value)
+{
+	put_keyed(span, room, id, ATR_TYPE_KEYED_INT, key, &value);
+}
+
+void atr_span_add_keyed_double(struct atr_span *span, size_t room, uint16_t id, struct atr_str key,
+			       double value)
+{
+	put_keyed(span, room, id, ATR_TYPE_KEYED_DOUBLE, key, &value);
+}
+
+struct atr_str atr_item_key(const struct atr_item *item)
+{
+	bool is_keyed = item->type == ATR_TYPE_KEYED_INT || item->type == ATR_TYPE_KEYED_DOUBLE;
+
+	return is_keyed && item->len > 8 ?
+		       (struct atr_str){ atr_item_bytes(item) + 8, item->len - 8 } :
+		       (struct atr_str){ "", 0 };
+}
+
 /* A length and its text, in front of *at; less of it where there is not the room. */
 static size_t list_text(char *at, size_t room, struct atr_str text)
 {

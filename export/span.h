@@ -36,10 +36,12 @@ enum atr_type {
 	ATR_TYPE_STR = 1, /* bytes, UTF-8 expected; made valid by the encoder */
 	ATR_TYPE_INT,	  /* int64_t */
 	ATR_TYPE_DOUBLE,
-	ATR_TYPE_BOOL,	/* one byte */
-	ATR_TYPE_EVENT, /* u64 time, name */
-	ATR_TYPE_LINK,	/* trace id, span id, flags byte */
-	ATR_TYPE_LIST,	/* of strings: see atr_item_list */
+	ATR_TYPE_BOOL,	    /* one byte */
+	ATR_TYPE_EVENT,	    /* u64 time, name */
+	ATR_TYPE_LINK,	    /* trace id, span id, flags byte */
+	ATR_TYPE_LIST,	    /* of strings: see atr_item_list */
+	ATR_TYPE_KEYED_INT, /* int64_t, then the rest of its key: see atr_item_key */
+	ATR_TYPE_KEYED_DOUBLE,
 	ATR_TYPE_WORDS, /* uint64_t; always ATR_OF_NOTHING */
 };
 
@@ -106,6 +108,13 @@ void atr_span_put_list(struct atr_span *span, uint16_t id, struct atr_str key,
 #define ATR_SPAN_ADDED_MAX 8192
 void atr_span_add_str(struct atr_span *span, size_t room, uint16_t id, struct atr_str text);
 void atr_span_add_int(struct atr_span *span, size_t room, uint16_t id, int64_t value);
+void atr_span_add_double(struct atr_span *span, size_t room, uint16_t id, double value);
+void atr_span_add_bool(struct atr_span *span, size_t room, uint16_t id, bool value);
+/* Numbers whose key is what the id names and then `key`, of up to 64 bytes. */
+void atr_span_add_keyed_int(struct atr_span *span, size_t room, uint16_t id, struct atr_str key,
+			    int64_t value);
+void atr_span_add_keyed_double(struct atr_span *span, size_t room, uint16_t id, struct atr_str key,
+			       double value);
 
 /*
  * Words that are no attribute, and that no encoder sees: for an addition (exporter.h). _begin:
@@ -159,6 +168,9 @@ struct atr_item_list {
 };
 bool atr_item_list_next(struct atr_item_list *list, struct atr_str *value);
 struct atr_item_list atr_item_list(const struct atr_item *item);
+
+/* A number's key, behind what its id names; empty where the item is of another type. */
+struct atr_str atr_item_key(const struct atr_item *item);
 
 /* Whether `len` bytes at span are a whole record of this version. */
 bool atr_span_is_whole(const struct atr_span *span, size_t len);

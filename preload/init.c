@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* init: rooms up, rooms down, fork. What is decided before the program's main runs. */
+#include "ebpf/seen.h"
 #include "export/attr.h"
 #include "export/diag.h"
 #include "export/env.h"
@@ -331,6 +332,7 @@ __attribute__((constructor)) static void begin(void)
 	atr_stacks_setup();
 	atr_process_begins();
 	atr_exporter_publishes(atr_profiled_setup());
+	atr_seen_setup();
 	atr_thread_setup(forked);
 	if (atr_lambda_is_on || atr_probes & ATR_PROBE_PROCESS)
 		atr_leave(atr_enter()); /* there is something to do at its end, whatever it does */

@@ -17,6 +17,8 @@ static const struct command {
 	{ "doctor", "tell what can be seen of a program, and why", atr_cmd_doctor },
 	{ "config", "tell the settings in force, where they come from, and what is wrong",
 	  atr_cmd_config },
+	{ "ebpf-agent", "load AUTOTRACE_EBPF's programs for those that may not",
+	  atr_cmd_ebpf_agent },
 };
 
 #define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -25,7 +27,7 @@ static void help(void)
 {
 	puts("Usage: autotrace COMMAND [OPTION...] [ARGUMENT...]\n\nCommands:");
 	for (size_t i = 0; i < NR_COMMANDS; i++)
-		printf("  %-8s %s\n", commands[i].name, commands[i].does);
+		printf("  %-10s %s\n", commands[i].name, commands[i].does);
 	puts("\n`autotrace COMMAND --help` tells the options of one. autotrace(1) tells all.");
 }
 

@@ -3,6 +3,8 @@
 
 #include "propagator/str.h"
 #include "tools/libraries.h"
+#include "ebpf/agent.h"
+#include "ebpf/object.h"
 #include "export/heavy.h"
 #include "tools/program.h"
 #include "tools/variables.h"
@@ -362,16 +364,16 @@ static bool is_matched(const char *globs, const char *path)
 	return false;
 }
 
-/* Whether the object for TLS lies beside the library. */
-static bool has_heavy(void)
+/* Whether an object of ours lies beside the library. */
+static bool has_object(const char *name)
 {
-	char path[PATH_MAX], heavy[PATH_MAX + sizeof(ATR_HEAVY_FILE)];
+	char path[PATH_MAX], object[PATH_MAX + 64];
 
 	if (!atr_program_library(path) || !strrchr(path, '/'))
 		return false;
-	snprintf(heavy, sizeof(heavy), "%.*s" ATR_HEAVY_FILE, (int)(strrchr(path, '/') + 1 - path),
-		 path);
-	return access(heavy, R_OK) == 0;
+	snprintf(object, sizeof(object), "%.*s%s", (int)(strrchr(path, '/') + 1 - path), path,
+		 name);
+	return access(object, R_OK) == 0;
 }
 
 /* Of the two that name it, the one for traces counts. */
@@ -384,9 +386,36 @@ static void judge_endpoint(struct patient *p)
 	if ((strncasecmp(endpoint, "https:", 6) == 0 ||
 	     is_set_to("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc") ||
 	     is_set_to("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "grpc")) &&
-	    !has_heavy())
+	    !has_object(ATR_HEAVY_FILE))
 		say(&p->unseen, "To send spans over TLS or gRPC takes libautotrace-tls.so beside "
 				"the library: without it they are not sent.");
+}
+
+/* Loads the programs for a moment, as the library would: by itself, else by the agent. */
+static void judge_ebpf(struct patient *p)
+{
+	const struct atr_probe_options options = { .token = 1 };
+	const char *agent = value_of("AUTOTRACE_EBPF_AGENT"), *by = "", *why;
+	struct atr_probe probe;
+	int error = atr_probe_open(&options, &probe, &why);
+
+	if (error && *agent) {
+		error = atr_agent_ask(agent, &options, &probe, &why);
+		by = ", by the agent";
+	}
+	if (!error) {
+		atr_probe_close(&probe);
+		fact("eBPF", "attaches%s: sys_enter, sys_exit, sched_switch, sched_wakeup", by);
+	} else {
+		fact("eBPF", "does not attach: %s", why);
+		say(&p->unseen, "Nothing is seen from the kernel: %s.", why);
+	}
+	if (is_set_to("AUTOTRACE_THREAD_CONTEXT", "false"))
+		say(&p->unseen, "AUTOTRACE_THREAD_CONTEXT=false: the kernel cannot tell spans, and "
+				"AUTOTRACE_EBPF does nothing.");
+	if (!has_object(ATR_EBPF_FILE))
+		say(&p->unseen, "AUTOTRACE_EBPF takes " ATR_EBPF_FILE
+				" beside the library: without it nothing is seen from the kernel.");
 }
 
 static void judge_variables(struct patient *p)
@@ -409,6 +438,8 @@ static void judge_variables(struct patient *p)
 	if (is_set_to("OTEL_TRACES_SAMPLER", "always_off"))
 		say(&p->obstacles, "OTEL_TRACES_SAMPLER=always_off: every span is dropped.");
 	judge_endpoint(p);
+	if (is_set_to("AUTOTRACE_EBPF", "true"))
+		judge_ebpf(p);
 }
 
 static void examine_environment(struct patient *p)

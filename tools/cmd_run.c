@@ -2,6 +2,7 @@
 #include "tools/commands.h"
 
 #include "propagator/propagator.h"
+#include "tools/ebpf_agent.h"
 #include "tools/outputs.h"
 #include "tools/preload.h"
 #include "tools/program.h"
@@ -17,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -39,7 +41,9 @@ struct run {
 	sigset_t mask_before;
 	pid_t pid;
 	int wait_status;
-	bool has_ended, is_interrupted;
+	bool has_ended, is_interrupted, wants_ebpf;
+	struct atr_ebpf_agent agent; /* where its path is not empty */
+	char agent_path[108];
 };
 
 static const char usage[] =
@@ -53,18 +57,20 @@ static const char usage[] =
 	"      --stacks[=OF]  tell where in the program spans were made (AUTOTRACE_STACKS): of "
 	"all,\n"
 	"                     or of those with an error, or slow:MS\n"
+	"      --ebpf         tell what the kernel saw of each span (AUTOTRACE_EBPF)\n"
 	"  -h, --help         this text\n";
 
 /* False: an option was wrong, and that has been told. */
 static bool read_options(int argc, char **argv, struct run *run)
 {
-	enum { HTML = 256, JSON, ALL_PROBES, PROBES, STACKS };
+	enum { HTML = 256, JSON, ALL_PROBES, PROBES, STACKS, EBPF };
 	static const struct option known[] = {
 		{ "html", required_argument, NULL, HTML },
 		{ "json", required_argument, NULL, JSON },
 		{ "all-probes", no_argument, NULL, ALL_PROBES },
 		{ "probes", required_argument, NULL, PROBES },
 		{ "stacks", optional_argument, NULL, STACKS },
+		{ "ebpf", no_argument, NULL, EBPF },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
@@ -86,6 +92,9 @@ static bool read_options(int argc, char **argv, struct run *run)
 			break;
 		case STACKS:
 			run->stacks = optarg ? optarg : "all";
+			break;
+		case EBPF:
+			run->wants_ebpf = true;
 			break;
 		case 'h':
 			fputs(usage, stdout);
@@ -112,12 +121,20 @@ static void find_executable(struct run *run)
 /* In the child. */
 static void set_environment(const struct run *run)
 {
+	char token[24];
+
 	setenv("OTEL_TRACES_EXPORTER", "otlp", 1);
 	atr_preload_endpoint(run->receiver);
 	if (run->probes)
 		setenv("AUTOTRACE_PROBES", run->probes, 1);
 	if (run->stacks)
 		setenv("AUTOTRACE_STACKS", run->stacks, 1);
+	if (run->agent_path[0]) {
+		snprintf(token, sizeof(token), "%llx", (unsigned long long)run->agent.ready_token);
+		setenv("AUTOTRACE_EBPF_TOKEN", token, 1);
+		setenv("AUTOTRACE_EBPF_AGENT", run->agent_path, 1);
+		setenv("AUTOTRACE_EBPF", "true", 1);
+	}
 	atr_root_span_export(&run->root);
 	atr_preload_set(run->library);
 }
@@ -172,6 +189,7 @@ static int start_program(struct run *run, bool *is_exec)
 	if (run->pid == 0)
 		become_program(run, report[1], &before);
 	error = run->pid < 0 ? errno : 0;
+	run->agent.ready_for = run->pid;
 	close(report[1]);
 	if (!error && read(report[0], &error, sizeof(error)) > 0) {
 		*is_exec = true;
@@ -205,14 +223,20 @@ static void read_signals(struct run *run)
 /* One turn: at most `timeout_ms` for something to happen (-1: for ever), then all of it. */
 static int serve(struct run *run, int timeout_ms)
 {
-	struct pollfd fds[] = {
+	struct pollfd fds[3 + ATR_AGENT_PEERS_MAX] = {
 		{ .fd = run->signal_fd, .events = POLLIN },
 		{ .fd = atr_receiver_fd(run->receiver), .events = POLLIN },
 	};
-	int nr = poll(fds, 2, timeout_ms);
+	nfds_t nr_fds = 2;
+	int nr;
 
+	if (run->agent_path[0])
+		nr_fds += atr_ebpf_agent_poll(&run->agent, fds + 2, 1 + ATR_AGENT_PEERS_MAX);
+	nr = poll(fds, nr_fds, timeout_ms);
 	if (nr > 0) {
 		read_signals(run);
+		if (run->agent_path[0])
+			atr_ebpf_agent_serve(&run->agent);
 		atr_receiver_serve(run->receiver);
 	}
 	return nr;
@@ -270,12 +294,49 @@ static void draw(struct run *run)
 	tell_what_is_missing(run);
 }
 
+/*
+ * Loads the kernel's programs before the program is there, so that its first span is seen
+ * whole; those that it starts ask us for theirs. Where that cannot be, it is told, and the
+ * program is run without.
+ */
+static void begin_ebpf(struct run *run)
+{
+	const char *slow = getenv("AUTOTRACE_EBPF_SLOW_MS"), *why = "no memory";
+	struct atr_probe_options options = {
+		.slow_ns = UINT64_C(1000000) * (slow && *slow ? strtoul(slow, NULL, 10) : 100),
+	};
+	const char *path = atr_receiver_path(run->receiver);
+	uint64_t random[2];
+	int error = -ENOMEM;
+
+	if (getrandom(random, sizeof(random), 0) == sizeof(random)) {
+		options.token = random[0];
+		error = atr_probe_open(&options, &run->agent.ready, &why);
+	}
+	if (!error) {
+		run->agent.ready_token = options.token;
+		run->agent.peers_most = ATR_AGENT_PEERS_MAX;
+		run->agent.serves_all = true;
+		/* as the receiver's, its name is not to be guessed */
+		snprintf(run->agent_path, sizeof(run->agent_path), "%.*s/%016llx",
+			 (int)(strrchr(path, '/') - path), path, (unsigned long long)random[1]);
+		error = atr_ebpf_agent_open(&run->agent, run->agent_path);
+		why = strerror(-error);
+	}
+	if (!error)
+		return;
+	run->agent_path[0] = '\0';
+	fprintf(stderr, "autotrace: --ebpf: %s; nothing is seen from the kernel\n", why);
+}
+
 /* From here on there is a socket to remove. Returns the exit code. */
 static int run_program(struct run *run)
 {
 	bool is_exec;
 	int error;
 
+	if (run->wants_ebpf)
+		begin_ebpf(run);
 	atr_root_span_begin(&run->root);
 	error = start_program(run, &is_exec);
 	if (error) {
@@ -309,6 +370,8 @@ int atr_cmd_run(int argc, char **argv)
 		return ATR_EXIT_OURS;
 	}
 	code = run_program(&run);
+	if (run.agent_path[0])
+		atr_ebpf_agent_close(&run.agent, run.agent_path);
 	atr_receiver_close(run.receiver);
 	atr_trace_free(&run.trace);
 	return code;

@@ -18,5 +18,6 @@ int atr_cmd_show(int argc, char **argv);
 int atr_cmd_lambda(int argc, char **argv);
 int atr_cmd_doctor(int argc, char **argv);
 int atr_cmd_config(int argc, char **argv);
+int atr_cmd_ebpf_agent(int argc, char **argv);
 
 #endif

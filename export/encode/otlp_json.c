@@ -86,19 +86,28 @@ static cJSON *add_pair(cJSON *array, struct atr_str key)
 	return cJSON_AddObjectToObject(pair, "value");
 }
 
+/* The key of a list or a number that goes on in the item. */
+static struct atr_str whole_key(const struct atr_item *item, struct atr_str rest,
+				char key[static 512])
+{
+	struct atr_str prefix = atr_attr_name(item->id);
+
+	if (rest.len > 512 - prefix.len)
+		rest.len = 512 - prefix.len;
+	memcpy(key, prefix.at, prefix.len);
+	memcpy(key + prefix.len, rest.at, rest.len);
+	return (struct atr_str){ key, prefix.len + rest.len };
+}
+
 /* {"arrayValue": {"values": [{"stringValue": ...}]}}; the key goes on in the item. */
 static void put_list(cJSON *array, const struct atr_item *item, size_t limit)
 {
-	struct atr_str prefix = atr_attr_name(item->id), text;
+	struct atr_str text;
 	struct atr_item_list list = atr_item_list(item);
 	char key[512];
 	cJSON *values, *one;
 
-	if (list.key.len > sizeof(key) - prefix.len)
-		list.key.len = sizeof(key) - prefix.len;
-	memcpy(key, prefix.at, prefix.len);
-	memcpy(key + prefix.len, list.key.at, list.key.len);
-	values = add_pair(array, (struct atr_str){ key, prefix.len + list.key.len });
+	values = add_pair(array, whole_key(item, list.key, key));
 	values = cJSON_AddArrayToObject(cJSON_AddObjectToObject(values, "arrayValue"), "values");
 	while (atr_item_list_next(&list, &text)) {
 		one = cJSON_CreateObject();
@@ -110,6 +119,7 @@ static void put_list(cJSON *array, const struct atr_item *item, size_t limit)
 static void put_attribute(cJSON *array, const struct atr_item *item, size_t limit)
 {
 	const char *bytes = atr_item_bytes(item);
+	char key[512];
 	int64_t word = 0;
 	double real;
 	cJSON *value;
@@ -118,17 +128,19 @@ static void put_attribute(cJSON *array, const struct atr_item *item, size_t limi
 		put_list(array, item, limit);
 		return;
 	}
-	value = add_pair(array, atr_attr_name(item->id));
+	value = add_pair(array, whole_key(item, atr_item_key(item), key));
 	if (item->type != ATR_TYPE_STR)
 		memcpy(&word, bytes, 8);
 	switch (item->type) {
 	case ATR_TYPE_INT:
+	case ATR_TYPE_KEYED_INT:
 		put_number(value, "intValue", word);
 		break;
 	case ATR_TYPE_BOOL:
 		cJSON_AddBoolToObject(value, "boolValue", word != 0);
 		break;
 	case ATR_TYPE_DOUBLE:
+	case ATR_TYPE_KEYED_DOUBLE:
 		memcpy(&real, bytes, 8);
 		put_double(value, "doubleValue", real);
 		break;

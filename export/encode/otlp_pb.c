@@ -110,6 +110,23 @@ static char *put_list(char *at, char tag, const struct key *key, const struct at
 	return atr_pb_close(pair, atr_pb_close(value, atr_pb_close(array, at)));
 }
 
+/* A number whose key goes on in the item. */
+static char *put_keyed(char *at, char tag, const struct key *key, const struct atr_item *item)
+{
+	struct atr_str rest = atr_item_key(item);
+	char *pair = atr_pb_open(at, tag), *begin = atr_pb_open(pair, 0x0a), *value;
+
+	memcpy(begin, key->name, key->len);
+	at = begin + key->len;
+	at = atr_pb_close(begin, at + atr_utf8_clean(rest.at, rest.len, SIZE_MAX, at));
+	value = at = atr_pb_open(at, 0x12);
+	if (item->type == ATR_TYPE_KEYED_INT)
+		at = atr_pb_number(at, 0x18, word_of(item));
+	else
+		at = atr_pb_fixed64(at, 0x21, word_of(item));
+	return atr_pb_close(pair, atr_pb_close(value, at));
+}
+
 /* AnyValue: string 1, bool 2, int 3, double 4. */
 static inline char *put_attribute(char *at, char tag, const struct atr_item *item, size_t limit)
 {
@@ -129,6 +146,9 @@ static inline char *put_attribute(char *at, char tag, const struct atr_item *ite
 		return atr_pb_fixed64(put_key(at, tag, key, 9), 0x21, word_of(item));
 	case ATR_TYPE_LIST:
 		return put_list(at, tag, key, item, limit);
+	case ATR_TYPE_KEYED_INT:
+	case ATR_TYPE_KEYED_DOUBLE:
+		return put_keyed(at, tag, key, item);
 	}
 	if (len <= limit) {
 		to = put_key(at, tag, key, 1 + atr_pb_varint_len(len) + len);

@@ -400,6 +400,7 @@ static void put_value(cJSON *to, const char *key, const struct atr_item *item, s
 		cJSON_AddBoolToObject(to, key, word != 0);
 		break;
 	case ATR_TYPE_DOUBLE:
+	case ATR_TYPE_KEYED_DOUBLE:
 		if (real - real == 0) /* JSON has no other */
 			cJSON_AddNumberToObject(to, key, real);
 		break;
@@ -408,20 +409,25 @@ static void put_value(cJSON *to, const char *key, const struct atr_item *item, s
 	}
 }
 
-/* Its key goes on in the item. */
-static void put_list(cJSON *to, const struct atr_item *item, size_t limit)
+/* A key that goes on in the item, or, where there is no memory, as far as it does not. */
+static struct atr_str whole_key(const struct atr_item *item, struct atr_str rest)
 {
-	struct atr_str prefix = atr_attr_name(item->id), text;
-	struct atr_item_list list = atr_item_list(item);
-	char *key = atr_arena_malloc(prefix.len + list.key.len);
-	cJSON *values;
+	struct atr_str prefix = atr_attr_name(item->id);
+	char *key = rest.len ? atr_arena_malloc(prefix.len + rest.len) : NULL;
 
 	if (!key)
-		return;
+		return prefix;
 	memcpy(key, prefix.at, prefix.len);
-	memcpy(key + prefix.len, list.key.at, list.key.len);
-	text = (struct atr_str){ key, prefix.len + list.key.len };
-	values = cJSON_AddArrayToObject(to, clean(text, SIZE_MAX));
+	memcpy(key + prefix.len, rest.at, rest.len);
+	return (struct atr_str){ key, prefix.len + rest.len };
+}
+
+static void put_list(cJSON *to, const struct atr_item *item, size_t limit)
+{
+	struct atr_item_list list = atr_item_list(item);
+	cJSON *values = cJSON_AddArrayToObject(to, clean(whole_key(item, list.key), SIZE_MAX));
+	struct atr_str text;
+
 	while (atr_item_list_next(&list, &text))
 		cJSON_AddItemToArray(values, cJSON_CreateString(clean(text, limit)));
 }
@@ -476,7 +482,7 @@ static void put_attributes(cJSON *to, const struct atr_span *span, const struct 
 		if (item->part != ATR_OF_SPAN || item->id <= ATR_EVENT ||
 		    nr++ >= batch->limits->attribute_count_limit)
 			continue;
-		name = atr_attr_name(item->id);
+		name = whole_key(item, atr_item_key(item));
 		if (item->type == ATR_TYPE_LIST)
 			put_list(values, item, most);
 		else if (is_listed(asked, name))

@@ -65,7 +65,7 @@ static const char *text_of(const struct atr_item *item, size_t limit)
 	memcpy(&word, bytes, 8);
 	if (item->type == ATR_TYPE_BOOL)
 		return word ? "true" : "false";
-	if (item->type == ATR_TYPE_INT) {
+	if (item->type == ATR_TYPE_INT || item->type == ATR_TYPE_KEYED_INT) {
 		atr_print_int(&t, word);
 		return clean(text, t.len, SIZE_MAX);
 	}
@@ -77,21 +77,30 @@ static const char *text_of(const struct atr_item *item, size_t limit)
 	return clean(text, atr_print_double(real, text), SIZE_MAX);
 }
 
+/* The key of a list or a number that goes on in the item. */
+static const char *whole_key(const struct atr_item *item, struct atr_str rest,
+			     char key[static ATR_SPAN_MAX])
+{
+	struct atr_print t = { key, 0, ATR_SPAN_MAX - 1, false };
+
+	atr_print(&t, atr_attr_name(item->id));
+	atr_print(&t, rest);
+	key[t.len] = 0;
+	return key;
+}
+
 /* name.header: the values, as JSON has a list. */
 static void put_list(cJSON *tags, const struct atr_item *item, size_t limit)
 {
-	struct atr_str prefix = atr_attr_name(item->id), text;
+	struct atr_str text;
 	struct atr_item_list list = atr_item_list(item);
 	char key[ATR_SPAN_MAX];
-	struct atr_print t = { key, 0, sizeof(key) - 1, false };
 	cJSON *values = cJSON_CreateArray();
 
-	atr_print(&t, prefix);
-	atr_print(&t, list.key);
-	key[t.len] = 0;
 	while (atr_item_list_next(&list, &text))
 		cJSON_AddItemToArray(values, cJSON_CreateString(clean(text.at, text.len, limit)));
-	cJSON_AddStringToObject(tags, key, cJSON_PrintUnformatted(values));
+	cJSON_AddStringToObject(tags, whole_key(item, list.key, key),
+				cJSON_PrintUnformatted(values));
 }
 
 static void put_tag_number(cJSON *tags, const char *key, uint32_t n)
@@ -110,6 +119,7 @@ static uint32_t put_attributes(cJSON *tags, const struct atr_span *span,
 {
 	const struct atr_item *item = NULL;
 	uint32_t nr = 0, dropped = span->dropped_attributes;
+	char key[ATR_SPAN_MAX];
 
 	while ((item = atr_span_next(span, item))) {
 		if (item->part != ATR_OF_SPAN || item->type == ATR_TYPE_EVENT ||
@@ -121,7 +131,7 @@ static uint32_t put_attributes(cJSON *tags, const struct atr_span *span,
 			put_list(tags, item, limits->attribute_value_length_limit);
 		else
 			cJSON_AddStringToObject(
-				tags, plain(atr_attr_name(item->id)),
+				tags, whole_key(item, atr_item_key(item), key),
 				text_of(item, limits->attribute_value_length_limit));
 	}
 	return dropped;

@@ -55,6 +55,11 @@ bool atr_profiled_setup(void)
 	return atr_profiled_is_on;
 }
 
+ptrdiff_t atr_profiled_offset(void)
+{
+	return (const char *)&otel_thread_ctx_v1 - (const char *)__builtin_thread_pointer();
+}
+
 static inline void hide(void)
 {
 	/* a handler's record, between these, is at worst not valid */

@@ -10,6 +10,8 @@
  */
 #include "preload/live/thread.h"
 
+#include <stddef.h>
+
 /* The record, as readers know it: packed, the ids as they are sent. */
 struct atr_profiled {
 	uint8_t trace_id[ATR_TRACE_ID_LEN], span_id[ATR_SPAN_ID_LEN];
@@ -24,6 +26,8 @@ extern __thread struct atr_profiled *volatile otel_thread_ctx_v1;
 /* The constructor, where spans are made; true: it is on. */
 bool atr_profiled_setup(void);
 extern bool atr_profiled_is_on;
+/* Any thread: how far from a thread's pointer the variable is; the same in each. */
+ptrdiff_t atr_profiled_offset(void);
 
 /* Its own thread, from here on. What it is in may be something else now. */
 void atr_profiled_look(const struct atr_thread *self);

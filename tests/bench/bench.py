@@ -270,6 +270,34 @@ def profiled():
     row("the same again", ["", f"{same - off:.1f}"], "")
 
 
+def watched():
+    """What the kernel's programs add to a system call, beside others that watch them."""
+    got = output(program("ebpf"), env=plain).rstrip("\n").split("\t")
+    title("a system call that does nothing, seen from the kernel, ns", "", "a call")
+    if got[0] == "no":
+        line("  not here", got[1])
+        return
+    none, others, idle, in_span = map(float, got)
+    row("nobody watches", ["", f"{none:.0f}"], "")
+    row("another process is watched", ["", f"{others:.0f}"], f"{others - none:+.0f}")
+    row("this one is, in no span", ["", f"{idle:.0f}"], f"{idle - none:+.0f}")
+    added = in_span - none
+    row("this one is, in a span", ["", f"{in_span:.0f}"], f"{added:+.0f}", "under 400", added < 400)
+    for name, command in ("strace -f -c", ["strace", "-f", "-c", "-o", "/dev/null"]), (
+        "perf trace -s",
+        ["perf", "trace", "-s", "-o", "/dev/null", "--"],
+    ):
+        if not shutil.which(command[0]):
+            line(f"  {name}", "is not installed")
+            continue
+        try:
+            ns = float(output(*command, program("ebpf"), "alone", env=plain, stderr=subprocess.DEVNULL))
+        except (subprocess.SubprocessError, ValueError):
+            line(f"  {name}", "does not run here")
+            continue
+        row(f"  by {name}", ["", f"{ns:.0f}"], f"{ns - none:+.0f}")
+
+
 def parse():
     title("reading one request head, beside a grammar library")
     for text in output(program("http1_parse"), env=plain).splitlines():
@@ -449,6 +477,7 @@ parts = {
     "threads": threads,
     "export": export,
     "profiled": profiled,
+    "ebpf": watched,
     "nginx": served,
     "https": beside_plain(secure.https),
     "http2": beside_plain(secure.http2),

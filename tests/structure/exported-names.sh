@@ -24,6 +24,9 @@ nm -D --defined-only --format=posix "$AUTOTRACE_BUILD/libautotrace-tls.so" | cut
 nm -D --defined-only --format=posix "$AUTOTRACE_BUILD/libautotrace-stacks.so" | cut -d ' ' -f 1 |
 	diff -u --label 'to be seen of the object' --label 'exported' <(echo atr_stacks_table) - || bad=1
 
+nm -D --defined-only --format=posix "$AUTOTRACE_BUILD/libautotrace-ebpf.so" | cut -d ' ' -f 1 |
+	diff -u --label 'to be seen of the object' --label 'exported' <(echo atr_ebpf_table) - || bad=1
+
 # The one of our own rooms' names that is not ours to choose.
 nm -g --defined-only --format=posix "$AUTOTRACE_BUILD/rooms.a" |
 	awk 'NF > 2 && $1 != "otel_thread_ctx_v1" && $1 !~ /^atr_/ { print "not static and not atr_: " $1; bad = 1 } END { exit bad }' || bad=1

@@ -8,10 +8,10 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 bad=0
 
-# AUTOTRACE_LAMBDA_START is our own word to the next process, OTEL_CTX the name of a mapping
-grep -rhoE '"(AUTOTRACE|OTEL)_[A-Z0-9_]+"' export/*.c export/encode export/transport preload propagator |
+# AUTOTRACE_LAMBDA_START and AUTOTRACE_EBPF_TOKEN are our own words to the next process, OTEL_CTX the name of a mapping
+grep -rhoE '"(AUTOTRACE|OTEL)_[A-Z0-9_]+"' export/*.c export/encode export/transport preload propagator ebpf/*.c |
 	tr -d '"' |
-	grep -vxE 'AUTOTRACE_LAMBDA_START|OTEL_CTX' | grep -v '_$' | sort -u >"$dir/read"
+	grep -vxE 'AUTOTRACE_LAMBDA_START|AUTOTRACE_EBPF_TOKEN|OTEL_CTX' | grep -v '_$' | sort -u >"$dir/read"
 sed -E ':a; /[(,]$/ { N; s/\n[ \t]*/ /; ba; }' export/variables.def |
 	sed -nE 's/^ATR_VARIABLE\(([A-Z0-9_]+), *([A-Z0-9_]*),.*/\1 \2/p' | tr ' ' '\n' |
 	grep -E '^(AUTOTRACE|OTEL)_' | sort -u >"$dir/table"

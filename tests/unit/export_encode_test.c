@@ -256,6 +256,8 @@ TEST(encode_protobuf_is_read_by_protoc)
 	atr_span_put_int(span, ATR_SERVER_PORT, 8080);
 	atr_span_put_list(span, ATR_HTTP_REQUEST_HEADER, ATR_STR("x-key"),
 			  (struct atr_str[]){ ATR_STR("a, b") }, 1);
+	atr_span_add_keyed_int(span, ATR_SPAN_MAX, ATR_SYSCALL, ATR_STR("read.count"), 3);
+	atr_span_add_keyed_double(span, ATR_SPAN_MAX, ATR_SYSCALL, ATR_STR("read.duration"), 0.25);
 	encode(&atr_encoder_otlp_pb);
 	fd = mkstemp(path);
 	CHECK(fd >= 0 && write(fd, out.at, out.len) == (ssize_t)out.len);
@@ -272,6 +274,25 @@ TEST(encode_protobuf_is_read_by_protoc)
 	CHECK(strstr(text, "16: 0x00000101"));
 	/* key = 1, value = 2 { array_value = 5 { values = 1 { string_value = 1 } } } */
 	CHECK(strstr(text, "1: \"http.request.header.x-key\"") && strstr(text, "1: \"a, b\""));
+	/* int_value = 3, double_value = 4 */
+	CHECK(strstr(text, "1: \"autotrace.syscall.read.count\"\n        2 {\n          3: 3\n"));
+	CHECK(strstr(text, "1: \"autotrace.syscall.read.duration\"\n        2 {\n"
+			   "          4: 0x3fd0000000000000\n"));
+}
+
+TEST(encode_keyed_numbers_are_numbers_under_the_rest_of_their_key)
+{
+	struct atr_span *span = begin();
+	cJSON *duration;
+
+	atr_span_add_keyed_int(span, ATR_SPAN_MAX, ATR_SYSCALL, ATR_STR("read.count"), 3);
+	atr_span_add_keyed_double(span, ATR_SPAN_MAX, ATR_SYSCALL, ATR_STR("read.duration"), 0.25);
+	CHECK(!strcmp(cJSON_GetStringValue(cJSON_GetObjectItem(
+			      value_of(json_span(), "autotrace.syscall.read.count"), "intValue")),
+		      "3"));
+	duration = cJSON_GetObjectItem(value_of(json_span(), "autotrace.syscall.read.duration"),
+				       "doubleValue");
+	CHECK(cJSON_GetNumberValue(duration) == 0.25);
 }
 
 static const struct atr_str both[] = { { "a, b", 4 }, { "\xff", 1 }, { "", 0 } };

@@ -253,3 +253,27 @@ TEST(span_words_that_are_none_take_no_room)
 	fill(span);
 	CHECK(!atr_span_begin_words(span, ATR_STACK, 65));
 }
+
+TEST(span_keyed_numbers_carry_the_rest_of_their_key)
+{
+	struct atr_span *span = atr_span_begin(record);
+	const struct atr_item *item = NULL;
+	double real;
+
+	atr_span_add_keyed_int(span, sizeof(record), ATR_SYSCALL, ATR_STR("read.count"), 3);
+	atr_span_add_keyed_double(span, sizeof(record), ATR_SYSCALL, ATR_STR("read.duration"), 0.5);
+	atr_span_add_keyed_int(span, sizeof(record), ATR_SYSCALL, repeated('k', 65), 1);
+	atr_span_add_bool(span, sizeof(record), ATR_SYSCALL_PARTIAL, true);
+	atr_span_add_keyed_int(span, span->len, ATR_SYSCALL, ATR_STR("x"), 1);
+	CHECK(atr_span_is_whole(span, span->len) && span->dropped_attributes == 2);
+	item = atr_span_next(span, item);
+	CHECK(item->type == ATR_TYPE_KEYED_INT && int_of(item) == 3);
+	CHECK(atr_str_equal(atr_item_key(item), ATR_STR("read.count")));
+	item = atr_span_next(span, item);
+	memcpy(&real, atr_item_bytes(item), sizeof(real));
+	CHECK(item->type == ATR_TYPE_KEYED_DOUBLE && real == 0.5);
+	CHECK(atr_str_equal(atr_item_key(item), ATR_STR("read.duration")));
+	item = atr_span_next(span, item);
+	CHECK(item->type == ATR_TYPE_BOOL && !atr_item_key(item).len);
+	CHECK(!atr_span_next(span, item));
+}

@@ -268,6 +268,17 @@ TEST(xray_a_header_is_a_list_of_its_metadata)
 	CHECK(strstr(out.at, "\"http.request.header.x-key\":[\"a\",\"b\"]"));
 }
 
+TEST(xray_keyed_numbers_are_of_its_metadata)
+{
+	struct atr_span *span = begin(ATR_KIND_CLIENT, false);
+
+	atr_span_add_keyed_int(span, ATR_SPAN_MAX, ATR_SYSCALL, ATR_STR("read.count"), 3);
+	atr_span_add_keyed_double(span, ATR_SPAN_MAX, ATR_SYSCALL, ATR_STR("read.duration"), 0.25);
+	encode(2);
+	CHECK(strstr(out.at, "\"autotrace.syscall.read.count\":3,"
+			     "\"autotrace.syscall.read.duration\":0.25"));
+}
+
 /* What is no UTF-8 is three times as long, what is escaped six times. */
 TEST(xray_the_largest_records_are_one_datagram)
 {

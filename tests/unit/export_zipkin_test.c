@@ -121,6 +121,17 @@ TEST(zipkin_list_is_text_as_json_has_it)
 	CHECK(!strcmp(tag("http.request.header.x-key"), "[\"a, b\",\"\xef\xbf\xbd\"]"));
 }
 
+TEST(zipkin_keyed_numbers_are_tags_under_the_rest_of_their_key)
+{
+	struct atr_span *span = begin(ATR_KIND_SERVER);
+
+	atr_span_add_keyed_int(span, ATR_SPAN_MAX, ATR_SYSCALL, ATR_STR("read.count"), 3);
+	atr_span_add_keyed_double(span, ATR_SPAN_MAX, ATR_SYSCALL, ATR_STR("read.duration"), 0.25);
+	encode();
+	CHECK(!strcmp(tag("autotrace.syscall.read.count"), "3"));
+	CHECK(!strcmp(tag("autotrace.syscall.read.duration"), "0.25"));
+}
+
 TEST(zipkin_error_is_a_tag_also_without_words)
 {
 	struct atr_span *span = begin(ATR_KIND_CLIENT);

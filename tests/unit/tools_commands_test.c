@@ -294,11 +294,19 @@ TEST(run_without_the_library_says_so)
 TEST(commands_refuse_unknown_options_in_one_line)
 {
 	struct ended runs[] = {
-		RUN(atr_cmd_run, "--nonsense"),	   RUN(atr_cmd_run, "--"),
-		RUN(atr_cmd_show, "--nonsense"),   RUN(atr_cmd_show, "--tree"),
-		RUN(atr_cmd_lambda, "--nonsense"), RUN(atr_cmd_lambda, "--memory", "much", "x"),
-		RUN(atr_cmd_doctor, "--nonsense"), RUN(atr_cmd_doctor, "a", "b"),
+		RUN(atr_cmd_run, "--nonsense"),
+		RUN(atr_cmd_run, "--"),
+		RUN(atr_cmd_show, "--nonsense"),
+		RUN(atr_cmd_show, "--tree"),
+		RUN(atr_cmd_lambda, "--nonsense"),
+		RUN(atr_cmd_lambda, "--memory", "much", "x"),
+		RUN(atr_cmd_doctor, "--nonsense"),
+		RUN(atr_cmd_doctor, "a", "b"),
 		RUN(atr_cmd_config, "--nonsense"),
+		RUN(atr_cmd_ebpf_agent, "--nonsense"),
+		RUN(atr_cmd_ebpf_agent, "--user", "root"),
+		RUN(atr_cmd_ebpf_agent, "--socket", "/x", "--user", "no such user"),
+		RUN(atr_cmd_ebpf_agent, "--socket", "/x", "--most", "257"),
 	};
 
 	for (size_t i = 0; i < sizeof(runs) / sizeof(runs[0]); i++) {

@@ -8,11 +8,11 @@ _autotrace()
 
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		COMPREPLY=($(compgen -W "run show lambda doctor config --help --version" -- "$word"))
+		COMPREPLY=($(compgen -W "run show lambda doctor config ebpf-agent --help --version" -- "$word"))
 		return
 	fi
 	case $previous in
-	--html | --json | --event | --responses)
+	--html | --json | --event | --responses | --socket)
 		COMPREPLY=($(compgen -f -- "$word"))
 		return
 		;;
@@ -24,7 +24,11 @@ _autotrace()
 		COMPREPLY=($(compgen -W "0 1 none" -- "$word"))
 		return
 		;;
-	--attributes | --invocations | --timeout | --init-timeout | --memory | --env | --name | --concurrency | \
+	--user)
+		COMPREPLY=($(compgen -u -- "$word"))
+		return
+		;;
+	--attributes | --most | --invocations | --timeout | --init-timeout | --memory | --env | --name | --concurrency | \
 		--extension | --client-context | --cognito)
 		return
 		;;
@@ -45,13 +49,14 @@ _autotrace()
 			esac
 		done
 		options="--html --json --all-probes --probes --help"
-		[ "$command" != run ] || options+=" --stacks"
+		[ "$command" != run ] || options+=" --stacks --ebpf"
 		[ "$command" = run ] || options+=" --event --invocations --freeze --sampled --otlp --timeout --init-timeout
 			--memory --env --name --concurrency --snapstart --extension --client-context --cognito --chunked
 			--no-keep-alive --responses"
 		;;
 	show) options="--html --tree --attributes --mask-ports --help" ;;
 	doctor | config) options="--help" ;;
+	ebpf-agent) options="--socket --user --most --help" ;;
 	*) return ;;
 	esac
 	if [[ $word == -* ]]; then

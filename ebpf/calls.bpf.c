@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * calls: the system calls of one process, and when its threads run, each for the span that
+ * the thread was in. Which that is it reads where the library shows it to profilers
+ * (otel_thread_ctx_v1, preload/live/profiled.h), in the thread's own memory: what lies
+ * there is believed no further than that sums go to a span of that id.
+ *
+ * The process is the one that has told the token; from then on its number is known as
+ * the kernel counts, whatever it is in a container.
+ */
+#include "ebpf/event.h"
+#include "ebpf/kernel.bpf.h"
+
+#include <asm/unistd.h>
+#include <stdbool.h>
+
+#define SAMPLED 1
+
+const volatile __u64 token, slow_ns;
+const volatile __u32 only; /* the process that may tell it; 0: any */
+
+struct {
+	__u32 tgid;
+	__s64 offset; /* of the variable, from a thread's pointer */
+} watched;
+
+/* What is kept of a thread. */
+struct thread {
+	__u64 span;	  /* that its call is of, or the last one was */
+	__u64 entered_ns; /* its call; 0: it is in none */
+	__u64 since_ns;	  /* it runs; 0: it does not */
+	__u64 spent_ns;	  /* on the CPU, of its call, and not summed yet */
+	__u64 off_ns, woken_ns, off_span;
+	__u32 number, slot;
+	__u32 is_preempted, unused;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct thread);
+} threads SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, ATR_EBPF_SLOTS);
+	__type(key, __u32);
+	__type(value, struct atr_ebpf_slot);
+} slots SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct atr_ebpf_told);
+} told SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, ATR_EBPF_RING_LEN);
+} slow SEC(".maps");
+
+/* The thread context's record. */
+struct context {
+	__u64 trace[2], span;
+	__u8 valid, flags;
+	__u16 attributes_len;
+};
+
+/* The span that the current thread is in; 0: none that anybody will ask for. */
+static __always_inline __u64 span_of(struct task_struct *task)
+{
+#if defined(__TARGET_ARCH_x86)
+	__u64 base = task->thread.fsbase;
+#else
+	__u64 base = task->thread.uw.tp_value;
+#endif
+	struct context context;
+	__u64 at = 0;
+
+	if (bpf_probe_read_user(&at, sizeof(at), (void *)(base + watched.offset)) || !at)
+		return 0;
+	if (bpf_probe_read_user(&context, sizeof(context), (void *)at))
+		return 0;
+	return context.valid == 1 && context.flags & SAMPLED ? context.span : 0;
+}
+
+static __always_inline struct atr_ebpf_told *the_told(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&told, &zero);
+}
+
+static __always_inline void count_lost(void)
+{
+	struct atr_ebpf_told *t = the_told();
+
+	if (!t)
+		return;
+	__sync_fetch_and_add(&t->calls_lost, 1);
+	atr_ebpf_lost_at(t, bpf_ktime_get_ns());
+}
+
+static __noinline struct atr_ebpf_slot *search(__u64 span, __u32 *at)
+{
+	__u32 first = atr_ebpf_hash(span);
+
+	for (int i = 0; i < ATR_EBPF_PROBES; i++) {
+		__u32 here = (first + i) & (ATR_EBPF_SLOTS - 1);
+		struct atr_ebpf_slot *slot = bpf_map_lookup_elem(&slots, &here);
+
+		if (!slot)
+			return 0;
+		if (slot->span == span || !slot->span) {
+			__u64 before = __sync_val_compare_and_swap(&slot->span, 0, span);
+
+			if (!before || before == span) {
+				*at = here;
+				return slot;
+			}
+		}
+	}
+	return 0;
+}
+
+/* Where the thread's last sums went is most often where the next go. */
+static __always_inline struct atr_ebpf_slot *slot_of(struct thread *thread, __u64 span)
+{
+	struct atr_ebpf_slot *slot = bpf_map_lookup_elem(&slots, &thread->slot);
+
+	if (slot && slot->span == span)
+		return slot;
+	slot = search(span, &thread->slot);
+	if (!slot)
+		count_lost();
+	return slot;
+}
+
+static __always_inline void add_call(struct atr_ebpf_slot *slot, __u32 number, __u64 ns)
+{
+	for (int i = 0; i < ATR_EBPF_CALLS; i++) {
+		struct atr_ebpf_call *call = &slot->calls[i];
+		__u32 before = call->number;
+
+		if (!before)
+			before = __sync_val_compare_and_swap(&call->number, 0, number + 1);
+		if (!before || before == number + 1) {
+			__sync_fetch_and_add(&call->count, 1);
+			__sync_fetch_and_add(&call->ns, ns);
+			return;
+		}
+	}
+	__sync_fetch_and_add(&slot->others, 1);
+	__sync_fetch_and_add(&slot->others_ns, ns);
+}
+
+/*
+ * Off the CPU it was blocked until it was woken, and then waited for one. Where that it came
+ * was missed, its next call tells it.
+ */
+static __always_inline void comes(struct thread *thread, __u64 now)
+{
+	struct atr_ebpf_slot *slot;
+	__u64 woken = thread->woken_ns ? thread->woken_ns : now;
+
+	thread->since_ns = now;
+	if (thread->off_ns && thread->off_span && (slot = slot_of(thread, thread->off_span))) {
+		__sync_fetch_and_add(&slot->blocked_ns, woken - thread->off_ns);
+		__sync_fetch_and_add(&slot->runqueue_ns, now - woken);
+		slot->touched_ns = now;
+	}
+	thread->off_ns = 0;
+}
+
+/* The call that has no effect, with more in its registers than it takes. */
+static __always_inline void arm(struct pt_regs *regs, __u32 tgid)
+{
+#if defined(__TARGET_ARCH_x86)
+	__u64 said = regs->di;
+	__s64 offset = regs->si;
+#else
+	__u64 said = regs->regs[0];
+	__s64 offset = regs->regs[1];
+#endif
+	struct atr_ebpf_told *t;
+
+	if (said != token || (only && only != tgid) || (watched.tgid && watched.tgid != tgid))
+		return;
+	watched.offset = offset;
+	watched.tgid = tgid;
+	t = the_told();
+	if (t && !t->armed_ns)
+		t->armed_ns = bpf_ktime_get_ns();
+}
+
+SEC("tp_btf/sys_enter")
+int atr_enter(__u64 *args)
+{
+	struct pt_regs *regs = (struct pt_regs *)args[0];
+	__u32 number = args[1], tgid = bpf_get_current_pid_tgid() >> 32;
+	struct task_struct *task;
+	struct thread *thread;
+	__u64 now;
+
+	if (number == __NR_getpid)
+		arm(regs, tgid);
+	if (tgid != watched.tgid)
+		return 0;
+	task = bpf_get_current_task_btf();
+	thread = bpf_task_storage_get(&threads, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!thread)
+		return 0;
+	now = bpf_ktime_get_ns();
+	if (!thread->since_ns)
+		comes(thread, now);
+	thread->span = span_of(task);
+	thread->spent_ns = now - thread->since_ns;
+	thread->since_ns = thread->entered_ns = now;
+	thread->number = number;
+	return 0;
+}
+
+static __always_inline void tell_slow(struct thread *thread, __u64 ns, __s64 result)
+{
+	struct atr_ebpf_slow *one = bpf_ringbuf_reserve(&slow, sizeof(*one), 0);
+	struct atr_ebpf_told *t;
+
+	if (!one) {
+		t = the_told();
+		if (t)
+			__sync_fetch_and_add(&t->slow_lost, 1);
+		return;
+	}
+	one->span = thread->span;
+	one->start_ns = thread->entered_ns;
+	one->ns = ns;
+	one->result = result;
+	one->number = thread->number;
+	one->unused = 0;
+	bpf_ringbuf_submit(one, BPF_RB_NO_WAKEUP);
+}
+
+SEC("tp_btf/sys_exit")
+int atr_exit(__u64 *args)
+{
+	__u64 now, ns;
+	struct thread *thread;
+	struct atr_ebpf_slot *slot;
+
+	if ((__u32)(bpf_get_current_pid_tgid() >> 32) != watched.tgid)
+		return 0;
+	thread = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), 0, 0);
+	if (!thread || !thread->entered_ns)
+		return 0;
+	now = bpf_ktime_get_ns();
+	ns = now - thread->entered_ns;
+	if (!thread->since_ns)
+		comes(thread, now);
+	if (thread->span && (slot = slot_of(thread, thread->span))) {
+		add_call(slot, thread->number, ns);
+		__sync_fetch_and_add(&slot->cpu_ns, thread->spent_ns + now - thread->since_ns);
+		slot->touched_ns = now;
+		if (ns >= slow_ns)
+			tell_slow(thread, ns, (__s64)args[1]);
+	}
+	thread->entered_ns = 0;
+	thread->spent_ns = 0;
+	thread->since_ns = now;
+	return 0;
+}
+
+/* What it spent until now, and where what comes is to go. */
+static __always_inline void goes(struct task_struct *task, bool is_preempted, __u64 now)
+{
+	struct thread *thread = bpf_task_storage_get(&threads, task, 0, 0);
+	struct atr_ebpf_slot *slot;
+
+	if (!thread)
+		return;
+	thread->off_span = thread->entered_ns ? thread->span : span_of(task);
+	if (thread->off_span && thread->since_ns && (slot = slot_of(thread, thread->off_span))) {
+		__sync_fetch_and_add(&slot->cpu_ns, thread->spent_ns + now - thread->since_ns);
+		slot->touched_ns = now;
+	}
+	thread->spent_ns = 0;
+	thread->since_ns = 0;
+	thread->off_ns = now;
+	thread->woken_ns = is_preempted ? now : 0;
+}
+
+static __always_inline void came(struct task_struct *task, __u64 now)
+{
+	struct thread *thread = bpf_task_storage_get(&threads, task, 0, 0);
+
+	if (thread)
+		comes(thread, now);
+}
+
+SEC("tp_btf/sched_switch")
+int atr_switch(__u64 *args)
+{
+	struct task_struct *from = (struct task_struct *)args[1];
+	struct task_struct *to = (struct task_struct *)args[2];
+	__u32 tgid = watched.tgid;
+
+	if (!tgid)
+		return 0;
+	if ((__u32)from->tgid == tgid)
+		goes(from, args[0] || !args[3], bpf_ktime_get_ns());
+	if ((__u32)to->tgid == tgid)
+		came(to, bpf_ktime_get_ns());
+	return 0;
+}
+
+SEC("tp_btf/sched_wakeup")
+int atr_wakeup(__u64 *args)
+{
+	struct task_struct *task = (struct task_struct *)args[0];
+	struct thread *thread;
+
+	if (!watched.tgid || (__u32)task->tgid != watched.tgid)
+		return 0;
+	thread = bpf_task_storage_get(&threads, task, 0, 0);
+	if (thread && thread->off_ns && !thread->woken_ns)
+		thread->woken_ns = bpf_ktime_get_ns();
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

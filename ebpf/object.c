@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ebpf/object.h"
+
+#include "ebpf/agent.h"
+#include "ebpf/names.h"
+
+#include <errno.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* What is mapped stays without its descriptor. */
+static void close_maps(const struct atr_probe *probe)
+{
+	for (int i = ATR_PROBE_SLOTS; i <= ATR_PROBE_SLOW; i++)
+		syscall(SYS_close, probe->fds[i]);
+}
+
+static bool has_token(struct atr_probe_options *options, const char **why)
+{
+	long n = sizeof(options->token);
+
+	*why = "no random number can be had";
+	return syscall(SYS_getrandom, &options->token, n, 0) == n && options->token;
+}
+
+static bool open_probe(const struct atr_ebpf_asked *asked, struct atr_probe_options *options,
+		       struct atr_probe *probe, const char **why)
+{
+	int error;
+
+	options->token = asked->token;
+	if (asked->token && asked->agent && !atr_agent_ask(asked->agent, options, probe, why))
+		return true;
+	if (!has_token(options, why))
+		return false;
+	error = atr_probe_open(options, probe, why);
+	if ((error == -EPERM || error == -EACCES || error == -ENOSYS) && asked->agent)
+		error = atr_agent_ask(asked->agent, options, probe, why);
+	return !error;
+}
+
+static bool start(const struct atr_ebpf_asked *asked, struct atr_sums *sums, const char **why)
+{
+	struct atr_probe_options options = { .slow_ns = asked->slow_ns };
+	struct atr_probe probe;
+
+	if (!open_probe(asked, &options, &probe, why))
+		return false;
+	if (!atr_sums_map(sums, &probe)) {
+		atr_probe_close(&probe);
+		*why = "no memory";
+		return false;
+	}
+	atr_probe_arm(options.token, asked->offset);
+	if (sums->told->armed_ns) {
+		close_maps(&probe);
+		return true;
+	}
+	atr_probe_close(&probe);
+	atr_sums_unmap(sums);
+	*why = "the kernel's programs do not see this process";
+	return false;
+}
+
+static const struct atr_ebpf table = {
+	.version = ATR_EBPF_VERSION,
+	.start = start,
+	.take = atr_sums_take,
+	.are_partial = atr_sums_are_partial,
+	.sweep = atr_sums_sweep,
+	.next_slow = atr_sums_next_slow,
+	.top = atr_sums_top,
+	.name = atr_syscall_name,
+};
+
+__attribute__((visibility("default"))) const struct atr_ebpf *atr_ebpf_table(void)
+{
+	return &table;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ATR_EBPF_OBJECT_H
+#define ATR_EBPF_OBJECT_H
+
+/*
+ * object: libautotrace-ebpf.so beside the library, which the exporter's thread loads where
+ * AUTOTRACE_EBPF asks for it. The two know this table of each other. The object allocates
+ * nothing, and calls nothing of libc's but what copies memory, maps it, and `syscall`.
+ */
+#include "ebpf/sums.h"
+
+#define ATR_EBPF_FILE "libautotrace-ebpf.so"
+#define ATR_EBPF_VERSION 1 /* of the table; another one is not taken */
+
+struct atr_ebpf_asked {
+	uint64_t slow_ns;
+	int64_t offset;	   /* see atr_probe_arm */
+	const char *agent; /* who is asked where we may not; NULL: nobody */
+	uint64_t
+		token; /* the process is armed by it, and the agent has what it armed; 0: it is not */
+};
+
+struct atr_ebpf {
+	uint32_t version;
+	/* False, and *why says what is missing. Its own thread's, whose descriptors are its own. */
+	bool (*start)(const struct atr_ebpf_asked *asked, struct atr_sums *sums, const char **why);
+	bool (*take)(struct atr_sums *sums, uint64_t span, struct atr_ebpf_slot *out);
+	bool (*are_partial)(const struct atr_sums *sums, uint64_t start_ns, uint64_t end_ns);
+	unsigned (*sweep)(struct atr_sums *sums, uint64_t since_ns);
+	bool (*next_slow)(struct atr_sums *sums, struct atr_ebpf_slow *out);
+	unsigned (*top)(const struct atr_ebpf_slot *slot,
+			struct atr_ebpf_call out[static ATR_SUMS_TOP]);
+	const char *(*name)(uint32_t number); /* NULL: it has none that was known here */
+};
+
+/* The one name that the object has. */
+#define ATR_EBPF_NAME "atr_ebpf_table"
+const struct atr_ebpf *atr_ebpf_table(void);
+
+#endif

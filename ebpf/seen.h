@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ATR_EBPF_SEEN_H
+#define ATR_EBPF_SEEN_H
+
+/*
+ * seen: what the kernel saw of a span, on its record: how often and how long which system
+ * calls, how long it ran, waited for a CPU, and was blocked. Calls that took long are spans
+ * of their own below it.
+ */
+
+/*
+ * The constructor, when it is known whether threads show their spans. Where AUTOTRACE_EBPF
+ * asks for it, all else is done by the exporter's thread, from its start on.
+ */
+void atr_seen_setup(void);
+
+#endif

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ebpf/sums.h"
+
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+_Static_assert(sizeof(struct atr_ebpf_slot) % 8 == 0, "they lie one behind the other");
+
+static void *map(int fd, size_t len, int protection, off_t at)
+{
+	void *got = mmap(NULL, len, protection, MAP_SHARED, fd, at);
+
+	if (got == MAP_FAILED)
+		return NULL;
+	/* a forked child is another process, and watched by itself */
+	madvise(got, len, MADV_DONTFORK);
+	return got;
+}
+
+static void unmap(const volatile void *at, size_t len)
+{
+	if (at)
+		munmap((void *)at, len);
+}
+
+static size_t slots_len(void)
+{
+	return ATR_EBPF_SLOTS * sizeof(struct atr_ebpf_slot);
+}
+
+bool atr_sums_map(struct atr_sums *sums, const struct atr_probe *probe)
+{
+	long page = sysconf(_SC_PAGESIZE);
+	int slow = probe->fds[ATR_PROBE_SLOW];
+	char *behind;
+
+	sums->slots = map(probe->fds[ATR_PROBE_SLOTS], slots_len(), PROT_READ | PROT_WRITE, 0);
+	sums->told =
+		map(probe->fds[ATR_PROBE_TOLD], sizeof(*sums->told), PROT_READ | PROT_WRITE, 0);
+	sums->slow.len = ATR_EBPF_RING_LEN;
+	sums->slow.read_at = map(slow, (size_t)page, PROT_READ | PROT_WRITE, 0);
+	behind = map(slow, (size_t)page + 2 * ATR_EBPF_RING_LEN, PROT_READ, page);
+	sums->slow.write_at = (void *)behind;
+	sums->slow.bytes = behind ? behind + page : NULL;
+	if (sums->slots && sums->told && sums->slow.read_at && behind)
+		return true;
+	atr_sums_unmap(sums);
+	return false;
+}
+
+void atr_sums_unmap(struct atr_sums *sums)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	unmap(sums->slots, slots_len());
+	unmap(sums->told, sizeof(*sums->told));
+	unmap(sums->slow.read_at, page);
+	unmap(sums->slow.write_at, page + 2 * ATR_EBPF_RING_LEN);
+	*sums = (struct atr_sums){ 0 };
+}
+
+static void add_call(struct atr_ebpf_slot *to, const struct atr_ebpf_call *call)
+{
+	for (int i = 0; i < ATR_EBPF_CALLS; i++) {
+		struct atr_ebpf_call *one = &to->calls[i];
+
+		if (!one->number)
+			one->number = call->number;
+		if (one->number == call->number) {
+			one->count += call->count;
+			one->ns += call->ns;
+			return;
+		}
+	}
+	to->others += call->count;
+	to->others_ns += call->ns;
+}
+
+static void add(struct atr_ebpf_slot *to, const struct atr_ebpf_slot *from)
+{
+	to->cpu_ns += from->cpu_ns;
+	to->runqueue_ns += from->runqueue_ns;
+	to->blocked_ns += from->blocked_ns;
+	to->others += from->others;
+	to->others_ns += from->others_ns;
+	for (int i = 0; i < ATR_EBPF_CALLS; i++)
+		if (from->calls[i].number)
+			add_call(to, &from->calls[i]);
+}
+
+/* What is added meanwhile, by a call that another thread is still in, is lost or the next one's. */
+static void give_back(struct atr_ebpf_slot *slot)
+{
+	memset((char *)slot + sizeof(slot->span), 0, sizeof(*slot) - sizeof(slot->span));
+	__atomic_store_n(&slot->span, 0, __ATOMIC_RELEASE);
+}
+
+/*
+ * As one was given back, the kernel may have taken it for a span that had another further
+ * on: all that have its id are of it.
+ */
+bool atr_sums_take(struct atr_sums *sums, uint64_t span, struct atr_ebpf_slot *out)
+{
+	uint32_t first = atr_ebpf_hash(span);
+	bool found = false;
+
+	if (!span)
+		return false;
+	for (uint32_t i = 0; i < ATR_EBPF_PROBES; i++) {
+		struct atr_ebpf_slot *slot = &sums->slots[(first + i) & (ATR_EBPF_SLOTS - 1)];
+
+		if (__atomic_load_n(&slot->span, __ATOMIC_ACQUIRE) != span)
+			continue;
+		if (!found)
+			*out = (struct atr_ebpf_slot){ .span = span };
+		found = true;
+		add(out, slot);
+		give_back(slot);
+	}
+	return found;
+}
+
+bool atr_sums_are_partial(const struct atr_sums *sums, uint64_t start_ns, uint64_t end_ns)
+{
+	uint64_t first = start_ns >> ATR_EBPF_PIECE_BITS, last = end_ns >> ATR_EBPF_PIECE_BITS;
+
+	if (last - first >= ATR_EBPF_PIECES)
+		first = last - ATR_EBPF_PIECES + 1;
+	for (; first <= last; first++)
+		if (sums->told->lost_in[first & (ATR_EBPF_PIECES - 1)] == (uint32_t)first)
+			return true;
+	return false;
+}
+
+unsigned atr_sums_sweep(struct atr_sums *sums, uint64_t since_ns)
+{
+	unsigned nr = 0, swept = 0;
+
+	for (int i = 0; i < ATR_EBPF_SLOTS; i++)
+		nr += sums->slots[i].span != 0;
+	if (nr <= ATR_EBPF_SLOTS / 2)
+		return 0;
+	for (int i = 0; i < ATR_EBPF_SLOTS; i++) {
+		struct atr_ebpf_slot *slot = &sums->slots[i];
+
+		if (!slot->span || (int64_t)(slot->touched_ns - since_ns) >= 0)
+			continue;
+		atr_ebpf_lost_at(sums->told, slot->touched_ns);
+		give_back(slot);
+		swept++;
+	}
+	return swept;
+}
+
+/*
+ * A record is a header of eight bytes, the first four its length, and as many bytes, padded to
+ * eight. The two highest bits of the length: it is not written yet; it is to be left out.
+ */
+#define BUSY (1u << 31)
+#define DISCARDED (1u << 30)
+
+bool atr_sums_next_slow(struct atr_sums *sums, struct atr_ebpf_slow *out)
+{
+	struct atr_kernel_ring *ring = &sums->slow;
+	uint64_t at = atomic_load_explicit(ring->read_at, memory_order_relaxed) & ~UINT64_C(7);
+	bool found = false;
+
+	while (!found && at < atomic_load_explicit(ring->write_at, memory_order_acquire)) {
+		const char *record = ring->bytes + (at & (ring->len - 1));
+		uint32_t head = __atomic_load_n((const uint32_t *)record, __ATOMIC_ACQUIRE);
+		uint32_t len = head & ~(BUSY | DISCARDED);
+
+		if (head & BUSY || len > ring->len - 8)
+			break;
+		if (!(head & DISCARDED) && len == sizeof(*out)) {
+			memcpy(out, record + 8, sizeof(*out));
+			found = true;
+		}
+		at += 8 + ((len + 7) & ~UINT64_C(7));
+		atomic_store_explicit(ring->read_at, at, memory_order_release);
+	}
+	return found;
+}
+
+unsigned atr_sums_top(const struct atr_ebpf_slot *slot,
+		      struct atr_ebpf_call out[static ATR_SUMS_TOP])
+{
+	unsigned nr = 0;
+
+	for (int i = 0; i < ATR_EBPF_CALLS; i++) {
+		const struct atr_ebpf_call *call = &slot->calls[i];
+		unsigned at = nr < ATR_SUMS_TOP ? nr : ATR_SUMS_TOP - 1;
+
+		if (!call->number || !call->count || (nr == ATR_SUMS_TOP && call->ns <= out[at].ns))
+			continue;
+		for (; at && out[at - 1].ns < call->ns; at--)
+			out[at] = out[at - 1];
+		out[at] = *call;
+		nr += nr < ATR_SUMS_TOP;
+	}
+	return nr;
+}

@@ -1,0 +1,206 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# `autotrace ebpf-agent`: who may not load the programs asks one who may, and sees as much; who may not ask, asks
+# too much, or says what nobody understands, gets nothing, and the agent stays.
+. "$(dirname "$0")/lib.sh"
+need curl setpriv
+program kernel_seen
+seen=$program
+socket=$dir/agent
+chmod a+rx "$dir"
+touch "$dir/file"
+chmod 666 "$dir/file"
+nobody=65534 other_user=65533
+
+agent() { # [option...]
+	: >"$dir/agent.out"
+	"$autotrace" ebpf-agent --socket "$socket" "$@" >"$dir/agent.out" 2>"$dir/agent.err" &
+	agent=$!
+	running="$running $agent"
+	wait_for 20 agent_is_up_or_gone
+	grep -q '^listening' "$dir/agent.out"
+}
+
+agent_is_up_or_gone() {
+	grep -q '^listening' "$dir/agent.out" || is_gone "$agent"
+}
+
+is_sent() { # PATH
+	grep -qF "\"$1\"" "$spans"
+}
+
+asks() { # PATH...
+	local path
+	for path; do curl -sS -o "$dir/answer" "http://127.0.0.1:$port$path" || return 1; done
+}
+
+# first UID: a server of that user's, whose first span has been sent
+first() {
+	local as=$1
+	fresh_spans
+	: >"$dir/log"
+	chmod 666 "$dir/log"
+	port=$(free_port)
+	under traced seen
+	env+=(AUTOTRACE_EBPF=true AUTOTRACE_EBPF_AGENT="$socket" AUTOTRACE_LOG="$dir/log")
+	setpriv --reuid="$as" --regid="$as" --clear-groups "${env[@]}" "$seen" serve "$port" "$dir/file" "$other" \
+		>"$dir/out" 2>"$dir/err" &
+	server=$!
+	running="$running $server"
+	ready "$port" "$server" || fail
+	asks /first
+	wait_for 20 is_sent /first || fail
+	wait_for 20 watched_or_told
+}
+
+watched_or_told() {
+	grep -q AUTOTRACE_EBPF "$dir/log" || grep -q "process $server of user .*: served" "$dir/agent.out"
+}
+
+ends() {
+	curl -sS -o /dev/null "http://127.0.0.1:$port/quit" 2>/dev/null
+	wait_for 20 is_gone "$server" || fail
+	wait "$server" 2>/dev/null
+	running=${running/ $server/}
+}
+
+sums() {
+	/usr/bin/python3 "$here/ebpf_sums.py" "$spans" "$@"
+}
+
+says() { # TEXT: in the library's log, in one line
+	[ "$(grep -c 'AUTOTRACE_EBPF: ' "$dir/log")" = 1 ] && grep -q "AUTOTRACE_EBPF: .*$1" "$dir/log" && return
+	cat "$dir/log" "$dir/agent.out"
+	return 1
+}
+
+programs() { # how many there are of ours in the kernel
+	PATH=$PATH:/usr/sbin:/sbin bpftool prog show 2>/dev/null | grep -c 'name atr_enter'
+}
+
+has_programs() { # N more than before
+	[ "$(programs)" = $((before_us + $1)) ]
+}
+
+other=$(free_port)
+"$seen" slow "$other" 10 &
+running="$running $!"
+ready "$other" $! || fail
+before_us=$(programs)
+
+first $nobody
+check "no agent: one line says so" says "the agent (AUTOTRACE_EBPF_AGENT) cannot be reached"
+check "and it answers" asks /quick
+ends
+
+agent --user $nobody || skip "$(cat "$dir/agent.err")"
+check "with nobody to serve, nothing is in the kernel" wait_for 20 has_programs 0
+first $nobody
+asks /quick
+wait_for 20 is_sent /quick
+check "a process without privilege has its sums" sums count /quick getppid 10
+check "nothing is said of it" test ! -s "$dir/log"
+check "its programs are in the kernel" has_programs 1
+stop "$agent"
+asks /work
+wait_for 20 is_sent /work
+check "when the agent has gone it still has" sums count /work clock_nanosleep 3
+check "no socket is left" test ! -e "$socket"
+ends
+check "and when it ends, nothing is left in the kernel" wait_for 20 has_programs 0
+
+agent
+first $nobody
+check "who may not ask is told so" says "the agent does not serve this user"
+check "and answers" asks /quick
+ends
+check "nothing was loaded for him" has_programs 0
+stop "$agent"
+
+# What nobody understands, and too many.
+cat >"$dir/bad.py" <<'END'
+import array, os, socket, struct, sys, time
+path, how = sys.argv[1:3]
+def connect():
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    s.settimeout(20)
+    s.connect(path)
+    return s
+def question(magic=0x42464541, version=1, token=7, slow=1):
+    return struct.pack("<IIQQ", magic, version, token, slow)
+def answer(s):
+    try:
+        data, ancillary, _, _ = s.recvmsg(4096, 4096)
+    except ConnectionResetError:
+        data, ancillary, _, _ = s.recvmsg(4096, 4096)
+    fds = array.array("i")
+    for _, _, raw in ancillary:
+        fds.frombytes(raw[:len(raw) // 4 * 4])
+    return (struct.unpack_from("<i", data, 8)[0] if data else None), list(fds)
+if how == "garbage":
+    for data in (b"x", b"x" * 24, b"x" * 5000, question(version=2), question(magic=1), question(token=0), question()[:-1]):
+        s = connect()
+        s.send(data)
+        error, fds = answer(s)
+        assert not fds and (error is None or error < 0), (data, error, fds)
+elif how == "flood":
+    os.setuid(int(sys.argv[3]))
+    most = int(sys.argv[4])
+    served = 0
+    held = []
+    for i in range(300):
+        s = connect()
+        try:
+            s.send(question(token=i + 1))
+        except BrokenPipeError:
+            pass
+        error, fds = answer(s)
+        served += error == 0
+        held.append(s)
+        for fd in fds:
+            os.close(fd)
+    assert served == most, served
+elif how == "silent":
+    held = [connect() for _ in range(int(sys.argv[3]))]
+    time.sleep(0.5)
+    print(len(held))
+    sys.stdout.flush()
+    time.sleep(60)
+elif how == "twice":
+    s = connect()
+    s.send(question())
+    error, fds = answer(s)
+    assert error == 0 and len(fds) == 7, (error, fds)
+    s.send(question())
+    assert answer(s) == (None, []), "answered again"
+END
+agent --user $nobody --user $other_user --most 12
+check "garbage is not answered, or with an error" /usr/bin/python3 "$dir/bad.py" "$socket" garbage
+check "nor a second question" /usr/bin/python3 "$dir/bad.py" "$socket" twice
+check "of one user no more than a quarter is served" /usr/bin/python3 "$dir/bad.py" "$socket" flood $nobody 3
+wait_for 20 has_programs 0
+/usr/bin/python3 "$dir/bad.py" "$socket" silent 3 >/dev/null &
+running="$running $!"
+first $other_user
+asks /quick
+wait_for 20 is_sent /quick
+check "meanwhile another user's is served" sums count /quick getppid 10
+ends
+check "the agent is still there" kill -0 "$agent"
+check "and said nothing on standard error" test ! -s "$dir/agent.err"
+stop "$agent"
+check "it ends as it is told" test "$status" = 0
+
+# Its socket.
+echo kept >"$socket"
+check "a file in its place is left alone" eval '! agent && [ "$(cat "$socket")" = kept ]'
+rm "$socket"
+/usr/bin/python3 -c 'import socket, sys
+socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET).bind(sys.argv[1])' "$socket"
+check "a socket that nobody has is taken over" agent
+check "one that somebody has is not" eval '! "$autotrace" ebpf-agent --socket "$socket" 2>"$dir/second"'
+check "which is said" grep -q "Address already in use" "$dir/second"
+stop "$agent"
+check "without privilege it does not start" eval '! setpriv --reuid=$nobody --regid=$nobody --clear-groups \
+	"$autotrace" ebpf-agent --socket "$dir/none" 2>"$dir/second"'
+check "and says what is missing" grep -q "not permitted: it takes CAP_BPF and CAP_PERFMON" "$dir/second"
