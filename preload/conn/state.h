@@ -87,6 +87,7 @@ struct atr_conn {
 	bool counts_as_call;	   /* of opened_in: under way since the connect */
 	bool given_up;
 	bool peer_closed;
+	bool is_cut;   /* inside TLS, and not in order: there may have been more to come */
 	bool keeps_cr; /* a CR of the program's was counted as sent and is not */
 	bool injected; /* our fields are out, the end of their head is not yet */
 	bool overlays; /* part of a replaced header is on its way */
@@ -111,8 +112,9 @@ struct atr_conn {
 	atr_ref opened_in; /* the work it was opened in */
 	struct atr_stream in, out;
 	struct atr_exchange exchange[ATR_EXCHANGES_MAX];
-	int fd;	   /* a descriptor of it, at the time it was opened */
-	int error; /* errno of the last failed call */
+	int fd;		    /* a descriptor of it, at the time it was opened */
+	int error;	    /* errno of the last failed call */
+	struct atr_str why; /* inside TLS, what that was */
 	uint16_t api_status, invocation;
 	const struct atr_thread *asker; /* for that event */
 	atr_ref api_block;
