@@ -41,6 +41,7 @@ struct atr_tls {
 	uint64_t start_ns;
 	uint8_t side;
 	bool is_tied, is_established, is_over, is_writing;
+	struct atr_str unverified; /* what there is against the peer's certificate */
 	atr_ref laid;
 	const void *bytes;
 	size_t len, done;
@@ -417,6 +418,30 @@ void atr_tls_failed(struct atr_tls *tls, struct atr_str server_name, struct atr_
 	errno = saved;
 }
 
+void atr_tls_unverified(struct atr_tls *tls, struct atr_str why)
+{
+	tls->unverified = why;
+}
+
+struct atr_str atr_tls_why_unverified(const struct atr_tls *tls)
+{
+	return tls->unverified;
+}
+
+/* It ends: was anything said in it? */
+static void tell_unverified(struct atr_tls *tls)
+{
+	struct atr_thread *self;
+	struct atr_conn *conn = atr_conn_enter(tls->word, &self);
+
+	if (!conn)
+		return;
+	if (conn->is_fresh && conn->side == ATR_SIDE_CLIENT && !conn->given_up && !conn->prepared &&
+	    !atr_transfer_tells())
+		handshake_span(self, conn, tls, (struct atr_str){ 0 }, tls->unverified);
+	atr_conn_leave(self, conn);
+}
+
 /* ---- what is read ---- */
 
 void atr_tls_received(struct atr_tls *tls, const void *bytes, size_t len)
@@ -427,14 +452,41 @@ void atr_tls_received(struct atr_tls *tls, const void *bytes, size_t len)
 		atr_conn_received(tls->word, -1, &iov, 1, (ssize_t)len);
 }
 
+static void note_close(struct atr_tls *tls, bool is_cut)
+{
+	struct atr_thread *self;
+	struct atr_conn *conn = atr_conn_enter(tls->word, &self);
+
+	if (!conn)
+		return;
+	conn->is_cut = is_cut;
+	atr_conn_leave(self, conn);
+}
+
 void atr_tls_received_nothing(struct atr_tls *tls, enum atr_tls_end why)
 {
 	int saved = errno;
 
 	if (tls->is_over)
 		return;
+	if (why == ATR_TLS_CUT || why == ATR_TLS_CLOSED)
+		note_close(tls, why == ATR_TLS_CUT);
 	errno = why == ATR_TLS_LATER ? EAGAIN : why == ATR_TLS_GARBLED ? EPROTO : saved;
-	atr_conn_received(tls->word, -1, NULL, 0, why == ATR_TLS_CLOSED ? 0 : -1);
+	atr_conn_received(tls->word, -1, NULL, 0,
+			  why == ATR_TLS_CUT || why == ATR_TLS_CLOSED ? 0 : -1);
+	errno = saved;
+}
+
+void atr_tls_garbled_by(struct atr_tls *tls, struct atr_str why)
+{
+	int saved = errno;
+	struct atr_thread *self;
+	struct atr_conn *conn = tls->is_over ? NULL : atr_conn_enter(tls->word, &self);
+
+	if (!conn)
+		return;
+	conn->why = why;
+	atr_conn_leave(self, conn);
 	errno = saved;
 }
 
@@ -811,6 +863,8 @@ void atr_tls_ended(const void *session)
 		return;
 	tls = session_at(bucket, key);
 	atomic_store_explicit(key, 0, memory_order_release);
+	if (tls->unverified.len && tls->is_established && !tls->is_over)
+		tell_unverified(tls);
 	atr_conn_close_plain(tls->word);
 	self = atr_enter();
 	if (self)
