@@ -122,7 +122,7 @@ struct atr_conn {
 	struct atr_lookup lookup; /* the name it was opened for */
 	struct atr_handshake handshake;
 	_Atomic uint64_t plain;	  /* is_cipher: the word of its session's plain side, or 0 */
-	struct atr_cipher cipher; /* is_cipher */
+	struct atr_cipher cipher; /* is_cipher; of a plain side the server's name alone, in hello */
 	atr_ref rest_block;	  /* where it is when it is not in rest_text */
 	socklen_t peer_len;
 	union {

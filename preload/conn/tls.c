@@ -172,6 +172,8 @@ struct opening {
 	struct atr_lookup lookup;
 	socklen_t peer_len;
 	struct sockaddr_storage peer;
+	uint8_t server_name_len;
+	char server_name[ATR_HELLO_ROOM]; /* that the ClientHello has */
 };
 
 static bool take_over(uint64_t cipher, uint64_t plain, struct opening *o)
@@ -188,6 +190,12 @@ static bool take_over(uint64_t cipher, uint64_t plain, struct opening *o)
 		o->connect_ns = conn->connect_ns;
 		o->connected_ns = conn->connected_ns;
 		o->lookup = conn->lookup;
+		o->server_name_len =
+			conn->side == ATR_SIDE_CLIENT &&
+					conn->cipher.server_name_len < sizeof(o->server_name) ?
+				conn->cipher.server_name_len :
+				0;
+		memcpy(o->server_name, conn->rest_text, o->server_name_len);
 		o->peer_len = conn->peer_len;
 		memcpy(&o->peer, &conn->peer, sizeof(o->peer));
 		conn->counts_as_call = false;
@@ -225,6 +233,8 @@ void atr_tls_tie(struct atr_tls *tls, const uint8_t random[static ATR_TLS_RANDOM
 		conn->connect_ns = o.connect_ns;
 		conn->connected_ns = o.connected_ns;
 		conn->lookup = o.lookup;
+		conn->cipher.server_name_len = o.server_name_len;
+		memcpy(conn->hello, o.server_name, o.server_name_len);
 		conn->peer_len = o.peer_len;
 		memcpy(&conn->peer, &o.peer, sizeof(o.peer));
 		atr_conn_leave(self, conn);
@@ -335,6 +345,8 @@ static void handshake_span(struct atr_thread *self, struct atr_conn *conn, struc
 
 	atr_context_copy_release(&parent);
 	if (span) {
+		if (!server_name.len)
+			server_name = (struct atr_str){ conn->hello, conn->cipher.server_name_len };
 		if (!server_name.len)
 			server_name = (struct atr_str){ conn->lookup.name, conn->lookup.name_len };
 		if (server_name.len > 255)

@@ -132,6 +132,8 @@ static struct atr_str why_garbled(const struct call *c, ssize_t result)
 			CALL(c->f, gnutls_alert_get, int, (void *), (c->session)));
 	case E_UNSUPPORTED_VERSION:
 		return ATR_STR("protocol_version");
+	case E_UNEXPECTED_LENGTH:
+		return ATR_STR("decode_error");
 	case E_UNKNOWN_CIPHER_SUITE:
 	case E_NO_CIPHER_SUITES:
 		return ATR_STR("handshake_failure");
@@ -150,7 +152,6 @@ static enum atr_tls_end end_of(const struct call *c, ssize_t result)
 	case 0:
 		return ATR_TLS_CLOSED;
 	case E_PREMATURE:
-	case E_UNEXPECTED_LENGTH:
 		return ATR_TLS_CUT;
 	case E_AGAIN:
 	case E_INTERRUPTED:
