@@ -162,6 +162,25 @@ static bool feed_client_hello(struct atr_conn *conn, const char *bytes, size_t l
 enum { CHANGE_CIPHER_SPEC = 0x14, ALERT = 0x15, APPLICATION_DATA = 0x17 };
 /* At least so many bytes are there when a request follows the handshake's last message at once. */
 #define FINISHED_MAX 100
+/* The first record behind what is only there for the look of it; that of an alert by TLS 1.3 is so long. */
+#define SEALED_ALERT 19
+
+static bool is_clear_alert(const char *bytes, size_t len)
+{
+	return len >= 7 && bytes[0] == ALERT && bytes[3] == 0 && bytes[4] == 2;
+}
+
+/* Behind the ServerHello, whose head some read for itself. */
+static void feed_alert(struct atr_conn *conn, const char *bytes, size_t len)
+{
+	const char *all = gather(conn, bytes, &len);
+
+	conn->cipher.gathered_len = 0;
+	if (len == 5 && all[0] == ALERT)
+		keep(conn, all, len);
+	else if (is_clear_alert(all, len))
+		conn->cipher.alert = (uint8_t)(all[6] + 1);
+}
 
 static void feed_answer(struct atr_conn *conn, const char *bytes, size_t len)
 {
@@ -178,10 +197,13 @@ static void feed_answer(struct atr_conn *conn, const char *bytes, size_t len)
 		conn->counts_as_call = false;
 	}
 	c->is_answered = true;
-	if (c->saw_server_hello)
+	if (c->saw_server_hello) {
+		if (!conn->handshake.end_ns)
+			feed_alert(conn, bytes, len);
 		return;
+	}
 	all = gather(conn, bytes, &len);
-	if (all[0] == ALERT && len >= 7 && all[3] == 0 && all[4] == 2)
+	if (is_clear_alert(all, len))
 		c->alert = (uint8_t)(all[6] + 1);
 	is = atr_serverhello_read(all, len, &hello);
 	if (is == ATR_HELLO_MORE && len < sizeof(conn->hello)) {
@@ -189,6 +211,7 @@ static void feed_answer(struct atr_conn *conn, const char *bytes, size_t len)
 		return;
 	}
 	c->saw_server_hello = true;
+	c->gathered_len = 0;
 	if (is != ATR_HELLO_YES)
 		return;
 	c->version = hello.version;
@@ -247,12 +270,33 @@ static struct atr_span *open_span(struct atr_thread *self, struct atr_conn *conn
 	return span;
 }
 
+/* What the client says when it has been answered: is it an alert? The code of one in the clear is known. */
+static bool is_alert(struct atr_cipher *c, const char *bytes, size_t len)
+{
+	if (len > 6 && bytes[0] == CHANGE_CIPHER_SPEC) {
+		bytes += 6;
+		len -= 6;
+	}
+	if (is_clear_alert(bytes, len)) {
+		c->alert = (uint8_t)(bytes[6] + 1);
+		return true;
+	}
+	return len >= 5 && bytes[0] == APPLICATION_DATA && c->version >= 0x0304 && bytes[3] == 0 &&
+	       bytes[4] == SEALED_ALERT;
+}
+
+/* Whether the client's part of the handshake is over with this. */
+static bool ends_handshake(const struct atr_cipher *c, const char *bytes, size_t len)
+{
+	return bytes[0] == APPLICATION_DATA ||
+	       (bytes[0] == CHANGE_CIPHER_SPEC && c->version >= 0x0304 &&
+		(len <= 6 || bytes[6] == APPLICATION_DATA));
+}
+
 /* The client speaks again, now that it has been answered: is its library one that we know? */
 static void feed_more(struct atr_thread *self, struct atr_conn *conn, const char *bytes, size_t len)
 {
 	struct atr_cipher *c = &conn->cipher;
-	bool ends_handshake = bytes[0] == APPLICATION_DATA ||
-			      (bytes[0] == CHANGE_CIPHER_SPEC && c->version >= 0x0304);
 
 	if (!c->is_answered)
 		return;
@@ -261,7 +305,9 @@ static void feed_more(struct atr_thread *self, struct atr_conn *conn, const char
 	if (conn->handshake.end_ns) {
 		if (!c->request_ns)
 			c->request_ns = atr_clock_ns();
-	} else if (ends_handshake) {
+	} else if (is_alert(c, bytes, len)) {
+		c->is_refused = true;
+	} else if (ends_handshake(c, bytes, len) && !c->is_refused) {
 		conn->handshake.end_ns = atr_clock_ns();
 		if (c->version < 0x0304 || len > FINISHED_MAX)
 			c->request_ns = conn->handshake.end_ns;
@@ -302,10 +348,16 @@ static struct atr_str why(const struct atr_conn *conn)
 		return atr_tls_reason_alert(conn->cipher.alert - 1);
 	if (conn->error)
 		return atr_semconv_errno(conn->error);
+	if (conn->cipher.is_refused)
+		return ATR_STR("handshake_failure");
 	if (conn->peer_closed && !conn->handshake.end_ns)
 		return ATR_STR("connection_closed");
 	if (conn->wait_timed_out && !conn->handshake.end_ns)
 		return ATR_STR("timed_out");
+	/* closed by the program when it knew whom it talks to, but not when it merely ends */
+	if (conn->cipher.saw_server_hello && !conn->handshake.end_ns &&
+	    !atomic_load_explicit(&conn->refs, memory_order_relaxed))
+		return ATR_STR("handshake_failure");
 	return (struct atr_str){ 0 };
 }
 

@@ -679,6 +679,27 @@ void atr_conn_received(uint64_t word, int fd, const struct iovec *iov, int nr, s
 	errno = saved;
 }
 
+void atr_conn_cipher_ended(uint64_t word, ssize_t n)
+{
+	const struct atr_conn *cipher = conn_of(word);
+	int saved = errno;
+	struct atr_thread *self;
+	struct atr_conn *plain;
+
+	if (!cipher || (n < 0 && (saved == EAGAIN || saved == EINTR)))
+		return;
+	plain = enter_conn(cipher->plain, &self);
+	if (!plain)
+		return;
+	/* more may have come than the session was asked for: nothing ends yet */
+	if (n == 0)
+		plain->peer_closed = plain->is_cut = true;
+	else if (!plain->peer_closed)
+		note_error(plain, saved);
+	leave_conn(self, plain);
+	errno = saved;
+}
+
 static void went_by_unseen(uint64_t word, int fd, bool outward, ssize_t n)
 {
 	int saved = errno;

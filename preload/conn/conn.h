@@ -45,6 +45,8 @@ void atr_conn_inherited(int fd);
 /* n is what the call returned; errno is the call's. peeked and discarded bytes: _received_blind. */
 void atr_conn_received(uint64_t word, int fd, const struct iovec *iov, int nr, ssize_t n);
 void atr_conn_received_blind(uint64_t word, int fd, ssize_t n);
+/* A read of what TLS goes by gave none; as _received. What it means for the session is kept for its end. */
+void atr_conn_cipher_ended(uint64_t word, ssize_t n);
 
 /*
  * What is to be sent in the place of the program's bytes.

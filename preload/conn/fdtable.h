@@ -22,8 +22,8 @@ enum atr_fd_kind {
 	ATR_FD_LISTENER,
 	ATR_FD_SET,	/* epoll; flag ATR_FD_SERVES: holds a listener or a server connection */
 	ATR_FD_CARRIER, /* eventfd or pipe: index of the other end + 1, 0 for an eventfd */
-	ATR_FD_UNSEEN,	/* a server's connection that was given up: only its end is of interest */
 	ATR_FD_CIPHER, /* a connection as well; its TLS session is followed, and its bytes are not */
+	ATR_FD_UNSEEN, /* a server's connection that was given up: only its end is of interest */
 };
 #define ATR_FD_SERVES (UINT64_C(1) << 56)
 
@@ -59,7 +59,7 @@ static inline bool atr_fd_is_conn(uint64_t word)
 /* Whether there is a connection, be its reads and writes told or not. */
 static inline bool atr_fd_holds_conn(uint64_t word)
 {
-	return atr_fd_is_conn(word) || word >> 60 >= ATR_FD_UNSEEN;
+	return atr_fd_is_conn(word) || word >> 60 >= ATR_FD_CIPHER;
 }
 
 static inline uint64_t atr_fd_word(enum atr_fd_kind kind, uint32_t gen, uint32_t index)

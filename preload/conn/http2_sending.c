@@ -23,7 +23,8 @@
  * A program that was told that all is sent never calls again. So the byte before
  * our text counts as sent only when that text is.
  */
-#define FAR 4096 /* bytes that go alone before a block that is changed, rather than be copied */
+#define FAR 4096     /* bytes that go alone before a block that is changed, rather than be copied */
+#define FRAMES_MAX 4 /* of a block that gets one more: servers refuse many, nghttp2 more than 9 */
 
 /* ---- reading ahead ---- */
 
@@ -31,12 +32,18 @@
 #define TEXTS_LEN (ATR_BLOCK_LEN - ATR_INJECT_MAX)
 #define TEXTS_ENOUGH 8192
 
-/* A header block in what is offered; [cut_at, cut_end) of it is its traceparent. Offsets are from there, and negative for what was sent. */
+/*
+ * A header block in what is offered; [cut_at, cut_end) of it is its traceparent. Offsets are from
+ * there, and negative for what was sent.
+ */
 struct run {
-	struct atr_http2_reader reader; /* behind the head of its first frame */
+	bool is_begun; /* its first frames, or a part of one, were sent and read */
+	struct atr_http2_reader
+		reader; /* behind the head of its first frame, or where it goes on */
 	size_t body_at;
 	int64_t head_at, last_head_at; /* of its first and last frame */
 	struct atr_http2_frame last;
+	uint8_t nr_frames;
 	char last_head[ATR_HTTP2_FRAME_HEAD]; /* as it is written */
 	size_t text_at, end, cut_at, cut_end;
 };
@@ -118,9 +125,11 @@ static void note_frame(struct run *run, const struct walk *w)
 		return;
 	run->last_head_at = (int64_t)w->at - ATR_HTTP2_FRAME_HEAD;
 	run->last = *f;
+	run->nr_frames = w->reader.block_frames;
 	memcpy(run->last_head, w->reader.fixed, sizeof(run->last_head));
 	if (f->type == ATR_HTTP2_CONTINUATION)
 		return;
+	run->is_begun = false;
 	run->reader = w->reader;
 	run->body_at = w->at;
 	run->head_at = run->last_head_at;
@@ -169,7 +178,7 @@ static bool read_block(struct atr_h2_way *way, struct run *run, const struct iov
 	struct atr_http2_event event;
 	long used;
 
-	if (!atr_h2_block_begin(way))
+	if (!run->is_begun && !atr_h2_block_begin(way))
 		return false;
 	run->cut_at = run->cut_end = 0;
 	for (;;) {
@@ -275,7 +284,7 @@ static void add_edit(struct atr_h2 *h, const struct run *run, size_t text_len, b
 	char *text = atr_block_bytes(h->texts) + h->texts_len;
 	bool fits = frame.len + text_len <= h->max_frame;
 
-	if ((!fits && (replaces || text_len > h->max_frame)) || run->last_head_at < 0)
+	if (!fits && (replaces || text_len > h->max_frame || run->nr_frames >= FRAMES_MAX))
 		return;
 	*e = (struct atr_h2_edit){ .head_at = h->sent + (uint64_t)run->last_head_at,
 				   .at = h->sent + (fits ? run->text_at : run->end),
@@ -334,6 +343,7 @@ static bool block_ahead(struct atr_thread *self, struct atr_conn *conn, struct a
 
 	if (!read_block(&h->out, run, iov, nr, from, &head))
 		return false;
+	h->out.is_ahead = h->out.is_ahead || run->is_begun;
 	h->ahead_to = h->sent + run->end;
 	fields.can_replace = run->cut_end != 0;
 	if (head && !event->is_promise && event->stream > h->last_request &&
@@ -356,18 +366,20 @@ static int64_t look_ahead(struct atr_thread *self, struct atr_conn *conn, struct
 			  .cursor = cursor_at(iov, nr, from),
 			  .bytes = ATR_STR("") };
 	struct atr_http2_event event;
-	struct run run = { .head_at = -1, .last_head_at = -1 };
-	bool is_under_way = w.reader.block != 0;
+	struct run run = { .is_begun = w.reader.block != 0,
+			   .reader = w.reader,
+			   .head_at = -1,
+			   .last_head_at = -1 };
 
 	h->is_many = h->is_many || count_requests(h, w, total) > 1;
 	while (next_run(&w, total, &run, &event)) {
 		if (h->sent + run.end <= h->ahead_to)
 			continue;
-		/* whose first part has gone: it is read when the rest has, and before what follows */
-		if (is_under_way || run.head_at < 0)
+		/* the length of its last frame has gone: it is read when the rest has, and before what follows */
+		if (run.last_head_at < 0)
 			return (int64_t)run.end;
 		if (h->nr_edits == ATR_PIECES_PUTS || h->texts_len > TEXTS_ENOUGH)
-			return run.head_at ? run.head_at : (int64_t)total;
+			return run.head_at > 0 ? run.head_at : (int64_t)total;
 		if (!block_ahead(self, conn, h, &run, &event, iov, nr, from))
 			return -1;
 	}

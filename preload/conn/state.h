@@ -55,6 +55,7 @@ struct atr_cipher {
 	bool saw_hello;
 	uint8_t gathered_len; /* of a hello that comes in pieces, in conn->hello */
 	bool is_answered, saw_server_hello, is_told;
+	bool is_refused;	 /* by the client, which did not end the handshake */
 	uint8_t alert;		 /* in the clear, + 1 */
 	uint8_t protocol_len;	 /* agreed on; in protocol */
 	uint8_t server_name_len; /* in conn->rest_text, and behind it ... */
@@ -88,6 +89,7 @@ struct atr_conn {
 	bool counts_as_call;	   /* of opened_in: under way since the connect */
 	bool given_up;
 	bool peer_closed;
+	bool is_cut;   /* inside TLS, and not in order: there may have been more to come */
 	bool keeps_cr; /* a CR of the program's was counted as sent and is not */
 	bool injected; /* our fields are out, the end of their head is not yet */
 	bool overlays; /* part of a replaced header is on its way */
@@ -112,8 +114,9 @@ struct atr_conn {
 	atr_ref opened_in; /* the work it was opened in */
 	struct atr_stream in, out;
 	struct atr_exchange exchange[ATR_EXCHANGES_MAX];
-	int fd;	   /* a descriptor of it, at the time it was opened */
-	int error; /* errno of the last failed call */
+	int fd;		    /* a descriptor of it, at the time it was opened */
+	int error;	    /* errno of the last failed call */
+	struct atr_str why; /* inside TLS, what that was */
 	uint16_t api_status, invocation;
 	const struct atr_thread *asker; /* for that event */
 	atr_ref api_block;
@@ -121,7 +124,7 @@ struct atr_conn {
 	struct atr_lookup lookup; /* the name it was opened for */
 	struct atr_handshake handshake;
 	_Atomic uint64_t plain;	  /* is_cipher: the word of its session's plain side, or 0 */
-	struct atr_cipher cipher; /* is_cipher */
+	struct atr_cipher cipher; /* is_cipher; of a plain side the server's name alone, in hello */
 	atr_ref rest_block;	  /* where it is when it is not in rest_text */
 	socklen_t peer_len;
 	union {

@@ -886,6 +886,8 @@ static bool read_timed_out(const struct atr_conn *conn)
 
 struct atr_str atr_stream_reason(const struct atr_conn *conn)
 {
+	if (conn->error == EPROTO && conn->why.len)
+		return conn->why;
 	if (conn->error)
 		return atr_semconv_errno(conn->error);
 	if (conn->side != ATR_SIDE_CLIENT)
@@ -921,7 +923,7 @@ static bool tell_as_it_stands(struct atr_thread *self, struct atr_conn *conn,
 		return true;
 	if (span && !is_whole && why.at)
 		atr_semconv_error(span, why);
-	else if (span && !is_whole)
+	else if (span && (!is_whole || conn->is_cut))
 		atr_span_put_bool(span, ATR_INCOMPLETE, true);
 	return false;
 }

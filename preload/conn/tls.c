@@ -42,6 +42,7 @@ struct atr_tls {
 	uint64_t start_ns;
 	uint8_t side;
 	bool is_tied, is_established, is_over, is_writing;
+	struct atr_str unverified; /* what there is against the peer's certificate */
 	atr_ref laid;
 	const void *bytes;
 	size_t len, done;
@@ -172,6 +173,8 @@ struct opening {
 	struct atr_lookup lookup;
 	socklen_t peer_len;
 	struct sockaddr_storage peer;
+	uint8_t server_name_len;
+	char server_name[ATR_HELLO_ROOM]; /* that the ClientHello has */
 };
 
 static bool take_over(uint64_t cipher, uint64_t plain, struct opening *o)
@@ -188,6 +191,12 @@ static bool take_over(uint64_t cipher, uint64_t plain, struct opening *o)
 		o->connect_ns = conn->connect_ns;
 		o->connected_ns = conn->connected_ns;
 		o->lookup = conn->lookup;
+		o->server_name_len =
+			conn->side == ATR_SIDE_CLIENT &&
+					conn->cipher.server_name_len < sizeof(o->server_name) ?
+				conn->cipher.server_name_len :
+				0;
+		memcpy(o->server_name, conn->rest_text, o->server_name_len);
 		o->peer_len = conn->peer_len;
 		memcpy(&o->peer, &conn->peer, sizeof(o->peer));
 		conn->counts_as_call = false;
@@ -225,6 +234,8 @@ void atr_tls_tie(struct atr_tls *tls, const uint8_t random[static ATR_TLS_RANDOM
 		conn->connect_ns = o.connect_ns;
 		conn->connected_ns = o.connected_ns;
 		conn->lookup = o.lookup;
+		conn->cipher.server_name_len = o.server_name_len;
+		memcpy(conn->hello, o.server_name, o.server_name_len);
 		conn->peer_len = o.peer_len;
 		memcpy(&conn->peer, &o.peer, sizeof(o.peer));
 		atr_conn_leave(self, conn);
@@ -337,6 +348,8 @@ static void handshake_span(struct atr_thread *self, struct atr_conn *conn, struc
 	atr_where_note(self, span);
 	if (span) {
 		if (!server_name.len)
+			server_name = (struct atr_str){ conn->hello, conn->cipher.server_name_len };
+		if (!server_name.len)
 			server_name = (struct atr_str){ conn->lookup.name, conn->lookup.name_len };
 		if (server_name.len > 255)
 			server_name.len = 255;
@@ -419,6 +432,30 @@ void atr_tls_failed(struct atr_tls *tls, struct atr_str server_name, struct atr_
 	errno = saved;
 }
 
+void atr_tls_unverified(struct atr_tls *tls, struct atr_str why)
+{
+	tls->unverified = why;
+}
+
+struct atr_str atr_tls_why_unverified(const struct atr_tls *tls)
+{
+	return tls->unverified;
+}
+
+/* It ends: was anything said in it? */
+static void tell_unverified(struct atr_tls *tls)
+{
+	struct atr_thread *self;
+	struct atr_conn *conn = atr_conn_enter(tls->word, &self);
+
+	if (!conn)
+		return;
+	if (conn->is_fresh && conn->side == ATR_SIDE_CLIENT && !conn->given_up && !conn->prepared &&
+	    !atr_transfer_tells())
+		handshake_span(self, conn, tls, (struct atr_str){ 0 }, tls->unverified);
+	atr_conn_leave(self, conn);
+}
+
 /* ---- what is read ---- */
 
 void atr_tls_received(struct atr_tls *tls, const void *bytes, size_t len)
@@ -429,14 +466,41 @@ void atr_tls_received(struct atr_tls *tls, const void *bytes, size_t len)
 		atr_conn_received(tls->word, -1, &iov, 1, (ssize_t)len);
 }
 
+static void note_close(struct atr_tls *tls, bool is_cut)
+{
+	struct atr_thread *self;
+	struct atr_conn *conn = atr_conn_enter(tls->word, &self);
+
+	if (!conn)
+		return;
+	conn->is_cut = is_cut;
+	atr_conn_leave(self, conn);
+}
+
 void atr_tls_received_nothing(struct atr_tls *tls, enum atr_tls_end why)
 {
 	int saved = errno;
 
 	if (tls->is_over)
 		return;
+	if (why == ATR_TLS_CUT || why == ATR_TLS_CLOSED)
+		note_close(tls, why == ATR_TLS_CUT);
 	errno = why == ATR_TLS_LATER ? EAGAIN : why == ATR_TLS_GARBLED ? EPROTO : saved;
-	atr_conn_received(tls->word, -1, NULL, 0, why == ATR_TLS_CLOSED ? 0 : -1);
+	atr_conn_received(tls->word, -1, NULL, 0,
+			  why == ATR_TLS_CUT || why == ATR_TLS_CLOSED ? 0 : -1);
+	errno = saved;
+}
+
+void atr_tls_garbled_by(struct atr_tls *tls, struct atr_str why)
+{
+	int saved = errno;
+	struct atr_thread *self;
+	struct atr_conn *conn = tls->is_over ? NULL : atr_conn_enter(tls->word, &self);
+
+	if (!conn)
+		return;
+	conn->why = why;
+	atr_conn_leave(self, conn);
 	errno = saved;
 }
 
@@ -813,6 +877,8 @@ void atr_tls_ended(const void *session)
 		return;
 	tls = session_at(bucket, key);
 	atomic_store_explicit(key, 0, memory_order_release);
+	if (tls->unverified.len && tls->is_established && !tls->is_over)
+		tell_unverified(tls);
 	atr_conn_close_plain(tls->word);
 	self = atr_enter();
 	if (self)

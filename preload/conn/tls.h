@@ -53,6 +53,13 @@ void atr_tls_established(struct atr_tls *tls, const struct atr_tls_facts *facts)
 /* The handshake failed for good; `why` is an error.type. */
 void atr_tls_failed(struct atr_tls *tls, struct atr_str server_name, struct atr_str why);
 
+/*
+ * The program has asked what there is against the peer's certificate, and was told this. What it
+ * makes of that is its own: only where nothing is said in the session the certificate is the cause.
+ */
+void atr_tls_unverified(struct atr_tls *tls, struct atr_str why);
+struct atr_str atr_tls_why_unverified(const struct atr_tls *tls); /* absent: nothing is */
+
 /* error.type of an errno; of an alert of the peer's (-1: of nothing known); of OpenSSL's X509_V_ERR_*. */
 struct atr_str atr_tls_reason_errno(int error);
 struct atr_str atr_tls_reason_alert(int alert);
@@ -61,12 +68,15 @@ struct atr_str atr_tls_reason_verify(long result);
 /* How a call ended that gave no bytes. */
 enum atr_tls_end {
 	ATR_TLS_LATER,	/* it is to be made again */
-	ATR_TLS_CLOSED, /* by the peer, in order or not */
+	ATR_TLS_CLOSED, /* by the peer, in order */
+	ATR_TLS_CUT,	/* by the peer, and not so */
 	ATR_TLS_BROKEN, /* errno says how */
 	ATR_TLS_GARBLED /* what came was no TLS, or not what it was to be */
 };
 void atr_tls_received(struct atr_tls *tls, const void *bytes, size_t len);
 void atr_tls_received_nothing(struct atr_tls *tls, enum atr_tls_end why);
+/* The peer's alert, or the library's own trouble, that a call which is garbled ended with. */
+void atr_tls_garbled_by(struct atr_tls *tls, struct atr_str why);
 void atr_tls_received_blind(struct atr_tls *tls, size_t len);
 void atr_tls_sent_blind(struct atr_tls *tls, size_t len);
 

@@ -34,6 +34,8 @@ struct transfer {
 	bool is_described; /* the span at hand has name and attributes */
 	bool wire_ended, wire_whole;
 	uint16_t nr_requests, nr_redirects; /* seen on the wire */
+	uint32_t ours_len,
+		nr_ours; /* of our header: in the next request, and in those that were seen */
 	uint16_t url_len;
 	unsigned except;
 	atr_ref work;
@@ -387,6 +389,7 @@ static bool write_header(struct transfer *t)
 	len = write_text(t, &copy.context, &text);
 	if (len)
 		make_nodes(t, text, len, &copy.context);
+	t->ours_len = (uint32_t)len;
 	atr_context_copy_release(&copy);
 	return len && t->mark.name.len;
 }
@@ -480,9 +483,10 @@ static void drop(struct transfer *t)
 static void begin(struct atr_thread *self, struct transfer *t)
 {
 	set_phase(t, IDLE);
+	t->nr_requests = t->nr_redirects = 0;
+	t->ours_len = t->nr_ours = 0;
 	if (!is_ours(t))
 		return;
-	t->nr_requests = t->nr_redirects = 0;
 	t->start_ns = atr_clock_ns();
 	if (!open_span(self, t, t->start_ns))
 		return;
@@ -490,6 +494,7 @@ static void begin(struct atr_thread *self, struct transfer *t)
 		join(t);
 	if (!t->joined) {
 		drop(t);
+		t->ours_len = 0;
 		return;
 	}
 	set_wire(t, 0);
@@ -737,6 +742,7 @@ static void clear(struct transfer *t)
 {
 	t->list = NULL;
 	t->url_len = 0;
+	t->ours_len = t->nr_ours = t->nr_requests = 0;
 	t->has_url_handle = t->shows = t->connects_only = t->joined = false;
 	set_multi(t, NULL);
 	set_phase(t, IDLE);
@@ -918,6 +924,13 @@ void atr_transfer_option_set(void *easy, int option, void *value)
 		break;
 	case ATR_CURLOPT_VERBOSE:
 		t->shows = value;
+		/* from now on amid a transfer: what has not been sent yet is the wire's */
+		if (value && t->joined && phase_of(t) == OPEN) {
+			leave(t);
+			atr_live_drop(t->span);
+			t->span = 0;
+			t->ours_len = 0;
+		}
 		break;
 	case ATR_CURLOPT_CONNECT_ONLY:
 		t->connects_only = value;
@@ -946,7 +959,8 @@ void atr_transfer_performed(void *easy, int code)
 {
 	int saved = errno;
 	struct transfer *t = find(easy);
-	struct atr_thread *self = t && t->joined && !multi_of(t) ? enter() : NULL;
+	bool is_open = t && (t->joined || phase_of(t) == OPEN);
+	struct atr_thread *self = is_open && !multi_of(t) ? enter() : NULL;
 
 	if (self && hold(t)) {
 		end_open(t, code);
@@ -954,6 +968,23 @@ void atr_transfer_performed(void *easy, int code)
 	}
 	atr_leave(self);
 	errno = saved;
+}
+
+/* Of requests that nobody saw there is one, and one for each redirect. */
+long atr_transfer_request_size(void *easy, long size)
+{
+	struct transfer *t = find(easy);
+	int saved = errno;
+	int64_t redirects, ours;
+
+	if (!t || !(t->ours_len | t->nr_ours))
+		return size;
+	redirects = ask(t, ATR_CURLINFO_REDIRECT_COUNT);
+	ours = t->nr_ours;
+	if (redirects >= t->nr_requests)
+		ours += (redirects + 1 - t->nr_requests) * t->ours_len;
+	errno = saved;
+	return ours < size ? size - (long)ours : 0;
 }
 
 /* The multi handle that curl_easy_perform makes for itself is none of the program's. */
@@ -1067,6 +1098,7 @@ bool atr_transfer_claims(const struct atr_pair *fields, size_t nr, struct atr_ow
 		atr_span_put_int(span, ATR_HTTP_REQUEST_RESEND_COUNT, t->nr_requests);
 	t->is_described = true;
 	t->nr_requests++;
+	t->nr_ours += t->ours_len;
 	let_go(t);
 	return true;
 }
@@ -1090,6 +1122,7 @@ void atr_transfer_unsent(atr_ref span)
 	if (wire_of(t) == span && !t->span) {
 		t->span = span;
 		t->nr_requests--;
+		t->nr_ours -= t->ours_len;
 		set_wire(t, 0);
 	}
 	let_go(t);

@@ -52,6 +52,9 @@ static inline bool atr_transfer_minds(int option)
 void *atr_transfer_option(void *easy, int option, void *value);
 void atr_transfer_option_set(void *easy, int option, void *value);
 
+/* CURLINFO_REQUEST_SIZE as libcurl told it: without what is ours of it. */
+long atr_transfer_request_size(void *easy, long size);
+
 /* curl_easy_perform: before it, and after it with its result. */
 void atr_transfer_begins(void *easy);
 void atr_transfer_performed(void *easy, int code);

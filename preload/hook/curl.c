@@ -175,6 +175,7 @@ static const struct atr_libcurl *library_for(const void *easy, const void *calle
 /* Not declared anywhere: its header is not wanted for the build. */
 void *curl_easy_init(void);
 int curl_easy_setopt(void *easy, int option, ...);
+int curl_easy_getinfo(void *easy, int info, ...);
 int curl_easy_perform(void *easy);
 void curl_easy_reset(void *easy);
 void *curl_easy_duphandle(void *easy);
@@ -223,6 +224,25 @@ HOOK int curl_easy_setopt(void *easy, int option, ...)
 	result = real->easy_setopt(easy, option, atr_transfer_option(easy, option, value));
 	if (result == ATR_CURLE_OK)
 		atr_transfer_option_set(easy, option, value);
+	return result;
+}
+
+/* The value is where to put it. */
+HOOK int curl_easy_getinfo(void *easy, int info, ...)
+{
+	va_list args;
+	void *value;
+	int result;
+
+	FIND_FOR(easy);
+	va_start(args, info);
+	value = va_arg(args, void *);
+	va_end(args);
+	if (!real || !real->easy_getinfo)
+		return ATR_CURLE_FAILED_INIT;
+	result = real->easy_getinfo(easy, info, value);
+	if (info == ATR_CURLINFO_REQUEST_SIZE && result == ATR_CURLE_OK)
+		*(long *)value = atr_transfer_request_size(easy, *(long *)value);
 	return result;
 }
 

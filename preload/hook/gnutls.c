@@ -16,23 +16,27 @@
  */
 
 /* The first is looked for to find the library. */
-#define FUNCTIONS(X)                   \
-	X(gnutls_record_send)          \
-	X(gnutls_record_send2)         \
-	X(gnutls_record_send_file)     \
-	X(gnutls_record_uncork)        \
-	X(gnutls_record_recv)          \
-	X(gnutls_record_recv_seq)      \
-	X(gnutls_record_recv_packet)   \
-	X(gnutls_init)                 \
-	X(gnutls_handshake)            \
-	X(gnutls_deinit)               \
-	X(gnutls_error_is_fatal)       \
-	X(gnutls_alert_get)            \
-	X(gnutls_session_get_random)   \
-	X(gnutls_protocol_get_version) \
-	X(gnutls_ciphersuite_get)      \
-	X(gnutls_session_is_resumed)   \
+#define FUNCTIONS(X)                             \
+	X(gnutls_record_send)                    \
+	X(gnutls_record_send2)                   \
+	X(gnutls_record_send_file)               \
+	X(gnutls_record_uncork)                  \
+	X(gnutls_record_recv)                    \
+	X(gnutls_record_recv_seq)                \
+	X(gnutls_record_recv_packet)             \
+	X(gnutls_init)                           \
+	X(gnutls_handshake)                      \
+	X(gnutls_deinit)                         \
+	X(gnutls_error_is_fatal)                 \
+	X(gnutls_alert_get)                      \
+	X(gnutls_certificate_verify_peers)       \
+	X(gnutls_certificate_verify_peers2)      \
+	X(gnutls_certificate_verify_peers3)      \
+	X(gnutls_session_get_verify_cert_status) \
+	X(gnutls_session_get_random)             \
+	X(gnutls_protocol_get_version)           \
+	X(gnutls_ciphersuite_get)                \
+	X(gnutls_session_is_resumed)             \
 	X(gnutls_alpn_get_selected_protocol)
 
 #define ID(name) F_##name,
@@ -50,14 +54,21 @@ static const struct atr_late gnutls = { sonames, names, &found };
 
 enum { SERVER = 1, CLIENT = 2, DATAGRAM = 4 };
 enum {
+	E_UNSUPPORTED_VERSION = -8,
 	E_UNEXPECTED_LENGTH = -9,
 	E_FATAL_ALERT = -12,
+	E_UNKNOWN_CIPHER_SUITE = -21,
+	E_DECRYPTION_FAILED = -24,
 	E_AGAIN = -28,
+	E_CERTIFICATE_ERROR = -43, /* as a program's own function refuses it */
+	E_NO_CERTIFICATE = -49,	   /* of a client's */
 	E_INTERRUPTED = -52,
 	E_INTERNAL = -59, /* what a function of ours says that leads nowhere */
 	E_PUSH = -53,
 	E_PULL = -54,
+	E_NO_CIPHER_SUITES = -87,
 	E_PREMATURE = -110,
+	E_CERTIFICATE_REQUIRED = -112,
 	E_VERIFICATION = -348
 };
 
@@ -78,7 +89,8 @@ static bool begin(struct call *c, void *session, const void *caller)
 	c->tls = atr_tls_of(session);
 	if (c->tls) {
 		c->f = atr_tls_library(c->tls);
-		if (__builtin_expect(atr_is_within(session), 0))
+		/* a program may read and write in what the library calls back */
+		if (__builtin_expect(atr_is_within(session), 0) && atr_late_is_inside(c->f, caller))
 			c->tls = NULL;
 		return true;
 	}
@@ -93,13 +105,54 @@ static void follow(struct call *c)
 		atr_tls_shakes_hands(c->tls);
 }
 
+/* gnutls_certificate_status_t: of several, what is wrong first. */
+static struct atr_str why_unverified(unsigned status)
+{
+	if (status & 1u << 5)
+		return ATR_STR("certificate_revoked");
+	if (status & 1u << 6)
+		return ATR_STR("unable_to_get_issuer_certificate");
+	if (status & 1u << 9)
+		return ATR_STR("certificate_not_yet_valid");
+	if (status & 1u << 10)
+		return ATR_STR("certificate_expired");
+	if (status & 1u << 14)
+		return ATR_STR("hostname_mismatch");
+	return ATR_STR("certificate_verify_failed");
+}
+
+/* By what both sides call it: the name of the alert that was got, or that tells the peer of it. */
+static struct atr_str why_garbled(const struct call *c, ssize_t result)
+{
+	switch (result) {
+	case E_FATAL_ALERT:
+		if (!HAS(c->f, gnutls_alert_get))
+			break;
+		return atr_tls_reason_alert(
+			CALL(c->f, gnutls_alert_get, int, (void *), (c->session)));
+	case E_UNSUPPORTED_VERSION:
+		return ATR_STR("protocol_version");
+	case E_UNEXPECTED_LENGTH:
+		return ATR_STR("decode_error");
+	case E_UNKNOWN_CIPHER_SUITE:
+	case E_NO_CIPHER_SUITES:
+		return ATR_STR("handshake_failure");
+	case E_DECRYPTION_FAILED:
+		return ATR_STR("bad_record_mac");
+	case E_NO_CERTIFICATE:
+	case E_CERTIFICATE_REQUIRED:
+		return ATR_STR("certificate_required");
+	}
+	return (struct atr_str){ 0 };
+}
+
 static enum atr_tls_end end_of(const struct call *c, ssize_t result)
 {
 	switch (result) {
 	case 0:
-	case E_PREMATURE:
-	case E_UNEXPECTED_LENGTH:
 		return ATR_TLS_CLOSED;
+	case E_PREMATURE:
+		return ATR_TLS_CUT;
 	case E_AGAIN:
 	case E_INTERRUPTED:
 		return ATR_TLS_LATER;
@@ -110,6 +163,7 @@ static enum atr_tls_end end_of(const struct call *c, ssize_t result)
 		if (HAS(c->f, gnutls_error_is_fatal) &&
 		    !CALL(c->f, gnutls_error_is_fatal, int, (int), ((int)result)))
 			return ATR_TLS_LATER;
+		atr_tls_garbled_by(c->tls, why_garbled(c, result));
 		return ATR_TLS_GARBLED;
 	}
 }
@@ -144,16 +198,19 @@ static void tell_established(const struct call *c)
 
 static struct atr_str why_failed(const struct call *c, int result, enum atr_tls_end end)
 {
+	struct atr_str why;
+
 	if (end == ATR_TLS_BROKEN)
 		return atr_tls_reason_errno(errno);
-	if (end == ATR_TLS_CLOSED)
+	if (end == ATR_TLS_CLOSED || end == ATR_TLS_CUT)
 		return ATR_STR("connection_closed");
-	if (result == E_VERIFICATION)
-		return atr_tls_reason_verify(-1);
-	if (result == E_FATAL_ALERT && HAS(c->f, gnutls_alert_get))
-		return atr_tls_reason_alert(
-			CALL(c->f, gnutls_alert_get, int, (void *), (c->session)));
-	return atr_tls_reason_alert(-1);
+	if (result == E_VERIFICATION && HAS(c->f, gnutls_session_get_verify_cert_status))
+		return why_unverified(CALL(c->f, gnutls_session_get_verify_cert_status, unsigned,
+					   (void *), (c->session)));
+	why = result == E_CERTIFICATE_ERROR || result == E_VERIFICATION ?
+		      atr_tls_why_unverified(c->tls) :
+		      why_garbled(c, result);
+	return why.len ? why : atr_tls_reason_alert(-1);
 }
 
 static void tie(const struct call *c)
@@ -207,6 +264,52 @@ HOOK int gnutls_handshake(void *session)
 			atr_tls_failed(c.tls, (struct atr_str){ 0 }, why_failed(&c, result, end));
 	}
 	errno = saved;
+	return result;
+}
+
+/* Asked by a program that makes of it what it likes; one that then says nothing has refused. */
+static void looked_at(const struct call *c, int result, const unsigned *status)
+{
+	if (c->tls && result == 0 && *status)
+		atr_tls_unverified(c->tls, why_unverified(*status));
+}
+
+HOOK int gnutls_certificate_verify_peers(void *session, void *data, unsigned nr, unsigned *status)
+{
+	struct call c;
+	int result;
+
+	if (FAILS(c, gnutls_certificate_verify_peers))
+		return E_INTERNAL;
+	result = CALL(c.f, gnutls_certificate_verify_peers, int,
+		      (void *, void *, unsigned, unsigned *), (session, data, nr, status));
+	looked_at(&c, result, status);
+	return result;
+}
+
+HOOK int gnutls_certificate_verify_peers2(void *session, unsigned *status)
+{
+	struct call c;
+	int result;
+
+	if (FAILS(c, gnutls_certificate_verify_peers2))
+		return E_INTERNAL;
+	result = CALL(c.f, gnutls_certificate_verify_peers2, int, (void *, unsigned *),
+		      (session, status));
+	looked_at(&c, result, status);
+	return result;
+}
+
+HOOK int gnutls_certificate_verify_peers3(void *session, const char *name, unsigned *status)
+{
+	struct call c;
+	int result;
+
+	if (FAILS(c, gnutls_certificate_verify_peers3))
+		return E_INTERNAL;
+	result = CALL(c.f, gnutls_certificate_verify_peers3, int,
+		      (void *, const char *, unsigned *), (session, name, status));
+	looked_at(&c, result, status);
 	return result;
 }
 

@@ -29,9 +29,21 @@ static inline uint64_t seen(int fd, int way)
 {
 	uint64_t word = atr_fd(fd);
 
-	if (__builtin_expect(!word, 1) || atr_fd_kind(word) >= ATR_FD_UNSEEN)
+	if (__builtin_expect(!word, 1) || atr_fd_kind(word) >= ATR_FD_CIPHER)
 		return 0;
 	return atr_is_below(fd, way) ? 0 : word;
+}
+
+/*
+ * A read that is not told. Where its bytes are seen on their plain side, that may never be told
+ * how they ended: a session on memory is not asked again.
+ */
+static inline ssize_t untold(int fd, ssize_t n, size_t len, int flags)
+{
+	if (__builtin_expect(n <= 0, 0) && len && atr_fd_kind(atr_fd(fd)) == ATR_FD_CIPHER &&
+	    !(flags & (MSG_PEEK | MSG_ERRQUEUE | MSG_OOB)))
+		atr_conn_cipher_ended(atr_fd(fd), n);
+	return n;
 }
 
 /*
@@ -435,7 +447,7 @@ APART ssize_t recv_known(int fd, void *buf, size_t len, int flags)
 	ssize_t n;
 
 	if (__builtin_expect(!word, 1))
-		return REAL(recv)(fd, buf, len, flags);
+		return untold(fd, REAL(recv)(fd, buf, len, flags), len, flags);
 	n = BELOW(fd, IN, REAL(recv)(fd, buf, len, flags));
 	if (len)
 		received_flagged(word, fd, buf, n, flags);
@@ -455,7 +467,8 @@ APART ssize_t recvfrom_known(int fd, void *buf, size_t len, int flags, __SOCKADD
 	ssize_t n;
 
 	if (__builtin_expect(!word, 1))
-		return REAL(recvfrom)(fd, buf, len, flags, address, address_len);
+		return untold(fd, REAL(recvfrom)(fd, buf, len, flags, address, address_len), len,
+			      flags);
 	n = BELOW(fd, IN, REAL(recvfrom)(fd, buf, len, flags, address, address_len));
 	if (len)
 		received_flagged(word, fd, buf, n, flags);
@@ -475,7 +488,7 @@ APART ssize_t recvmsg_known(int fd, struct msghdr *msg, int flags)
 	ssize_t n;
 
 	if (__builtin_expect(!word, 1))
-		return REAL(recvmsg)(fd, msg, flags);
+		return untold(fd, REAL(recvmsg)(fd, msg, flags), 1, flags);
 	n = BELOW(fd, IN, REAL(recvmsg)(fd, msg, flags));
 	received_msg(word, fd, msg, n, flags);
 	return n;
@@ -535,7 +548,7 @@ APART ssize_t read_known(int fd, void *buf, size_t len)
 	ssize_t n;
 
 	if (__builtin_expect(!word, 1))
-		return REAL(read)(fd, buf, len);
+		return untold(fd, REAL(read)(fd, buf, len), len, 0);
 	if (is_carrier(word))
 		return READ_CARRIER(word, fd, REAL(read)(fd, buf, len));
 	n = BELOW(fd, IN, REAL(read)(fd, buf, len));
@@ -558,7 +571,7 @@ APART ssize_t readv_known(int fd, const struct iovec *iov, int nr)
 	ssize_t n;
 
 	if (__builtin_expect(!word, 1))
-		return REAL(readv)(fd, iov, nr);
+		return untold(fd, REAL(readv)(fd, iov, nr), 1, 0);
 	if (is_carrier(word))
 		return READ_CARRIER(word, fd, REAL(readv)(fd, iov, nr));
 	n = BELOW(fd, IN, REAL(readv)(fd, iov, nr));
@@ -590,7 +603,7 @@ HOOK ssize_t __read_chk(int fd, void *buf, size_t len, size_t room)
 	ssize_t n;
 
 	if (__builtin_expect(!word, 1))
-		return REAL(__read_chk)(fd, buf, len, room);
+		return untold(fd, REAL(__read_chk)(fd, buf, len, room), len, 0);
 	n = BELOW(fd, IN, REAL(__read_chk)(fd, buf, len, room));
 	if (len)
 		received(word, fd, buf, n);
@@ -603,7 +616,7 @@ HOOK ssize_t __recv_chk(int fd, void *buf, size_t len, size_t room, int flags)
 	ssize_t n;
 
 	if (__builtin_expect(!word, 1))
-		return REAL(__recv_chk)(fd, buf, len, room, flags);
+		return untold(fd, REAL(__recv_chk)(fd, buf, len, room, flags), len, flags);
 	n = BELOW(fd, IN, REAL(__recv_chk)(fd, buf, len, room, flags));
 	if (len)
 		received_flagged(word, fd, buf, n, flags);

@@ -184,6 +184,10 @@ void *const *atr_late_find(const struct atr_late *late, const void *caller)
 	return library->function;
 }
 
+/* Where this library lies, as the linker says. */
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+extern const char etext[] __attribute__((visibility("hidden")));
+
 bool atr_late_is_inside(void *const *functions, const void *caller)
 {
 	const struct atr_late_library *library =
@@ -191,5 +195,8 @@ bool atr_late_is_inside(void *const *functions, const void *caller)
 			       offsetof(struct atr_late_library, function));
 	uintptr_t at = (uintptr_t)caller;
 
+	/* it may leave a function that we called by a jump to another: who called that is us */
+	if (at >= (uintptr_t)__ehdr_start && at < (uintptr_t)etext)
+		return true;
 	return !library->end || (at >= library->begin && at < library->end);
 }

@@ -34,7 +34,7 @@ static const struct names {
  * What atr_object_hash says of a name, by the compiler: the sum of its characters, the
  * last one's place first, and of 5381 before them, each times 33 to the power of its place.
  */
-#define LEN_MAX 31
+#define LEN_MAX 35
 #define AT(s, place)                                                                              \
 	((place) < sizeof(s) - 1 ?                                                                \
 		 (uint32_t)(unsigned char)(s)[(place) < sizeof(s) - 1 ? sizeof(s) - 2 - (place) : \
@@ -44,14 +44,16 @@ static const struct names {
 	(AT(s, place) + \
 	 33u * (AT(s, (place) + 1) + 33u * (AT(s, (place) + 2) + 33u * AT(s, (place) + 3))))
 #define TO_4 (33u * 33u * 33u * 33u)
-#define HASH(s)                                                \
-	(AT_4(s, 0) +                                          \
-	 TO_4 * (AT_4(s, 4) +                                  \
-		 TO_4 * (AT_4(s, 8) +                          \
-			 TO_4 * (AT_4(s, 12) +                 \
-				 TO_4 * (AT_4(s, 16) +         \
-					 TO_4 * (AT_4(s, 20) + \
-						 TO_4 * (AT_4(s, 24) + TO_4 * AT_4(s, 28))))))))
+#define HASH(s)                                                                \
+	(AT_4(s, 0) +                                                          \
+	 TO_4 * (AT_4(s, 4) +                                                  \
+		 TO_4 * (AT_4(s, 8) +                                          \
+			 TO_4 * (AT_4(s, 12) +                                 \
+				 TO_4 * (AT_4(s, 16) +                         \
+					 TO_4 * (AT_4(s, 20) +                 \
+						 TO_4 * (AT_4(s, 24) +         \
+							 TO_4 * (AT_4(s, 28) + \
+								 TO_4 * AT_4(s, 32)))))))))
 
 static const uint32_t hashes[ATR_NR_REAL] = {
 #define ATR_HOOK(name, need) HASH(#name),

@@ -61,8 +61,18 @@ static const struct atr_late openssl = { sonames, names, &found };
 #define HAS(f, name) ((f)[F_##name] != NULL)
 
 enum { ERROR_SSL = 1, ERROR_SYSCALL = 5, ERROR_ZERO_RETURN = 6 };
+enum { VERIFY_NOT_ASKED = 65 }; /* what a function of ours says that leads nowhere */
 enum { CTRL_MODE = 33, MODE_PARTIAL = 1, MODE_MOVING = 2 };
-enum { LIB_SSL = 20, REASON_VERIFY_FAILED = 134, REASON_EOF = 294, REASON_ALERT = 1000 };
+enum {
+	LIB_SSL = 20,
+	REASON_VERIFY_FAILED = 134,
+	REASON_NO_SHARED_CIPHER = 193,
+	REASON_NO_CERTIFICATE = 199, /* of a client's */
+	REASON_UNSUPPORTED_PROTOCOL = 258,
+	REASON_BAD_MAC = 281,
+	REASON_EOF = 294,
+	REASON_ALERT = 1000
+};
 
 /* A call on a session: where it goes on to, and what we keep for it; NULL: nothing is told. */
 struct call {
@@ -116,20 +126,43 @@ static int reason_of(const struct call *c)
 	return (error >> 24 & 0xff) == LIB_SSL ? (int)(error & 0xfff) : 0;
 }
 
+/* By what both sides call it: the name of the alert that was got, or that tells the peer of it. */
+static struct atr_str why_garbled(int reason)
+{
+	switch (reason) {
+	case REASON_BAD_MAC:
+		return ATR_STR("bad_record_mac");
+	case REASON_NO_SHARED_CIPHER:
+		return ATR_STR("handshake_failure");
+	case REASON_NO_CERTIFICATE:
+		return ATR_STR("certificate_required");
+	case REASON_UNSUPPORTED_PROTOCOL:
+		return ATR_STR("protocol_version");
+	default:
+		return reason >= REASON_ALERT && reason < REASON_ALERT + 256 ?
+			       atr_tls_reason_alert(reason - REASON_ALERT) :
+			       (struct atr_str){ 0 };
+	}
+}
+
 /* How a call ended that gave no bytes. */
 static enum atr_tls_end end_of(const struct call *c, int result)
 {
 	int saved = errno;
-	int error = CALL(c->f, SSL_get_error, int, (const void *, int), (c->ssl, result));
+	int error = CALL(c->f, SSL_get_error, int, (const void *, int), (c->ssl, result)), reason;
 
 	errno = saved;
 	switch (error) {
 	case ERROR_ZERO_RETURN:
 		return ATR_TLS_CLOSED;
 	case ERROR_SYSCALL:
-		return saved ? ATR_TLS_BROKEN : ATR_TLS_CLOSED;
+		return saved ? ATR_TLS_BROKEN : ATR_TLS_CUT;
 	case ERROR_SSL:
-		return reason_of(c) == REASON_EOF ? ATR_TLS_CLOSED : ATR_TLS_GARBLED;
+		reason = reason_of(c);
+		if (reason == REASON_EOF)
+			return ATR_TLS_CUT;
+		atr_tls_garbled_by(c->tls, why_garbled(reason));
+		return ATR_TLS_GARBLED;
 	default:
 		return ATR_TLS_LATER;
 	}
@@ -202,17 +235,17 @@ static bool is_established(const struct call *c, int result)
 static struct atr_str why_failed(const struct call *c, enum atr_tls_end end)
 {
 	int reason = reason_of(c);
+	struct atr_str why;
 
 	if (end == ATR_TLS_BROKEN)
 		return atr_tls_reason_errno(errno);
-	if (end == ATR_TLS_CLOSED)
+	if (end == ATR_TLS_CLOSED || end == ATR_TLS_CUT)
 		return ATR_STR("connection_closed");
 	if (reason == REASON_VERIFY_FAILED && HAS(c->f, SSL_get_verify_result))
 		return atr_tls_reason_verify(
 			CALL(c->f, SSL_get_verify_result, long, (const void *), (c->ssl)));
-	if (reason >= REASON_ALERT && reason < REASON_ALERT + 256)
-		return atr_tls_reason_alert(reason - REASON_ALERT);
-	return atr_tls_reason_alert(-1);
+	why = why_garbled(reason);
+	return why.len ? why : atr_tls_reason_alert(-1);
 }
 
 /* The client's random; false: no handshake has begun. */
@@ -309,6 +342,21 @@ HOOK void SSL_free(void *ssl)
 	if (c.tls)
 		atr_tls_ended(ssl);
 	CALL(c.f, SSL_free, void, (void *), (ssl));
+}
+
+/* Asked by a program that makes of it what it likes; one that then says nothing has refused. */
+HOOK long SSL_get_verify_result(const void *ssl)
+{
+	struct call c;
+	long result;
+
+	if (!begin(&c, (void *)ssl, __builtin_return_address(0)) ||
+	    !HAS(c.f, SSL_get_verify_result))
+		return VERIFY_NOT_ASKED;
+	result = CALL(c.f, SSL_get_verify_result, long, (const void *), (ssl));
+	if (c.tls && result)
+		atr_tls_unverified(c.tls, atr_tls_reason_verify(result));
+	return result;
 }
 
 /* ---- reading ---- */

@@ -123,10 +123,12 @@ static bool frame_begins(struct atr_http2_reader *r)
 	r->is_settled = true;
 	if (r->frame.type == ATR_HTTP2_HEADERS || r->frame.type == ATR_HTTP2_PUSH_PROMISE) {
 		r->block = r->frame.stream;
-		r->block_len = 0;
+		r->block_len = r->block_frames = 0;
 		r->is_promise = r->frame.type == ATR_HTTP2_PUSH_PROMISE;
 		r->ends_stream = !r->is_promise && (r->frame.flags & ATR_HTTP2_END_STREAM);
 	}
+	if (r->block && r->block_frames < UINT8_MAX)
+		r->block_frames++;
 	r->state = fixed_len(&r->frame) ? FIXED : BODY;
 	return true;
 }

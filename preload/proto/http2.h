@@ -61,9 +61,10 @@ struct atr_http2_reader {
 	bool is_settled;	      /* the first frame, which is to be SETTINGS, was there */
 	bool ends_stream, is_promise; /* of the header block under way */
 	unsigned char fixed[ATR_HTTP2_FRAME_HEAD];
-	uint32_t block;	    /* the stream whose header block is under way, or 0 */
-	uint32_t block_len; /* of what has gone by of it */
-	uint32_t left;	    /* bytes of the frame's payload still to come */
+	uint32_t block;	      /* the stream whose header block is under way, or 0 */
+	uint32_t block_len;   /* of what has gone by of it */
+	uint8_t block_frames; /* that it has begun so far; 255: or more */
+	uint32_t left;	      /* bytes of the frame's payload still to come */
 	struct atr_http2_frame frame;
 };
 

@@ -32,6 +32,16 @@ ${ok/200/302}/redirect
 ${ok/200/302}/redirect
 END
 
+sends "a program that begins to look at its heads amid a transfer" "$program" shown "$url/redirect" <<END
+$ok/ok
+
+$ok/ok
+
+${ok/200/302}/redirect
+
+${ok/200/302}/redirect
+END
+
 capture_mask='cnonce="[^"]*"|response="[^"]*"'
 sends "a round of authentication" "$program" digest "$url/digest" <<END
 CLIENT GET [unknown_service:curl_lib] ERROR http.response.status_code=401 url.full=http://127.0.0.1:PORT/digest error.type=401

@@ -110,7 +110,7 @@ ready "$port" $! || fail
 url=https://127.0.0.1:$port
 attributes=http.response.status_code,http.request.resend_count,url.full,network.protocol.version,error.type
 
-sends "HTTP/2" curl -skL "$url/ok" "$url/moved" "$url/ok?again" <<END
+sends "HTTP/2" curl -skL -w '%{size_request}\n' "$url/ok" "$url/moved" "$url/ok?again" <<END
 CLIENT GET [unknown_service:curl] UNSET http.response.status_code=200 http.request.resend_count=1 url.full=https://127.0.0.1:PORT/ok?moved network.protocol.version=2
 
 CLIENT GET [unknown_service:curl] UNSET http.response.status_code=200 url.full=https://127.0.0.1:PORT/ok network.protocol.version=2

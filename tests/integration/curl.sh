@@ -14,6 +14,14 @@ sends "GET" curl -sS "$url/ok" <<'END'
 CLIENT GET [unknown_service:curl] UNSET http.response.status_code=200 url.full=http://127.0.0.1:PORT/ok
 END
 
+sends "how long its head was, and its body" curl -sS -L -w '%{size_request} %{size_upload}' -d a=1 "$url/redirect" "$url/echo" <<'END'
+CLIENT GET [unknown_service:curl] UNSET http.response.status_code=200 url.full=http://127.0.0.1:PORT/ok
+
+CLIENT POST [unknown_service:curl] UNSET http.response.status_code=200 url.full=http://127.0.0.1:PORT/echo
+
+CLIENT POST [unknown_service:curl] UNSET http.response.status_code=302 url.full=http://127.0.0.1:PORT/redirect
+END
+
 sends "GET with a query, its secrets not told" curl -sS "$url/ok?a=1&sig=secret" <<'END'
 CLIENT GET [unknown_service:curl] UNSET http.response.status_code=200 url.full=http://127.0.0.1:PORT/ok?a=1&sig=REDACTED
 END

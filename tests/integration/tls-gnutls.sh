@@ -29,6 +29,16 @@ CLIENT GET [unknown_service:wget] UNSET http.response.status_code=200 url.full=h
 CLIENT GET [unknown_service:wget] UNSET http.response.status_code=302 url.full=https://localhost:PORT/redirect network.peer.address=127.0.0.1 tls.protocol.version=1.3
 END
 
+# It looks at the certificate after the handshake, and hangs up.
+attributes=error.type
+sends "wget, a certificate that nobody vouches for" wget -q -O - "$url/ok" <<'END'
+INTERNAL TLS client handshake localhost [unknown_service:wget] ERROR error.type=unable_to_get_issuer_certificate
+END
+attributes=http.response.status_code,url.full,error.type,network.peer.address,tls.protocol.version
+sends "wget that does not mind" wget -q --no-check-certificate -O - "$url/ok" <<'END'
+CLIENT GET [unknown_service:wget] UNSET http.response.status_code=200 url.full=https://localhost:PORT/ok network.peer.address=127.0.0.1 tls.protocol.version=1.3
+END
+
 if command -v git >/dev/null; then
 	git init -q --bare "$dir/www/repo.git" 2>/dev/null
 	git init -q "$dir/work"

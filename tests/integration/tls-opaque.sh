@@ -24,6 +24,14 @@ require('https').get('$url/reset', r => { r.on('error', e => console.log(e.code)
 CLIENT TLS localhost [unknown_service:node] ERROR error.type=connection_reset server.address=localhost server.port=PORT tls.protocol.version=1.3 tls.established=true
 END
 
+for version in 1.2 1.3; do
+	sends "node: a certificate that it does not trust, TLS $version" \
+		env -u NODE_EXTRA_CA_CERTS node --tls-max-v$version -e "
+require('https').get('$url/ok').on('error', e => console.log(e.code));" <<END
+CLIENT TLS localhost [unknown_service:node] ERROR error.type=handshake_failure server.address=localhost server.port=PORT tls.protocol.version=$version tls.established=false
+END
+done
+
 no_origin
 old=$(free_port)
 openssl s_server -quiet -no_tls1_3 -accept "$old" -cert "$dir/tls/cert.pem" -key "$dir/tls/key.pem" </dev/null >/dev/null 2>&1 &

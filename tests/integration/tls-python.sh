@@ -68,7 +68,51 @@ asyncio.run(main())" <<'END'
 CLIENT POST [unknown_service:python] UNSET http.response.status_code=200 url.full=https://h/echo network.peer.address=127.0.0.1 tls.protocol.version=1.3
 END
 
+# How it ended the descriptor tells, and nobody asks the session any more.
+for how in "reset connection_reset" "cut connection_closed"; do
+	sends "asyncio: ${how% *} amid the answer" $python -c "
+import asyncio
+async def main():
+    r, w = await asyncio.open_connection('localhost', $port, ssl=True)
+    w.write(b'GET /${how% *} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n')
+    try:
+        print(await r.read())
+    except OSError as e:
+        print(e)
+    w.close()
+asyncio.run(main())" <<END
+CLIENT GET [unknown_service:python] ERROR http.response.status_code=200 url.full=https://h/${how% *} error.type=${how#* } network.peer.address=127.0.0.1 tls.protocol.version=1.3
+END
+done
+
+# Ended without being closed in order, as TLS has it: what there was may not have been all.
+attributes=$attributes,autotrace.incomplete
+sends "asyncio: an answer that ends with the connection, which is cut" $python -c "
+import asyncio
+async def main():
+    r, w = await asyncio.open_connection('localhost', $port, ssl=True)
+    w.write(b'GET /close HTTP/1.1\r\nHost: h\r\n\r\n')
+    print(await r.read())
+    w.close()
+asyncio.run(main())" <<'END'
+CLIENT GET [unknown_service:python] UNSET http.response.status_code=200 url.full=https://h/close network.peer.address=127.0.0.1 tls.protocol.version=1.3 autotrace.incomplete=true
+END
+
 origin --tls "$dir/tls" --apart
+has aiohttp &&
+sends "aiohttp, a reset amid the answer" $python -c "
+import aiohttp, asyncio, ssl
+async def main():
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=ssl.create_default_context())) as s:
+        try:
+            async with s.get('$url/reset') as r:
+                print(await r.text())
+        except aiohttp.ClientError as e:
+            print(type(e).__name__)
+asyncio.run(main())" <<'END'
+CLIENT GET [unknown_service:python] ERROR http.response.status_code=200 url.full=https://localhost:PORT/reset error.type=connection_reset network.peer.address=127.0.0.1 tls.protocol.version=1.3
+END
+
 has aiohttp &&
 sends "aiohttp, four at once" $python -c "
 import aiohttp, asyncio, ssl

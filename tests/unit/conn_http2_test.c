@@ -7,8 +7,24 @@
 /* How the program writes and what the kernel takes of it; as in conn_sending_test.c. */
 struct way {
 	size_t cut, most;
-	bool in_turns, is_vector;
+	bool in_turns, is_vector, by_frames;
 };
+
+static size_t frame_len(const char *at)
+{
+	const unsigned char *head = (const unsigned char *)at;
+
+	return ATR_HTTP2_FRAME_HEAD + ((size_t)head[0] << 16 | (size_t)head[1] << 8 | head[2]);
+}
+
+/* As libnghttp2 hands its frames out. */
+static void send_frames(const char *bytes, size_t len)
+{
+	size_t n = ATR_HTTP2_PREFACE_LEN;
+
+	for (size_t at = 0; at < len; at += n, n = at < len ? frame_len(bytes + at) : 0)
+		conn_write_all(FD, bytes + at, n);
+}
 
 static void send_in(struct way way, const char *bytes, size_t len)
 {
@@ -18,6 +34,10 @@ static void send_in(struct way way, const char *bytes, size_t len)
 
 	conn_wire(FD)->most = way.most;
 	conn_wire(FD)->in_turns = way.in_turns;
+	if (way.by_frames) {
+		send_frames(bytes, len);
+		return;
+	}
 	if (way.is_vector) {
 		conn_writev_all(FD, part, 2);
 		return;
@@ -144,6 +164,109 @@ TEST(http2_blocks_of_every_length_are_injected)
 		CHECK(sent_in((struct way){ .most = 777 }, client->bytes, client->len) == 6);
 		http2_peer_end(client);
 	}
+	conn_end();
+}
+
+TEST(http2_blocks_that_are_sent_frame_by_frame_are_injected)
+{
+	static const size_t mosts[] = { 0, 13, 1000, 16390 };
+
+	CONN_BEGIN();
+	for (size_t len = 16100; len < 50000; len += len < 16500 ? 7 : 1511)
+		for (size_t i = 0; i < sizeof(mosts) / sizeof(mosts[0]); i++) {
+			struct http2_peer *client = some_requests(len);
+			struct way way = { .most = mosts[i],
+					   .in_turns = len & 1,
+					   .by_frames = true };
+
+			CHECK(sent_in(way, client->bytes, client->len) == 6);
+			http2_peer_end(client);
+		}
+	conn_end();
+}
+
+/* Where its last frame begins, what a head says of its length has gone: it goes as it is, and is counted. */
+TEST(http2_block_that_is_cut_is_injected_up_to_its_last_frame)
+{
+	struct http2_peer *client = some_requests(20000);
+	size_t last = ATR_HTTP2_PREFACE_LEN, block = 0, end = 0;
+	uint64_t left;
+
+	CONN_BEGIN();
+	for (size_t at = last; at < client->len; at += frame_len(client->bytes + at)) {
+		if (client->bytes[at + 3] == ATR_HTTP2_HEADERS && !end)
+			block = at;
+		if (client->bytes[at + 3] == ATR_HTTP2_CONTINUATION) {
+			last = at;
+			end = at + frame_len(client->bytes + at);
+		}
+	}
+	CHECK(end && block < last);
+	for (size_t cut = block; cut <= end; cut += cut + 20 < last && cut > block + 20 ? 97 : 1) {
+		bool is_lost = cut > last && cut < end;
+
+		left = atr_count_read(ATR_COUNT_HEADS_TOO_LARGE);
+		CHECK(sent_in((struct way){ .cut = cut }, client->bytes, client->len) ==
+		      (is_lost ? 5 : 6));
+		CHECK(atr_count_read(ATR_COUNT_HEADS_TOO_LARGE) - left == is_lost);
+		CHECK(sent_in((struct way){ .cut = cut, .most = 501, .in_turns = true },
+			      client->bytes, client->len) == (is_lost ? 5 : 6));
+	}
+	http2_peer_end(client);
+	conn_end();
+}
+
+/* A head of so many full frames, but for some bytes; returns its end. */
+static char *full_frames(char *at, unsigned nr)
+{
+	size_t value = nr * 16384 - 40, rest = value - 127, len;
+	char *begin = at, *text = malloc(nr * 16384), *to = text;
+
+	/* :method GET, :scheme http, :path /, :authority h, x: ~~~ */
+	to = (char *)memcpy(to, "\x82\x86\x84\x01\x01h\x00\x01x\x7f", 10) + 10;
+	for (; rest >= 128; rest >>= 7)
+		*to++ = (char)(rest | 128);
+	*to++ = (char)rest;
+	memset(to, '~', value);
+	len = (size_t)(to + value - text);
+	CHECK(len > nr * 16384 - 40 && len < nr * 16384);
+	for (unsigned i = 0; i < nr; i++) {
+		size_t part = len - i * 16384 < 16384 ? len - i * 16384 : 16384;
+		struct atr_http2_frame frame = { .len = (uint32_t)part,
+						 .type = i ? ATR_HTTP2_CONTINUATION :
+							     ATR_HTTP2_HEADERS,
+						 .stream = 1 };
+
+		frame.flags =
+			(i ? 0 : ATR_HTTP2_END_STREAM) | (i == nr - 1 ? ATR_HTTP2_END_HEADERS : 0);
+		atr_http2_frame_write(frame, at);
+		memcpy(at + ATR_HTTP2_FRAME_HEAD, text + i * 16384, part);
+		at += ATR_HTTP2_FRAME_HEAD + part;
+	}
+	free(text);
+	CHECK(at > begin);
+	return at;
+}
+
+/* Servers refuse a block of many frames: nobody adds one to them. */
+TEST(http2_block_of_many_frames_gets_no_further_one)
+{
+	static char bytes[4 * (16384 + ATR_HTTP2_FRAME_HEAD) + 200];
+	struct http2_peer *client = http2_peer(false);
+
+	CONN_BEGIN();
+	memcpy(bytes, client->bytes, client->len);
+	for (unsigned nr = 1; nr <= 4; nr++) {
+		size_t len = (size_t)(full_frames(bytes + client->len, nr) - bytes);
+
+		conn_connect(FD);
+		conn_write_all(FD, bytes, len);
+		CHECK((conn_wire(FD)->len == len) == (nr == 4));
+		CHECK(nr < 4 || !memcmp(conn_wire(FD)->arrived, bytes, len));
+		conn_close(FD);
+		drop_spans();
+	}
+	http2_peer_end(client);
 	conn_end();
 }
 
@@ -496,6 +619,32 @@ TEST(http2_what_is_malformed_gives_up_and_passes)
 		}
 	http2_peer_end(client);
 	http2_peer_end(server);
+	conn_end();
+}
+
+TEST(http2_frames_that_are_malformed_give_up_amid_a_block_and_pass)
+{
+	struct http2_peer *client = some_requests(17000);
+
+	CONN_BEGIN();
+	for (size_t at = 0; at<client->len; at += at> 300 && at + 900 < client->len ? 211 : 1)
+		for (int bit = 0; bit < 8; bit++) {
+			size_t n = ATR_HTTP2_PREFACE_LEN;
+
+			conn_connect(FD);
+			for (size_t from = 0; from < client->len; from += n) {
+				n = from ? frame_len(client->bytes + from) : n;
+				if (at >= from && at < from + n)
+					client->bytes[at] ^= (char)(1 << bit);
+				conn_write_all(FD, client->bytes + from, n);
+				if (at >= from && at < from + n)
+					client->bytes[at] ^= (char)(1 << bit);
+			}
+			CHECK(conn_wire(FD)->len >= client->len);
+			conn_close(FD);
+			drop_spans();
+		}
+	http2_peer_end(client);
 	conn_end();
 }
 

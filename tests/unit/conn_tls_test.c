@@ -523,6 +523,45 @@ TEST(tls_that_nobody_knows_is_a_span_of_the_connection)
 	end();
 }
 
+#define SERVER_HELLO                                   \
+	"\x16\x03\x03\x00\x32\x02\x00\x00\x2e\x03\x03" \
+	"0123456789abcdef0123456789abcdef\x00\x13\x01\x00\x00\x06\x00\x2b\x00\x02\x03\x04"
+#define CHANGE "\x14\x03\x03\x00\x01\x01"
+
+/* What the client says last, and what is told of it. */
+static bool ends_as(const char *last, size_t last_len, const char *error, int established)
+{
+	static uint8_t random = 20;
+	const struct atr_span *span;
+	size_t len;
+	const char *bytes = hello(random++, &len);
+
+	conn_connect(FD);
+	conn_write_all(FD, bytes, len);
+	conn_read(FD, SERVER_HELLO, sizeof(SERVER_HELLO) - 1);
+	if (last_len)
+		conn_write_all(FD, last, last_len);
+	conn_close(FD);
+	span = live_next();
+	return span && live_is(live_text(span, ATR_ERROR_TYPE), error) &&
+	       live_number(span, ATR_TLS_ESTABLISHED) == established;
+}
+#define ENDS_AS(last, error, is) CHECK(ends_as(last, sizeof(last) - 1, error, is))
+
+TEST(tls_that_nobody_knows_tells_if_its_client_refused)
+{
+	char finished[] = CHANGE "\x17\x03\x03\x00\x45 and so on";
+
+	CONN_BEGIN();
+	ENDS_AS("", "handshake_failure", 0);
+	ENDS_AS(CHANGE "\x17\x03\x03\x00\x13, and what is sealed", "handshake_failure", 0);
+	ENDS_AS("\x17\x03\x03\x00\x13, and what is sealed", "handshake_failure", 0);
+	ENDS_AS("\x15\x03\x03\x00\x02\x02\x2d", "certificate_expired", 0);
+	ENDS_AS(CHANGE "\x15\x03\x03\x00\x02\x02\x30", "unknown_ca", 0);
+	CHECK(ends_as(finished, sizeof(finished) - 1, "", 1));
+	conn_end();
+}
+
 TEST(tls_that_was_begun_and_is_none_is_given_up)
 {
 	CONN_BEGIN();

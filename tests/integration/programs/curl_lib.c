@@ -52,10 +52,11 @@ static CURL *handle_to(const char *where)
 static void perform(CURL *easy)
 {
 	int result = curl_easy_perform(easy);
-	long status = -1;
+	long status = -1, len = -1;
 
 	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-	printf("%s, status %ld\n", curl_easy_strerror(result), status);
+	curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &len);
+	printf("%s, status %ld, heads of %ld bytes\n", curl_easy_strerror(result), status, len);
 }
 
 /* One handle, one URL after the other. */
@@ -75,6 +76,35 @@ static void redirected(void)
 	CURL *easy = handle_to(url);
 
 	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 1L);
+	perform(easy);
+	perform(easy);
+	curl_easy_cleanup(easy);
+}
+
+/* What libcurl shows of the heads that it sends, from the first answer on. */
+static int show(CURL *easy, int what, char *bytes, size_t len, void *unused)
+{
+	(void)easy, (void)unused;
+	if (what == 2 /* CURLINFO_HEADER_OUT */)
+		fwrite(bytes, 1, len, stdout);
+	return 0;
+}
+
+static size_t show_from_now_on(char *bytes, size_t one, size_t n, void *easy)
+{
+	(void)bytes;
+	curl_easy_setopt(easy, CURLOPT_VERBOSE, 1L);
+	return one * n;
+}
+
+static void shown(void)
+{
+	CURL *easy = handle_to(url);
+
+	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 1L);
+	curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, show);
+	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, show_from_now_on);
+	curl_easy_setopt(easy, CURLOPT_HEADERDATA, easy);
 	perform(easy);
 	perform(easy);
 	curl_easy_cleanup(easy);
@@ -560,6 +590,7 @@ static const struct {
 } ways[] = {
 	{ "reused", reused },
 	{ "redirected", redirected },
+	{ "shown", shown },
 	{ "digest", digest },
 	{ "timed", timed },
 	{ "refused-by-callback", refused_by_callback },
