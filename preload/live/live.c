@@ -4,6 +4,7 @@
 #include "export/attr.h"
 #include "export/diag.h"
 #include "export/exporter.h"
+#include "export/metrics.h"
 #include "preload/live/outcome.h"
 #include "preload/live/profiled.h"
 #include "preload/live/sampler.h"
@@ -307,6 +308,11 @@ atr_ref atr_live_open_for(struct atr_thread *self, enum atr_kind kind,
 		begin_record(live, &shown, has_parent ? parent : NULL, carried.tracestate);
 	else
 		atr_count(ATR_COUNT_UNSAMPLED);
+	if (__builtin_expect(atr_metrics_are_on, 0))
+		atr_metrics_began(!has_parent	 ? ATR_ORIGIN_NONE :
+				  parent->remote ? ATR_ORIGIN_REMOTE :
+						   ATR_ORIGIN_LOCAL,
+				  live->recording);
 	if (atr_outcome_is_on && live->recording && !(shown.marks & ATR_MARK_DEBUG))
 		shown.trace = live->trace = atr_outcome_begins(
 			carried.local, carried.tracestate, shown.trace_id, &live->is_local_root);
@@ -339,6 +345,8 @@ static void give(const struct atr_live *live, atr_ref ref)
 {
 	atr_ref block = SHOWN_WORD(live, carry_block);
 
+	if (__builtin_expect(atr_metrics_are_on, 0))
+		atr_metrics_ended(live->recording);
 	if (atr_profiled_is_on)
 		atr_profiled_call_over(ref);
 	if (block)
