@@ -90,11 +90,21 @@ bool atr_options_say_xray(void);
  */
 void atr_options_read_daemon_http(struct atr_str url, struct atr_exporter_options *out);
 
-/* One attribute of the resource; values are strings, but for process.pid (int). */
+/* One attribute of the resource; an item of a list has no key. */
+enum atr_resource_type {
+	ATR_RESOURCE_TEXT,
+	ATR_RESOURCE_INT,
+	ATR_RESOURCE_BOOL,
+	ATR_RESOURCE_DOUBLE,
+	ATR_RESOURCE_LIST,
+};
 struct atr_resource_attr {
 	struct atr_str key, value;
-	int64_t number;
-	bool is_number;
+	int64_t number; /* INT, and BOOL: 0 or 1 */
+	double real;
+	enum atr_resource_type type;
+	unsigned nr_items; /* LIST */
+	const struct atr_resource_attr *items;
 };
 #define ATR_RESOURCE_MAX 128
 

@@ -42,12 +42,17 @@ static void put_long(struct atr_message *m, uint64_t value, bool is_negative)
 	put(m, "\"");
 }
 
-/* None of ours is infinite. */
+/* What JSON has no number for is a word, as in protobuf's mapping to JSON. */
 static void put_real(struct atr_message *m, double value)
 {
 	char text[ATR_PRINT_DOUBLE_MAX];
 
-	atr_buf_put(m->out, text, atr_print_double(value, text));
+	if (value != value)
+		put(m, "\"NaN\"");
+	else if (value - value != 0)
+		put(m, value > 0 ? "\"Infinity\"" : "\"-Infinity\"");
+	else
+		atr_buf_put(m->out, text, atr_print_double(value, text));
 }
 
 /* Room for a tag, a number, and so many bytes. */
@@ -321,15 +326,47 @@ void atr_message_attribute_int(struct atr_message *m, char tag, struct atr_str k
 	close_pair(m);
 }
 
+static void put_value(struct atr_message *m, const struct atr_resource_attr *value)
+{
+	switch (value->type) {
+	case ATR_RESOURCE_INT:
+		atr_message_int(m, 0x18, "intValue", value->number);
+		break;
+	case ATR_RESOURCE_BOOL:
+		atr_message_bool(m, 0x10, "boolValue", value->number);
+		break;
+	case ATR_RESOURCE_DOUBLE:
+		atr_message_double(m, 0x21, "doubleValue", value->real);
+		break;
+	case ATR_RESOURCE_LIST:
+		atr_message_open(m, 0x2a, "arrayValue");
+		atr_message_list(m, "values");
+		for (unsigned i = 0; i < value->nr_items; i++) {
+			atr_message_open(m, 0x0a, NULL);
+			put_value(m, &value->items[i]); /* no list is in one */
+			atr_message_close(m);
+		}
+		atr_message_end(m);
+		atr_message_close(m);
+		break;
+	default:
+		atr_message_text(m, 0x0a, "stringValue", value->value);
+	}
+}
+
+static void put_resource_attr(struct atr_message *m, const struct atr_resource_attr *attr)
+{
+	open_pair(m, 0x0a, attr->key);
+	put_value(m, attr);
+	close_pair(m);
+}
+
 void atr_message_resource(struct atr_message *m, const struct atr_resource_attr *attrs, size_t nr)
 {
 	atr_message_open(m, 0x0a, "resource");
 	atr_message_list(m, "attributes");
 	for (size_t i = 0; i < nr; i++)
-		if (attrs[i].is_number)
-			atr_message_attribute_int(m, 0x0a, attrs[i].key, attrs[i].number);
-		else
-			atr_message_attribute(m, 0x0a, attrs[i].key, attrs[i].value);
+		put_resource_attr(m, &attrs[i]);
 	atr_message_end(m);
 	atr_message_close(m);
 }

@@ -101,7 +101,7 @@ static bool encode(const struct atr_encoder *encoder, const struct atr_span **sp
 {
 	static const struct atr_resource_attr resource[] = {
 		{ .key = { "service.name", 12 }, .value = { "shop", 4 } },
-		{ .key = { "process.pid", 11 }, .number = 7, .is_number = true },
+		{ .key = { "process.pid", 11 }, .number = 7, .type = ATR_RESOURCE_INT },
 		{ .key = { "process.executable.path", 23 }, .value = { "/usr/bin/shop", 13 } },
 		{ .key = { "host.name", 9 }, .value = { "node-17", 7 } },
 	};
