@@ -156,6 +156,19 @@ static void put_carry(struct atr_live *live, struct atr_shown *shown,
 	shown->xray_len = (uint16_t)xray_len;
 }
 
+/* What a record can hold of it, in whole members: the left-most are the most recent. */
+static struct atr_str cut_members(struct atr_str tracestate)
+{
+	const char *comma;
+
+	if (tracestate.len <= ATR_SPAN_STR_MAX)
+		return tracestate;
+	comma = memrchr(tracestate.at, ',', ATR_SPAN_STR_MAX + 1);
+	if (!comma)
+		return (struct atr_str){ 0 };
+	return (struct atr_str){ tracestate.at, (size_t)(comma - tracestate.at) };
+}
+
 static void begin_record(struct atr_live *live, const struct atr_shown *shown,
 			 const struct atr_context *parent, struct atr_str tracestate)
 {
@@ -170,7 +183,8 @@ static void begin_record(struct atr_live *live, const struct atr_shown *shown,
 		memcpy(span->parent_id, parent->span_id, sizeof(span->parent_id));
 		span->parent_remote = parent->remote;
 	}
-	atr_span_put_str(span, ATR_TRACESTATE, tracestate);
+	span->cut_strings += tracestate.len > ATR_SPAN_STR_MAX;
+	atr_span_put_str(span, ATR_TRACESTATE, cut_members(tracestate));
 }
 
 bool atr_live_dates_ids;
