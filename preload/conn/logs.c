@@ -184,6 +184,25 @@ __attribute__((noinline)) static bool put_gathered(int fd, const struct iovec *i
 			    atomic_load_explicit(&in_line[fd], memory_order_relaxed), context);
 }
 
+static void note_ids(struct atr_lines *lines, const struct atr_context *context)
+{
+	memcpy(lines->trace_id, context->trace_id, sizeof(lines->trace_id));
+	memcpy(lines->span_id, context->span_id, sizeof(lines->span_id));
+}
+
+bool atr_logs_plan_text(struct atr_str text, bool goes_on, struct atr_lines *lines)
+{
+	struct atr_context context;
+	int saved = errno;
+	bool planned = text.len && text.len <= ATR_LOGS_MAX && doing(&context) &&
+		       atr_logs_put(lines, text, goes_on, &context);
+
+	if (planned)
+		note_ids(lines, &context);
+	errno = saved;
+	return planned;
+}
+
 bool atr_logs_plan(int fd, const struct iovec *iov, int nr, struct atr_lines *lines)
 {
 	struct atr_context context;
@@ -199,10 +218,8 @@ bool atr_logs_plan(int fd, const struct iovec *iov, int nr, struct atr_lines *li
 		total += iov[i].iov_len;
 	}
 	planned = total && doing(&context) && put_gathered(fd, iov, nr, total, lines, &context);
-	if (planned) {
-		memcpy(lines->trace_id, context.trace_id, sizeof(lines->trace_id));
-		memcpy(lines->span_id, context.span_id, sizeof(lines->span_id));
-	}
+	if (planned)
+		note_ids(lines, &context);
 	errno = saved;
 	return planned;
 }

@@ -48,6 +48,8 @@ size_t atr_logs_count(const struct atr_lines *lines, size_t n);
  */
 bool atr_logs_plan(int fd, const struct iovec *iov, int nr, struct atr_lines *lines);
 void atr_logs_written(int fd, const struct iovec *iov, int nr, ssize_t n);
+/* The same of text for a stream, which goes on with a line that is begun or does not. */
+bool atr_logs_plan_text(struct atr_str text, bool in_line, struct atr_lines *lines);
 /* After a write by plan, of which so many bytes went out, ours among them. */
 void atr_logs_export(int fd, const struct atr_lines *lines, ssize_t n);
 
