@@ -67,6 +67,7 @@ static struct {
 	_Atomic uint32_t threads;	 /* of ours; more than one while one takes over */
 	_Atomic uint64_t alone_until_ms; /* it is the last, and has that long; 0: it is not */
 	uint32_t told_rejection;
+	_Atomic bool knows_logs;   /* that some wait, and until when */
 	_Atomic bool metrics_wait; /* something was measured that is not told yet */
 	uint64_t metrics_at_ms;	   /* when that is due */
 	uint64_t logs_at_ms;	   /* and the log records that wait; 0: none do */
@@ -209,7 +210,6 @@ static bool others_wait(void)
 
 static uint64_t until_others(uint64_t ms)
 {
-	ms = until(atomic_load(&ex.alarm_ms), ms);
 	if (atomic_load(&ex.metrics_wait))
 		ms = until(ex.metrics_at_ms, ms);
 	return until(ex.logs_at_ms, ms);
@@ -218,7 +218,7 @@ static uint64_t until_others(uint64_t ms)
 /* Until the bell rings or the time is over; less where there is something to look for. */
 static void nap(uint32_t bell, uint64_t ms)
 {
-	ms = until_others(ms);
+	ms = until(atomic_load(&ex.alarm_ms), ms);
 	wait_ms(&ex.bell, bell, atomic_load(&ex.yields) && ms > LOOK_MS ? LOOK_MS : ms);
 	look_around();
 }
@@ -641,7 +641,8 @@ static bool send_metrics(void)
 static void see_metrics(void)
 {
 	uint64_t now = atr_now_ms();
-	bool is_last = stopping() && !atr_ring_count(ex.ring) && !ex.logs_at_ms;
+	bool is_last = (stopping() || atomic_load(&ex.yields)) && !atr_ring_count(ex.ring) &&
+		       !ex.logs_at_ms;
 
 	if (!atomic_load(&ex.metrics_wait) || (now < ex.metrics_at_ms && !is_last))
 		return;
@@ -703,24 +704,32 @@ static bool has_new_logs(void)
 	return ex.logs && !ex.logs_at_ms && atr_ring_count(ex.logs);
 }
 
+/* From here on the next one rings; what came before that is seen by has_new_logs. */
+static void forget_logs(void)
+{
+	ex.logs_at_ms = 0;
+	atomic_store(&ex.knows_logs, false);
+}
+
 static void see_logs(void)
 {
 	uint32_t count = ex.logs ? atr_ring_count(ex.logs) : 0;
 	uint64_t now;
 
 	if (!count) {
-		ex.logs_at_ms = 0;
+		forget_logs();
 		return;
 	}
 	now = atr_now_ms();
 	if (!ex.logs_at_ms)
 		ex.logs_at_ms = now + ex.options.log_delay_ms;
+	atomic_store(&ex.knows_logs, true);
 	if (count < ex.options.log_batch_size && now < ex.logs_at_ms && !stopping() &&
 	    !atomic_load(&ex.urged))
 		return;
 	export_logs();
 	if (!atr_ring_count(ex.logs)) {
-		ex.logs_at_ms = 0;
+		forget_logs();
 		if (!atr_ring_is_trimmed(ex.logs) && take_books()) {
 			atr_ring_trim(ex.logs);
 			give_books();
@@ -745,7 +754,7 @@ static void rest(void)
 		/* it may be what came meanwhile that was urged */
 		atomic_store(&ex.urged, was_urged || atomic_load(&ex.urged));
 	else if (others_wait() || (!is_trimmed && !atomic_load(&ex.yields)))
-		nap(bell, is_trimmed ? UINT32_MAX : ex.options.schedule_delay_ms);
+		nap(bell, until_others(is_trimmed ? UINT32_MAX : ex.options.schedule_delay_ms));
 	else if (!atomic_load(&ex.yields))
 		futex_wait(&ex.bell, bell, NULL);
 	/* not while a flush waits: while pages are given back, the ring does not look empty */
@@ -775,7 +784,7 @@ static bool batch_is_due(uint64_t *due_ms)
 	atomic_store(&ex.waiting, 1);
 	if (atr_ring_count(ex.ring) < ex.batch_size && !stopping() && !atomic_load(&ex.urged) &&
 	    !has_new_logs())
-		nap(bell, *due_ms - now);
+		nap(bell, until_others(*due_ms - now));
 	atomic_store(&ex.waiting, 0);
 	return false;
 }
@@ -1091,6 +1100,12 @@ void atr_exporter_offer(const struct atr_span *span)
 		offer(span);
 }
 
+static void wake(void)
+{
+	if (atomic_exchange(&ex.idle, 0) | atomic_exchange(&ex.waiting, 0))
+		ring_bell(&ex.bell);
+}
+
 /*
  * Never the one that starts the thread: the span that the line belongs to will be. The thread
  * is woken for the first of a batch, from when its delay runs, and for a whole one.
@@ -1100,9 +1115,11 @@ void atr_exporter_offer_log(const struct atr_log_record *head, struct atr_str be
 {
 	int saved = errno;
 	struct atr_log_record *slot;
-	uint32_t count;
 
-	if (before.len + behind.len > ATR_LOG_LINE_MAX || !(slot = atr_ring_claim(ex.logs)))
+	if (before.len + behind.len > ATR_LOG_LINE_MAX)
+		return; /* none is */
+	slot = atr_ring_claim(ex.logs);
+	if (!slot)
 		return; /* the ring counts it */
 	memcpy(slot, head, offsetof(struct atr_log_record, line));
 	slot->len = (uint16_t)(before.len + behind.len);
@@ -1110,13 +1127,9 @@ void atr_exporter_offer_log(const struct atr_log_record *head, struct atr_str be
 	memcpy(slot->line + before.len, behind.at, behind.len);
 	atr_ring_publish(ex.logs, slot);
 	atomic_thread_fence(memory_order_seq_cst); /* as in offer */
-	count = atr_ring_count(ex.logs);
-	if ((atomic_load_explicit(&ex.idle, memory_order_relaxed) &&
-	     atomic_exchange(&ex.idle, 0)) ||
-	    ((count == 1 || count >= ex.options.log_batch_size) &&
-	     atomic_load_explicit(&ex.waiting, memory_order_relaxed) &&
-	     atomic_exchange(&ex.waiting, 0)))
-		ring_bell(&ex.bell);
+	if (!atomic_load_explicit(&ex.knows_logs, memory_order_relaxed) ||
+	    atr_ring_count(ex.logs) >= ex.options.log_batch_size)
+		wake();
 	errno = saved;
 }
 
@@ -1184,8 +1197,7 @@ void atr_exporter_alarm(uint64_t at_ms, void (*ring)(void))
 		return;
 	/* the thread looks at it once more after it has stored one of these */
 	atomic_thread_fence(memory_order_seq_cst);
-	if (atomic_exchange(&ex.idle, 0) | atomic_exchange(&ex.waiting, 0))
-		ring_bell(&ex.bell);
+	wake();
 }
 
 bool atr_exporter_ask(const struct atr_exporter_options *to, struct atr_str body,
@@ -1305,6 +1317,7 @@ void atr_exporter_forked(void)
 	atomic_store(&ex.urged, false);
 	atomic_store(&ex.metrics_wait, false);
 	ex.logs_at_ms = 0;
+	atomic_store(&ex.knows_logs, false);
 	atomic_store(&ex.backs_off, false);
 	atomic_store(&ex.alarm_ms, 0);
 	atomic_store(&ex.discarded, 0);

@@ -1287,6 +1287,44 @@ CHILD_TEST(exporter_logs_go_after_their_delay)
 	EXPECT(count(ATR_COUNT_LOGS_OFFERED) == 4 && logs_accounted());
 }
 
+/* Neither for each line nor while the backend is given time. */
+CHILD_TEST(exporter_logs_wake_the_thread_once_a_batch)
+{
+	long slept;
+
+	other_variable = "OTEL_BLRP_SCHEDULE_DELAY=600";
+	set_up(SCRIPT(OK), NULL);
+	atr_exporter_exports_logs();
+	offer(1);
+	EXPECT(comes_to(ATR_COUNT_SPANS_SENT, 1));
+	pause_ms(100);
+	offer_log(1);
+	pause_ms(100);
+	slept = sleeps();
+	for (int i = 0; i < 100; i++) {
+		offer_log(1);
+		pause_ms(1);
+	}
+	EXPECT(sleeps() - slept < 20);
+	EXPECT(comes_to(ATR_COUNT_LOGS_SENT, 101));
+}
+
+CHILD_TEST(exporter_logs_that_are_tried_again_do_not_wake_the_thread_in_between)
+{
+	long slept;
+
+	other_variable = "OTEL_BLRP_SCHEDULE_DELAY=1";
+	set_up(SCRIPT("HTTP/1.1 503 No\r\nRetry-After: 2\r\nContent-Length: 0\r\n\r\n", OK),
+	       LONG_DELAY);
+	atr_exporter_exports_logs();
+	offer(1); /* which starts the thread, and waits */
+	offer_log(1);
+	EXPECT(comes_to(ATR_COUNT_EXPORTS_RETRIED, 1));
+	slept = sleeps();
+	EXPECT(comes_to(ATR_COUNT_LOGS_SENT, 1));
+	EXPECT(sleeps() - slept < 100);
+}
+
 CHILD_TEST(exporter_logs_are_bounded_and_counted)
 {
 	other_variable = "OTEL_BLRP_MAX_QUEUE_SIZE=8";
