@@ -332,10 +332,13 @@ HOOK int vfprintf(FILE *stream, const char *text, va_list args)
 	return print_to(stream, -1, text, args);
 }
 
-HOOK int vprintf(const char *text, va_list args)
+/* Two that the header has inline: clang takes no attribute for them any more. */
+#pragma GCC visibility push(default)
+int vprintf(const char *text, va_list args)
 {
 	return print_to(stdout, -1, text, args);
 }
+#pragma GCC visibility pop
 
 HOOK int fprintf(FILE *stream, const char *text, ...)
 {
@@ -467,8 +470,10 @@ HOOK int putc(int c, FILE *stream)
 }
 
 #undef putchar
-HOOK int putchar(int c)
+#pragma GCC visibility push(default)
+int putchar(int c)
 {
 	note_character(stdout, c);
 	return REAL(putchar)(c);
 }
+#pragma GCC visibility pop
