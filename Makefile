@@ -229,7 +229,7 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(CJSON)/cJSON.c $(NGHTTP2)/fetched $(LIB
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(call cflags_of,$<) -MMD -MP -c -o $@ $<
 
-$(CJSON_ARENA): CJSON_FLAGS := $(foreach f,malloc realloc free,-D$(f)=atr_arena_$(f))
+$(CJSON_ARENA): CJSON_FLAGS := $(foreach f,malloc realloc free,-D$(f)=atr_arena_$(f)) -DCJSON_NESTING_LIMIT=64
 $(CJSON_HEAP) $(CJSON_ARENA): $(CJSON)/cJSON.c $(BUILD)/flags
 	$(call say,CC,$< ($(notdir $(basename $@))))
 	$(Q)mkdir -p $(@D)
@@ -357,20 +357,25 @@ $(HOOKED): $(BUILD)/tests/hooked_%: $(BUILD)/obj/tests/hooked/%.o $(call objects
 
 # A fuzz target that compares with another library says which: LIBS_<target>.
 LIBS_http1 := -lhttp_parser
+# Those of which what is read allocates from the arena, and not from the heap.
+FUZZ_ARENA := xray_rules config rules
+fuzz_cjson = $(if $(filter $(1),$(FUZZ_ARENA)),$(CJSON_ARENA),$(CJSON_HEAP))
 
 .PHONY: replays fuzzers
 replays: $(REPLAYS)
 $(REPLAYS): $(BUILD)/tests/replay_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/obj/tests/fuzz/replay.o \
-		$(CJSON_HEAP) $(STACKS_LIB) $(ROOMS)
+		$(CONFIG_OBJ) $(CJSON_HEAP) $(CJSON_ARENA) $(STACKS_LIB) $(ROOMS)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_$*) -lm
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter-out $(CJSON_HEAP) $(CJSON_ARENA),$^) $(call fuzz_cjson,$*) $(ROOMS) \
+		$(LIBS_$*) -lm
 
 fuzzers: $(FUZZERS)
-$(FUZZERS): $(BUILD)/tests/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(CJSON_HEAP) $(STACKS_LIB) $(ROOMS)
+$(FUZZERS): $(BUILD)/tests/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(CONFIG_OBJ) $(CJSON_HEAP) $(CJSON_ARENA) $(STACKS_LIB) $(ROOMS)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS_$*) -lm
+	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $(filter-out $(CJSON_HEAP) $(CJSON_ARENA),$^) \
+		$(call fuzz_cjson,$*) $(ROOMS) $(LIBS_$*) -lm
 
 .PHONY: check check-unit check-fuzz check-structure check-integration
 check: deps all ## every test; the last line is the count

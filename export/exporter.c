@@ -6,6 +6,8 @@
 #include "export/env.h"
 #include "export/heavy.h"
 #include "export/kernel.h"
+#include "export/log_record.h"
+#include "export/metrics.h"
 #include "export/options.h"
 #include "export/published.h"
 #include "export/ring.h"
@@ -46,12 +48,15 @@ static struct {
 	const struct atr_io *io;
 	const struct atr_process *process;
 	struct atr_ring *ring; /* NULL: nothing is exported */
+	struct atr_ring *logs; /* NULL: no log records are */
 	pid_t pid;
 	size_t tls_len;
 	uint32_t exit_flush_ms;
 	_Atomic int state, books;
 	_Atomic uint32_t bell, idle, waiting;
-	uint64_t stuck_at, stuck_since_ms; /* the ring's next, claimed and not published */
+	struct stuck {
+		uint64_t at, since_ms; /* a ring's next, claimed and not published */
+	} stuck, stuck_log;
 	bool (*part)(void);
 	bool publishes_threads;
 	_Atomic bool publishes_nothing;
@@ -62,7 +67,11 @@ static struct {
 	_Atomic uint32_t threads;	 /* of ours; more than one while one takes over */
 	_Atomic uint64_t alone_until_ms; /* it is the last, and has that long; 0: it is not */
 	uint32_t told_rejection;
-	bool has_options; /* read by the first thread of a process */
+	_Atomic bool knows_logs;   /* that some wait, and until when */
+	_Atomic bool metrics_wait; /* something was measured that is not told yet */
+	uint64_t metrics_at_ms;	   /* when that is due */
+	uint64_t logs_at_ms;	   /* and the log records that wait; 0: none do */
+	bool has_options;	   /* read by the first thread of a process */
 	uint32_t batch_size;
 	_Atomic uint64_t stop_ms;  /* the latest limit of a flush; one that is over is none */
 	_Atomic uint32_t done;	   /* rung when a flush has nothing more to do */
@@ -87,8 +96,8 @@ static struct {
 	unsigned nr_additions;
 } ex; /* all zero: the greater part of it is no memory before the first span */
 
-/* One for each exporter, and the last for atr_exporter_ask. */
-#define NR_LINKS (ATR_EXPORTERS_MAX + 1)
+/* One for each exporter, then one for atr_exporter_ask, and the other signals'. */
+enum { LINK_ASK = ATR_EXPORTERS_MAX, LINK_METRICS, LINK_LOGS, NR_LINKS };
 static struct atr_link links[NR_LINKS] = { [0 ... NR_LINKS - 1] = { .fd = -1 } };
 
 /* A test's to change. */
@@ -185,20 +194,33 @@ static int poll_and_look(struct pollfd *fds, nfds_t nr, int timeout_ms)
 	return ex.io->poll(fds, nr, timeout_ms);
 }
 
-/* No longer than until the alarm is due. */
-static uint64_t until_alarm(uint64_t ms)
+/* No longer than until then; 0 is no time. */
+static uint64_t until(uint64_t at, uint64_t ms)
 {
-	uint64_t at = atomic_load(&ex.alarm_ms), now = at ? atr_now_ms() : 0;
+	uint64_t now = at ? atr_now_ms() : 0;
 
 	if (!at || at - now > UINT64_MAX / 2)
 		return at ? 0 : ms;
 	return at - now < ms ? at - now : ms;
 }
 
+/* What else than spans waits for a time of its own. */
+static bool others_wait(void)
+{
+	return atomic_load(&ex.alarm_ms) || atomic_load(&ex.metrics_wait) || ex.logs_at_ms;
+}
+
+static uint64_t until_others(uint64_t ms)
+{
+	if (atomic_load(&ex.metrics_wait))
+		ms = until(ex.metrics_at_ms, ms);
+	return until(ex.logs_at_ms, ms);
+}
+
 /* Until the bell rings or the time is over; less where there is something to look for. */
 static void nap(uint32_t bell, uint64_t ms)
 {
-	ms = until_alarm(ms);
+	ms = until(atomic_load(&ex.alarm_ms), ms);
 	wait_ms(&ex.bell, bell, atomic_load(&ex.yields) && ms > LOOK_MS ? LOOK_MS : ms);
 	look_around();
 }
@@ -215,7 +237,17 @@ bool atr_exporter_setup(const struct atr_io *io, const struct atr_process *proce
 	ex.batch_size = ex.options.max_export_batch_size;
 	measure_tls();
 	ex.ring = atr_ring_create(ex.options.max_queue_size, ATR_SPAN_MAX);
+	if (ex.ring && atr_options_export_metrics())
+		atr_metrics_setup();
 	return ex.ring != NULL;
+}
+
+void atr_exporter_exports_logs(void)
+{
+	if (!ex.ring)
+		return;
+	atr_options_read_log_queue(&ex.options);
+	ex.logs = atr_ring_create(ex.options.log_queue_size, sizeof(struct atr_log_record));
 }
 
 uint32_t atr_exporter_exit_flush_ms(void)
@@ -259,10 +291,9 @@ static uint64_t wait_for_retry(uint64_t began_ms, uint64_t until_ms)
 }
 
 /* What is in the buffer, packed where that is asked for and can be. */
-static struct atr_post request_of(const struct atr_exporter_options *to,
-				  const struct atr_encoder *encoder)
+static struct atr_post request_of(const struct atr_exporter_options *to, const char *content_type)
 {
-	struct atr_post plain = { encoder->content_type, { ex.buf.at, ex.buf.len }, false };
+	struct atr_post plain = { content_type, { ex.buf.at, ex.buf.len }, false };
 	const struct atr_heavy *heavy = to->is_gzip ? atr_heavy_load(ex.io, "gzip") : NULL;
 	size_t room = atr_gzip_room(ex.buf.len), len;
 	char *at;
@@ -274,16 +305,16 @@ static struct atr_post request_of(const struct atr_exporter_options *to,
 	len = at ? heavy->gzip(plain.body, at, room) : 0;
 	if (!len)
 		return plain;
-	return (struct atr_post){ encoder->content_type, { at, len }, true };
+	return (struct atr_post){ content_type, { at, len }, true };
 }
 
-/* Sends one encoded batch, with the retries that the protocol allows. */
+/* Sends one encoded batch, with the retries that the protocol allows, within a limit (0: none). */
 static enum atr_outcome post(const struct atr_exporter_options *to, struct atr_link *link,
-			     const struct atr_encoder *encoder)
+			     const char *content_type, uint32_t limit_ms)
 {
-	struct atr_post request = request_of(to, encoder);
+	struct atr_post request = request_of(to, content_type);
 	uint32_t delay_ms = atr_exporter_retry_first_ms;
-	uint64_t limit = ex.options.export_timeout_ms ? ex.options.export_timeout_ms : UINT32_MAX;
+	uint64_t limit = limit_ms ? limit_ms : UINT32_MAX;
 	uint64_t began_ms = atr_now_ms(), end_ms = began_ms + limit;
 	enum atr_outcome outcome;
 	__typeof__(&atr_http_post) post_once = to->is_grpc ? atr_grpc_post : atr_http_post;
@@ -316,9 +347,10 @@ static enum atr_outcome post(const struct atr_exporter_options *to, struct atr_l
 struct fate {
 	enum atr_count lost; /* where what is not accepted goes */
 	size_t accepted;
+	bool was_sent; /* to somebody who took the request, if not all that was in it */
 };
 
-static size_t accepted_of(size_t n, const struct atr_encoder *encoder)
+static size_t accepted_of(size_t n, const struct atr_encoder *encoder, const char *things)
 {
 	uint64_t rejected = 0;
 	struct atr_str message = { 0 };
@@ -330,9 +362,9 @@ static size_t accepted_of(size_t n, const struct atr_encoder *encoder)
 		rejected = n;
 	/* once: one that rejects some of each batch has the same to say each time */
 	if (message.len && !ex.told_rejection++)
-		atr_log("the backend said: %.*s (%llu spans rejected)",
+		atr_log("the backend said: %.*s (%llu %s rejected)",
 			(int)(message.len < 500 ? message.len : 500), message.at,
-			(unsigned long long)rejected);
+			(unsigned long long)rejected, things);
 	return n - (size_t)rejected;
 }
 
@@ -353,13 +385,13 @@ static struct fate export_some(unsigned i, const struct atr_span *const *spans, 
 
 	atr_buf_clear(&ex.buf);
 	ex.answer.body_len = 0;
-	ex.answer.status = 0;
+	ex.answer.status = ex.answer.grpc_status = 0;
 	if (!encoder->encode(&batch, &ex.buf))
-		return (struct fate){ ATR_COUNT_LOST_NO_MEMORY, 0 };
+		return (struct fate){ ATR_COUNT_LOST_NO_MEMORY, 0, false };
 	if (ex.buf.len > atr_exporter_request_max)
-		return (struct fate){ ATR_COUNT_LOST_TOO_LARGE, 0 };
+		return (struct fate){ ATR_COUNT_LOST_TOO_LARGE, 0, false };
 	if (to->way == ATR_WAY_HTTP) {
-		outcome = post(to, &links[i], encoder);
+		outcome = post(to, &links[i], encoder->content_type, ex.options.export_timeout_ms);
 	} else if (to->way == ATR_WAY_UDP) {
 		outcome = atr_udp_send(ex.io, to, &links[i],
 				       (struct atr_str){ ex.buf.at, ex.buf.len });
@@ -369,28 +401,51 @@ static struct fate export_some(unsigned i, const struct atr_span *const *spans, 
 	}
 	switch (outcome) {
 	case ATR_SENT:
-		return (struct fate){ ATR_COUNT_LOST_REJECTED, accepted_of(n, encoder) };
+		return (struct fate){ ATR_COUNT_LOST_REJECTED, accepted_of(n, encoder, "spans"),
+				      true };
 	case ATR_REFUSED:
-		return (struct fate){ ATR_COUNT_LOST_REJECTED, 0 };
+		return (struct fate){ ATR_COUNT_LOST_REJECTED, 0, false };
 	case ATR_OUT_OF_TIME:
 		atomic_store(&ex.in_vain, true);
-		return (struct fate){ ATR_COUNT_LOST_AT_EXIT, 0 };
+		return (struct fate){ ATR_COUNT_LOST_AT_EXIT, 0, false };
 	default:
-		return (struct fate){ ATR_COUNT_LOST_UNREACHABLE, 0 };
+		return (struct fate){ ATR_COUNT_LOST_UNREACHABLE, 0, false };
 	}
+}
+
+/* The same, measured where metrics are exported. */
+static struct fate export_measured(unsigned i, const struct atr_span *const *spans, size_t n)
+{
+	uint64_t began_ns = atr_metrics_are_on ? atr_kernel_ns(CLOCK_MONOTONIC) : 0;
+	struct fate fate = export_some(i, spans, n);
+	struct atr_operation operation = { .exporter = i,
+					   .spans = n,
+					   .accepted = fate.accepted,
+					   .lost = fate.lost,
+					   .was_sent = fate.was_sent,
+					   .status = ex.answer.status,
+					   .grpc_status = ex.answer.grpc_status };
+
+	if (!atr_metrics_are_on)
+		return fate;
+	if (fate.lost != ATR_COUNT_LOST_NO_MEMORY && fate.lost != ATR_COUNT_LOST_TOO_LARGE)
+		operation.duration_ns = atr_kernel_ns(CLOCK_MONOTONIC) - began_ns;
+	atr_metrics_exported(&operation);
+	atomic_store(&ex.metrics_wait, true);
+	return fate;
 }
 
 /* In as many requests as it takes; what is lost is told by the last cause. */
 static struct fate export_to(unsigned i, size_t n)
 {
 	size_t most = encoders[ex.options.exporter[i].encoding]->spans_max;
-	struct fate all = { ATR_COUNT_LOST_REJECTED, 0 };
+	struct fate all = { ATR_COUNT_LOST_REJECTED, 0, true };
 
 	if (!most)
-		return export_some(i, ex.spans, n);
+		return export_measured(i, ex.spans, n);
 	for (size_t at = 0; at < n; at += most) {
 		size_t here = n - at < most ? n - at : most;
-		struct fate fate = export_some(i, ex.spans + at, here);
+		struct fate fate = export_measured(i, ex.spans + at, here);
 
 		all.accepted += fate.accepted;
 		if (fate.accepted < here)
@@ -443,27 +498,28 @@ static void settle(struct fate fate, size_t n, uint64_t strings_cut)
 #define WRITER_FULL_MS 50 /* while the ring fills up behind it */
 #define WRITER_AT_END_MS 20
 
-static uint32_t patience_ms(void)
+static uint32_t patience_ms(const struct atr_ring *ring, uint32_t size)
 {
 	if (stopping())
 		return WRITER_AT_END_MS;
-	return atr_ring_count(ex.ring) > ex.options.max_queue_size / 2 ? WRITER_FULL_MS :
-									 atr_exporter_writer_ms;
+	return atr_ring_count(ring) > size / 2 ? WRITER_FULL_MS : atr_exporter_writer_ms;
 }
 
-static void wait_for_writer(void)
+/* Of a ring in which something was claimed, and nothing can be read. */
+static void wait_for_writer(struct atr_ring *ring, uint32_t size, struct stuck *stuck,
+			    enum atr_count lost)
 {
-	uint64_t at = atr_ring_next(ex.ring), now = atr_now_ms();
+	uint64_t at = atr_ring_next(ring), now = atr_now_ms();
 
-	if (!atr_ring_count(ex.ring))
+	if (!atr_ring_count(ring))
 		return;
-	if (!ex.stuck_since_ms || ex.stuck_at != at) {
-		ex.stuck_at = at;
-		ex.stuck_since_ms = now;
-	} else if (now - ex.stuck_since_ms >= patience_ms() && take_books()) {
-		if (atr_ring_bury(ex.ring))
-			atr_count(ATR_COUNT_LOST_ABANDONED);
-		ex.stuck_since_ms = 0;
+	if (!stuck->since_ms || stuck->at != at) {
+		stuck->at = at;
+		stuck->since_ms = now;
+	} else if (now - stuck->since_ms >= patience_ms(ring, size) && take_books()) {
+		if (atr_ring_bury(ring))
+			atr_count(lost);
+		stuck->since_ms = 0;
 		give_books();
 		return;
 	}
@@ -519,7 +575,7 @@ static const struct atr_span *added_to(const struct atr_span *span)
 static uint64_t export_batch(void)
 {
 	/* of several exporters the first one's account is the one that is kept */
-	struct fate fate = { ATR_COUNT_SPANS_DISCARDED, 0 }, other;
+	struct fate fate = { ATR_COUNT_SPANS_DISCARDED, 0, false }, other;
 	uint64_t strings_cut = 0;
 	size_t n = 0;
 
@@ -534,7 +590,8 @@ static uint64_t export_batch(void)
 		strings_cut += span->cut_strings;
 	}
 	if (!n) {
-		wait_for_writer();
+		wait_for_writer(ex.ring, ex.options.max_queue_size, &ex.stuck,
+				ATR_COUNT_LOST_ABANDONED);
 		return atr_now_ms() + ex.options.schedule_delay_ms;
 	}
 	for (unsigned i = 0; i < ex.options.nr_exporters; i++) {
@@ -554,6 +611,134 @@ static uint64_t export_batch(void)
 	return atr_now_ms() + (has_room_to_add() ? ex.options.schedule_delay_ms : 0);
 }
 
+/* ---- metrics and log records -------------------------------------------------------------------- */
+
+static const struct atr_encoder *encoder_of(const struct atr_exporter_options *to)
+{
+	return encoders[to->encoding];
+}
+
+/* Once: what is told are sums, so that the next time makes up for it. */
+static bool send_metrics(void)
+{
+	const struct atr_exporter_options *to = &ex.options.metrics;
+	struct atr_measured measured = { &ex.options, ex.resource, ex.nr_resource,
+					 atr_ring_count(ex.ring), atr_ring_lost(ex.ring) };
+	struct atr_post request;
+	uint64_t limit_ms = ex.options.metric_timeout_ms;
+
+	atr_buf_clear(&ex.buf);
+	if (!atr_metrics_encode(&measured, &ex.buf))
+		return false;
+	if (!limit_ms || (to->timeout_ms && to->timeout_ms < limit_ms))
+		limit_ms = to->timeout_ms;
+	request = request_of(to, encoder_of(to)->content_type);
+	return (to->is_grpc ? atr_grpc_post :
+			      atr_http_post)(&ex.sending, to, &links[LINK_METRICS], &request,
+					     atr_now_ms() + (limit_ms ? limit_ms : UINT32_MAX),
+					     &ex.stop_ms, &ex.answer) == ATR_SENT;
+}
+
+/* Behind the spans: at the interval, and when all else is sent at the end. */
+static void see_metrics(void)
+{
+	uint64_t now = atr_now_ms();
+	bool is_last = (stopping() || atomic_load(&ex.yields)) && !atr_ring_count(ex.ring) &&
+		       !ex.logs_at_ms;
+
+	if (!atomic_load(&ex.metrics_wait) || (now < ex.metrics_at_ms && !is_last))
+		return;
+	atr_count(send_metrics() ? ATR_COUNT_METRICS_SENT : ATR_COUNT_METRICS_FAILED);
+	ex.metrics_at_ms = now + ex.options.metric_interval_ms;
+	atomic_store(&ex.metrics_wait, false);
+}
+
+static struct fate send_logs(const struct atr_log_record *const *records, size_t n)
+{
+	const struct atr_exporter_options *to = &ex.options.logs;
+	const struct atr_encoder *encoder = encoder_of(to);
+
+	atr_buf_clear(&ex.buf);
+	ex.answer.body_len = 0;
+	if (!atr_log_records_encode(records, n, ex.resource, ex.nr_resource,
+				    to->encoding == ATR_ENCODING_OTLP_JSON, &ex.buf))
+		return (struct fate){ ATR_COUNT_LOGS_LOST_NO_MEMORY, 0, false };
+	switch (post(to, &links[LINK_LOGS], encoder->content_type, ex.options.log_timeout_ms)) {
+	case ATR_SENT:
+		return (struct fate){ ATR_COUNT_LOGS_LOST_REJECTED,
+				      accepted_of(n, encoder, "log records"), true };
+	case ATR_REFUSED:
+		return (struct fate){ ATR_COUNT_LOGS_LOST_REJECTED, 0, false };
+	case ATR_OUT_OF_TIME:
+		atomic_store(&ex.in_vain, true);
+		return (struct fate){ ATR_COUNT_LOGS_LOST_AT_EXIT, 0, false };
+	default:
+		return (struct fate){ ATR_COUNT_LOGS_LOST_UNREACHABLE, 0, false };
+	}
+}
+
+static void export_logs(void)
+{
+	static const struct atr_log_record *records[ATR_BATCH_MAX];
+	struct fate fate;
+	size_t n = 0;
+
+	while (n < ex.options.log_batch_size && (records[n] = atr_ring_peek(ex.logs)))
+		n++;
+	if (!n) {
+		wait_for_writer(ex.logs, ex.options.log_queue_size, &ex.stuck_log,
+				ATR_COUNT_LOGS_LOST_ABANDONED);
+		return;
+	}
+	fate = send_logs(records, n);
+	if (!take_books())
+		return;
+	atr_count_add(ATR_COUNT_LOGS_SENT, fate.accepted);
+	atr_count_add(fate.lost, n - fate.accepted);
+	for (size_t i = 0; i < n; i++)
+		atr_ring_release(ex.logs);
+	give_books();
+}
+
+/* Since they were looked at. */
+static bool has_new_logs(void)
+{
+	return ex.logs && !ex.logs_at_ms && atr_ring_count(ex.logs);
+}
+
+/* From here on the next one rings; what came before that is seen by has_new_logs. */
+static void forget_logs(void)
+{
+	ex.logs_at_ms = 0;
+	atomic_store(&ex.knows_logs, false);
+}
+
+static void see_logs(void)
+{
+	uint32_t count = ex.logs ? atr_ring_count(ex.logs) : 0;
+	uint64_t now;
+
+	if (!count) {
+		forget_logs();
+		return;
+	}
+	now = atr_now_ms();
+	if (!ex.logs_at_ms)
+		ex.logs_at_ms = now + ex.options.log_delay_ms;
+	atomic_store(&ex.knows_logs, true);
+	if (count < ex.options.log_batch_size && now < ex.logs_at_ms && !stopping() &&
+	    !atomic_load(&ex.urged))
+		return;
+	export_logs();
+	if (!atr_ring_count(ex.logs)) {
+		forget_logs();
+		if (!atr_ring_is_trimmed(ex.logs) && take_books()) {
+			atr_ring_trim(ex.logs);
+			give_books();
+		}
+	}
+}
+
 /*
  * The ring is empty. Its pages stay for a batch's delay: under load the next spans
  * are to find them. After that they are given back, and only a span ends the sleep.
@@ -567,11 +752,11 @@ static void rest(void)
 	if (stopping() || was_urged)
 		ring_bell(&ex.done);
 	atomic_store(&ex.idle, 1);
-	if (atr_ring_count(ex.ring))
+	if (atr_ring_count(ex.ring) || has_new_logs())
 		/* it may be what came meanwhile that was urged */
 		atomic_store(&ex.urged, was_urged || atomic_load(&ex.urged));
-	else if (atomic_load(&ex.alarm_ms) || (!is_trimmed && !atomic_load(&ex.yields)))
-		nap(bell, is_trimmed ? UINT32_MAX : ex.options.schedule_delay_ms);
+	else if (others_wait() || (!is_trimmed && !atomic_load(&ex.yields)))
+		nap(bell, until_others(is_trimmed ? UINT32_MAX : ex.options.schedule_delay_ms));
 	else if (!atomic_load(&ex.yields))
 		futex_wait(&ex.bell, bell, NULL);
 	/* not while a flush waits: while pages are given back, the ring does not look empty */
@@ -599,8 +784,9 @@ static bool batch_is_due(uint64_t *due_ms)
 	if (count >= ex.batch_size || stopping() || atomic_load(&ex.urged) || now >= *due_ms)
 		return true;
 	atomic_store(&ex.waiting, 1);
-	if (atr_ring_count(ex.ring) < ex.batch_size && !stopping() && !atomic_load(&ex.urged))
-		nap(bell, *due_ms - now);
+	if (atr_ring_count(ex.ring) < ex.batch_size && !stopping() && !atomic_load(&ex.urged) &&
+	    !has_new_logs())
+		nap(bell, until_others(*due_ms - now));
 	atomic_store(&ex.waiting, 0);
 	return false;
 }
@@ -610,6 +796,18 @@ static bool is_out_of_time(void)
 	uint64_t until = atomic_load(&ex.alone_until_ms);
 
 	return until && atr_now_ms() >= until;
+}
+
+/* What is in flight is released afterwards. */
+static bool is_sent(void)
+{
+	return !atr_ring_count(ex.ring) && !(ex.logs && atr_ring_count(ex.logs));
+}
+
+/* Metrics are for the end, and for their interval: not for who is urged. */
+static bool is_settled(void)
+{
+	return is_sent() && !atomic_load(&ex.metrics_wait);
 }
 
 /*
@@ -629,13 +827,13 @@ static bool is_to_end(void)
 		leaves_all = true;
 		atomic_store(&ex.in_vain, true);
 	}
-	if (!leaves_all && atr_ring_count(ex.ring))
+	if (!leaves_all && !is_settled())
 		return false;
 	for (int i = 0; i < NR_LINKS; i++)
 		atr_link_close(ex.io, &links[i]);
 	atomic_store(&ex.alone_until_ms, 0);
 	atomic_store(&ex.state, NOT_STARTED);
-	return leaves_all || !atr_ring_count(ex.ring) ||
+	return leaves_all || is_settled() ||
 	       !atomic_compare_exchange_strong(&ex.state, &none, RUNNING);
 }
 
@@ -647,14 +845,20 @@ static void publish(void)
 }
 
 /* Now, and not when the process ends: musl loads nothing then. */
+static void load_heavy_for(const struct atr_exporter_options *e)
+{
+	if (e->is_tls || e->is_gzip || e->is_grpc)
+		atr_heavy_load(ex.io, e->is_grpc ? "gRPC" : e->is_tls ? "TLS" : "gzip");
+}
+
 static void load_heavy(void)
 {
 	for (unsigned i = 0; i < ex.options.nr_exporters; i++)
-		if (ex.options.exporter[i].is_tls || ex.options.exporter[i].is_gzip ||
-		    ex.options.exporter[i].is_grpc)
-			atr_heavy_load(ex.io, ex.options.exporter[i].is_grpc ? "gRPC" :
-					      ex.options.exporter[i].is_tls  ? "TLS" :
-									       "gzip");
+		load_heavy_for(&ex.options.exporter[i]);
+	if (atr_metrics_are_on)
+		load_heavy_for(&ex.options.metrics);
+	if (ex.logs)
+		load_heavy_for(&ex.options.logs);
 }
 
 static void export_all(void)
@@ -669,6 +873,8 @@ static void export_all(void)
 	prctl(PR_SET_NAME, "autotrace", 0, 0, 0);
 	if (!ex.has_options) {
 		atr_options_read(&ex.options);
+		atr_options_read_others(&ex.options, atr_metrics_are_on, ex.logs);
+		ex.metrics_at_ms = atr_now_ms() + ex.options.metric_interval_ms;
 		ex.nr_resource = atr_resource_read(ex.process, ex.io, ex.resource);
 		ex.sending = *ex.io;
 		ex.sending.poll = poll_and_look;
@@ -680,6 +886,8 @@ static void export_all(void)
 	due_ms = atr_now_ms() + ex.options.schedule_delay_ms;
 	while (atomic_load(&ex.books) != BOOKS_CLOSED && !is_to_end()) {
 		see_alarm();
+		see_logs();
+		see_metrics();
 		if (!batch_is_due(&due_ms))
 			continue;
 		due_ms = export_batch();
@@ -727,7 +935,7 @@ static void *take_over(void *unused)
 	while (atomic_load(&ex.state) == STARTING)
 		atr_kernel_sleep(1000000);
 	outlive_the_early_one();
-	if (atr_ring_count(ex.ring) && atomic_compare_exchange_strong(&ex.state, &none, STARTING)) {
+	if (!is_settled() && atomic_compare_exchange_strong(&ex.state, &none, STARTING)) {
 		atomic_store(&ex.is_early, false);
 		export_all();
 	}
@@ -894,9 +1102,42 @@ void atr_exporter_offer(const struct atr_span *span)
 		offer(span);
 }
 
-static bool is_settled(void)
+static void wake(void)
 {
-	return !atr_ring_count(ex.ring); /* what is in flight is released afterwards */
+	if (atomic_exchange(&ex.idle, 0) | atomic_exchange(&ex.waiting, 0))
+		ring_bell(&ex.bell);
+}
+
+/*
+ * Never the one that starts the thread: the span that the line belongs to will be. The thread
+ * is woken for the first of a batch, from when its delay runs, and for a whole one.
+ */
+void atr_exporter_offer_log(const struct atr_log_record *head, struct atr_str before,
+			    struct atr_str behind)
+{
+	int saved = errno;
+	struct atr_log_record *slot;
+
+	if (before.len + behind.len > ATR_LOG_LINE_MAX)
+		return; /* none is */
+	slot = atr_ring_claim(ex.logs);
+	if (!slot)
+		return; /* the ring counts it */
+	memcpy(slot, head, offsetof(struct atr_log_record, line));
+	slot->len = (uint16_t)(before.len + behind.len);
+	memcpy(slot->line, before.at, before.len);
+	memcpy(slot->line + before.len, behind.at, behind.len);
+	atr_ring_publish(ex.logs, slot);
+	atomic_thread_fence(memory_order_seq_cst); /* as in offer */
+	if (!atomic_load_explicit(&ex.knows_logs, memory_order_relaxed) ||
+	    atr_ring_count(ex.logs) >= ex.options.log_batch_size)
+		wake();
+	errno = saved;
+}
+
+bool atr_exporter_takes_logs(void)
+{
+	return ex.logs;
 }
 
 void atr_exporter_flush(uint32_t timeout_ms)
@@ -930,7 +1171,7 @@ bool atr_exporter_urge(uint32_t timeout_ms)
 {
 	uint64_t until = atr_now_ms() + timeout_ms, now;
 
-	if (!ex.ring || is_settled())
+	if (!ex.ring || is_sent())
 		return true;
 	atomic_store(&ex.urged, true);
 	if (atomic_load(&ex.state) == NOT_STARTED)
@@ -940,7 +1181,7 @@ bool atr_exporter_urge(uint32_t timeout_ms)
 		uint32_t done = atomic_load(&ex.done);
 
 		now = atr_now_ms();
-		if (is_settled())
+		if (is_sent())
 			return true;
 		if (now >= until || atomic_load(&ex.backs_off) ||
 		    atomic_load(&ex.state) == NO_THREAD)
@@ -958,14 +1199,13 @@ void atr_exporter_alarm(uint64_t at_ms, void (*ring)(void))
 		return;
 	/* the thread looks at it once more after it has stored one of these */
 	atomic_thread_fence(memory_order_seq_cst);
-	if (atomic_exchange(&ex.idle, 0) | atomic_exchange(&ex.waiting, 0))
-		ring_bell(&ex.bell);
+	wake();
 }
 
 bool atr_exporter_ask(const struct atr_exporter_options *to, struct atr_str body,
 		      uint32_t timeout_ms, struct atr_answer *answer)
 {
-	struct atr_link *link = &links[ATR_EXPORTERS_MAX];
+	struct atr_link *link = &links[LINK_ASK];
 	const struct atr_post request = { .content_type = "application/json", .body = body };
 	enum atr_outcome outcome;
 
@@ -993,6 +1233,15 @@ void atr_exporter_yield(void)
 }
 
 /* The counters that are the ring's own. */
+static void tally_logs(struct atr_ring_sums sums)
+{
+	if (!(sums.claimed | sums.lost))
+		return;
+	atr_count_set(ATR_COUNT_LOGS_OFFERED, sums.claimed + sums.lost);
+	atr_count_set(ATR_COUNT_LOGS_LOST_QUEUE_FULL, sums.lost);
+	atr_count_add(ATR_COUNT_LOGS_LOST_AT_EXIT, sums.unread);
+}
+
 static void tally(struct atr_ring_sums sums)
 {
 	uint64_t discarded = atomic_load(&ex.discarded);
@@ -1041,8 +1290,10 @@ void atr_exporter_count_lost(void)
 	int saved = errno;
 
 	/* a child that shares our memory ends: the books are its parent's */
-	if (ex.pid == atr_kernel_pid() && close_books())
+	if (ex.pid == atr_kernel_pid() && close_books()) {
 		tally(ex.ring ? atr_ring_close(ex.ring) : none);
+		tally_logs(ex.logs ? atr_ring_close(ex.logs) : none);
+	}
 	errno = saved;
 }
 
@@ -1053,6 +1304,10 @@ void atr_exporter_forked(void)
 	ex.pid = atr_kernel_pid();
 	if (ex.ring)
 		atr_ring_reset(ex.ring);
+	if (ex.logs)
+		atr_ring_reset(ex.logs);
+	if (atr_metrics_are_on)
+		atr_metrics_setup();
 	for (int i = 0; i < NR_LINKS; i++)
 		atr_link_close(ex.io, &links[i]);
 	atomic_store(&ex.state, NOT_STARTED);
@@ -1062,6 +1317,9 @@ void atr_exporter_forked(void)
 	atomic_store(&ex.stop_ms, 0);
 	atomic_store(&ex.in_vain, false);
 	atomic_store(&ex.urged, false);
+	atomic_store(&ex.metrics_wait, false);
+	ex.logs_at_ms = 0;
+	atomic_store(&ex.knows_logs, false);
 	atomic_store(&ex.backs_off, false);
 	atomic_store(&ex.alarm_ms, 0);
 	atomic_store(&ex.discarded, 0);

@@ -41,6 +41,17 @@ void atr_exporter_filters_by(const struct atr_span *(*filter)(
 	const struct atr_span *span, uint64_t room[static ATR_SPAN_MAX / 8]));
 
 /*
+ * Log records. The constructor, behind setup: they are exported too, from a queue of their own
+ * (OTEL_BLRP_*); nothing where spans are not. Then, any thread, a signal handler too, where
+ * _takes_logs: copies one of which the line is what is before and what is behind; errno is kept.
+ */
+struct atr_log_record;
+void atr_exporter_exports_logs(void);
+bool atr_exporter_takes_logs(void);
+void atr_exporter_offer_log(const struct atr_log_record *head, struct atr_str before,
+			    struct atr_str behind);
+
+/*
  * What adds to records on our thread, before they are encoded: what the kernel saw of a span,
  * where in the program it was made.
  *

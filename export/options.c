@@ -67,16 +67,62 @@ struct atr_str atr_percent_decoded(struct atr_str in)
 	return out;
 }
 
-/* The variable of the signal, or the general one, trimmed. Its name for a warning in *name. */
-static struct atr_str otlp(const char *of_traces, const char *general, const char **name)
-{
-	struct atr_str value = atr_str_trim(atr_env_get(of_traces));
+/* Of each option the names for the signals, in their order, and the general one. */
+enum {
+	ENDPOINT,
+	PROTOCOL,
+	HEADERS,
+	TIMEOUT,
+	COMPRESSION,
+	CERTIFICATE,
+	CLIENT_CERTIFICATE,
+	CLIENT_KEY,
+	INSECURE
+};
+#define GENERAL 3
+static const char names[][GENERAL + 1][48] = {
+	[ENDPOINT] = { "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
+		       "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT" },
+	[PROTOCOL] = { "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL",
+		       "OTEL_EXPORTER_OTLP_LOGS_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL" },
+	[HEADERS] = { "OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_METRICS_HEADERS",
+		      "OTEL_EXPORTER_OTLP_LOGS_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS" },
+	[TIMEOUT] = { "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_METRICS_TIMEOUT",
+		      "OTEL_EXPORTER_OTLP_LOGS_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT" },
+	[COMPRESSION] = { "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION",
+			  "OTEL_EXPORTER_OTLP_METRICS_COMPRESSION",
+			  "OTEL_EXPORTER_OTLP_LOGS_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION" },
+	[CERTIFICATE] = { "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE",
+			  "OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE",
+			  "OTEL_EXPORTER_OTLP_LOGS_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE" },
+	[CLIENT_CERTIFICATE] = { "OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE",
+				 "OTEL_EXPORTER_OTLP_METRICS_CLIENT_CERTIFICATE",
+				 "OTEL_EXPORTER_OTLP_LOGS_CLIENT_CERTIFICATE",
+				 "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE" },
+	[CLIENT_KEY] = { "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY",
+			 "OTEL_EXPORTER_OTLP_METRICS_CLIENT_KEY",
+			 "OTEL_EXPORTER_OTLP_LOGS_CLIENT_KEY", "OTEL_EXPORTER_OTLP_CLIENT_KEY" },
+	[INSECURE] = { "OTEL_EXPORTER_OTLP_TRACES_INSECURE", "OTEL_EXPORTER_OTLP_METRICS_INSECURE",
+		       "OTEL_EXPORTER_OTLP_LOGS_INSECURE", "OTEL_EXPORTER_OTLP_INSECURE" },
+};
 
-	*name = of_traces;
+/* The variable of the signal, or the general one, trimmed. Its name for a warning in *name. */
+static struct atr_str otlp(const struct atr_exporter_options *e, unsigned what, const char **name)
+{
+	struct atr_str value = atr_str_trim(atr_env_get(names[what][e->signal]));
+
+	*name = names[what][e->signal];
 	if (value.at)
 		return value;
-	*name = general;
-	return atr_str_trim(atr_env_get(general));
+	*name = names[what][GENERAL];
+	return atr_str_trim(atr_env_get(names[what][GENERAL]));
+}
+
+static struct atr_str path_of(const struct atr_exporter_options *e)
+{
+	return e->signal == ATR_METRICS ? ATR_STR("/v1/metrics") :
+	       e->signal == ATR_LOGS	? ATR_STR("/v1/logs") :
+					  ATR_STR("/v1/traces");
 }
 
 static bool strip(struct atr_str *s, struct atr_str prefix)
@@ -147,7 +193,7 @@ static bool read_unix(struct atr_str url, struct atr_exporter_options *e)
 	}
 	e->unix_path = keep((struct atr_str){ url.at, len }, ATR_STR(""));
 	e->host = ATR_STR("localhost");
-	e->path = colon ? (struct atr_str){ colon + 1, url.len - len - 1 } : ATR_STR("/v1/traces");
+	e->path = colon ? (struct atr_str){ colon + 1, url.len - len - 1 } : path_of(e);
 	return len > 0 && len < sizeof(((struct sockaddr_un *)0)->sun_path) && e->path.len &&
 	       e->path.at[0] == '/';
 }
@@ -171,7 +217,7 @@ static bool read_http(struct atr_str url, bool is_base, struct atr_exporter_opti
 			return false;
 		while (path.len && path.at[path.len - 1] == '/')
 			path.len--;
-		e->path = keep(path, ATR_STR("/v1/traces"));
+		e->path = keep(path, path_of(e));
 	} else if (path.len && path.at[0] == '/') {
 		e->path = path;
 	} else {
@@ -212,9 +258,9 @@ static const char *read_url(struct atr_str url, bool is_base, struct atr_exporte
  */
 static struct atr_str with_scheme(struct atr_str url, const struct atr_exporter_options *e)
 {
-	const char *general = "OTEL_EXPORTER_OTLP_INSECURE",
-		   *of_traces = "OTEL_EXPORTER_OTLP_TRACES_INSECURE";
-	bool is_insecure = atr_env_bool(atr_env_get(of_traces).at ? of_traces : general, false);
+	const char *own = names[INSECURE][e->signal];
+	bool is_insecure =
+		atr_env_bool(atr_env_get(own).at ? own : names[INSECURE][GENERAL], false);
 	struct atr_str rest = url;
 
 	if (!e->is_grpc || memmem(url.at, url.len, "://", 3) || strip(&rest, ATR_STR("unix:")))
@@ -225,16 +271,14 @@ static struct atr_str with_scheme(struct atr_str url, const struct atr_exporter_
 static void read_endpoint(struct atr_exporter_options *e)
 {
 	const char *name, *why;
-	struct atr_str url =
-		otlp("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT", &name);
+	struct atr_str url = otlp(e, ENDPOINT, &name);
 	struct atr_str shown = url, rest = url;
 	bool has_password = url.len && memchr(url.at, '@', url.len);
 
 	if (has_password)
 		shown = (struct atr_str){ 0 };
 	if (url.at) {
-		why = read_url(with_scheme(url, e), !strcmp(name, "OTEL_EXPORTER_OTLP_ENDPOINT"),
-			       e);
+		why = read_url(with_scheme(url, e), name == names[ENDPOINT][GENERAL], e);
 		if (!why && has_password && !e->unix_path.len)
 			atr_log_bad_env(name, shown, "a user's name in a URL is not sent",
 					"the rest of it is used");
@@ -242,7 +286,10 @@ static void read_endpoint(struct atr_exporter_options *e)
 			return;
 		if (strip(&rest, ATR_STR("https://"))) {
 			/* never in the clear what was asked to be secret */
-			atr_log_bad_env(name, shown, why, "spans are not sent");
+			atr_log_bad_env(name, shown, why,
+					e->signal == ATR_METRICS ? "metrics are not sent" :
+					e->signal == ATR_LOGS	 ? "log records are not sent" :
+								   "spans are not sent");
 			e->host = e->unix_path = (struct atr_str){ 0 };
 			return;
 		}
@@ -254,14 +301,14 @@ static void read_endpoint(struct atr_exporter_options *e)
 	e->unix_path = (struct atr_str){ 0 };
 	e->host = ATR_STR("localhost");
 	e->port = e->is_grpc ? 4317 : 4318;
-	e->path = ATR_STR("/v1/traces");
+	e->path = path_of(e);
 }
 
 /* A file's path; absent when none is said. */
-static struct atr_str read_path(const char *of_traces, const char *general)
+static struct atr_str read_path(const struct atr_exporter_options *e, unsigned what)
 {
 	const char *name;
-	struct atr_str path = otlp(of_traces, general, &name);
+	struct atr_str path = otlp(e, what, &name);
 
 	if (path.at && path.len >= PATH_MAX) {
 		atr_log_bad_env(name, path, "longer than a path can be", "it is left out");
@@ -272,16 +319,12 @@ static struct atr_str read_path(const char *of_traces, const char *general)
 
 static void read_tls(struct atr_exporter_options *e)
 {
-	e->ca_file = read_path("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE",
-			       "OTEL_EXPORTER_OTLP_CERTIFICATE");
-	e->client_certificate = read_path("OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE",
-					  "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE");
-	e->client_key =
-		read_path("OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY", "OTEL_EXPORTER_OTLP_CLIENT_KEY");
+	e->ca_file = read_path(e, CERTIFICATE);
+	e->client_certificate = read_path(e, CLIENT_CERTIFICATE);
+	e->client_key = read_path(e, CLIENT_KEY);
 	if (!e->client_certificate.at == !e->client_key.at)
 		return;
-	atr_log_bad_env(e->client_key.at ? "OTEL_EXPORTER_OTLP_CLIENT_KEY" :
-					   "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
+	atr_log_bad_env(names[e->client_key.at ? CLIENT_KEY : CLIENT_CERTIFICATE][GENERAL],
 			e->client_key.at ? e->client_key : e->client_certificate,
 			"a certificate and its key go together", "it is left out");
 	e->client_certificate = e->client_key = (struct atr_str){ 0 };
@@ -367,8 +410,7 @@ static const char *read_header(struct atr_str member, struct atr_exporter_option
 static void read_headers(struct atr_exporter_options *e)
 {
 	const char *name, *why = NULL;
-	struct atr_str list =
-		otlp("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS", &name);
+	struct atr_str list = otlp(e, HEADERS, &name);
 	struct atr_str member, secret = { 0 };
 	size_t room = HEADERS_LEN_MAX;
 
@@ -384,8 +426,7 @@ static void read_headers(struct atr_exporter_options *e)
 static void read_otlp(struct atr_exporter_options *e)
 {
 	const char *name;
-	struct atr_str protocol =
-		otlp("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL", &name);
+	struct atr_str protocol = otlp(e, PROTOCOL, &name);
 	struct atr_str compression;
 
 	e->way = ATR_WAY_HTTP;
@@ -398,8 +439,7 @@ static void read_otlp(struct atr_exporter_options *e)
 		 !atr_str_equal_nocase(protocol, ATR_STR("http/protobuf")))
 		atr_log_bad_env(name, protocol, "not grpc, http/protobuf or http/json",
 				"http/protobuf is used");
-	compression = otlp("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION",
-			   "OTEL_EXPORTER_OTLP_COMPRESSION", &name);
+	compression = otlp(e, COMPRESSION, &name);
 	e->is_gzip = atr_str_equal_nocase(compression, ATR_STR("gzip"));
 	if (compression.at && !e->is_gzip && !atr_str_equal_nocase(compression, ATR_STR("none")))
 		atr_log_bad_env(name, compression, "not gzip or none", "none is used");
@@ -407,8 +447,8 @@ static void read_otlp(struct atr_exporter_options *e)
 	read_tls(e);
 	read_headers(e);
 	/* one that is wrong is as if it were not set, and the general one counts */
-	e->timeout_ms = atr_env_ms("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT",
-				   atr_env_ms("OTEL_EXPORTER_OTLP_TIMEOUT", 10000));
+	e->timeout_ms =
+		atr_env_ms(names[TIMEOUT][e->signal], atr_env_ms(names[TIMEOUT][GENERAL], 10000));
 }
 
 static void read_zipkin(struct atr_exporter_options *e)
@@ -587,6 +627,57 @@ static void read_exporters(struct atr_options *out)
 		else if (out->exporter[i].way == ATR_WAY_UDP)
 			read_daemon(&out->exporter[i], "udp:");
 	}
+}
+
+bool atr_options_export_metrics(void)
+{
+	static const char name[] = "OTEL_METRICS_EXPORTER";
+	struct atr_str value = atr_str_trim(atr_env_get(name));
+	bool is_otlp = atr_str_equal_nocase(value, ATR_STR("otlp"));
+
+	if (value.at && !is_otlp && !atr_str_equal_nocase(value, ATR_STR("none")))
+		atr_log_bad_env(name, value, "neither otlp nor none", "none is used");
+	return is_otlp;
+}
+
+static void read_metrics(struct atr_options *out)
+{
+	static const char name[] = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE";
+	struct atr_str kind = atr_str_trim(atr_env_get(name));
+
+	memset(&out->metrics, 0, sizeof(out->metrics));
+	out->metrics.signal = ATR_METRICS;
+	out->metric_interval_ms = atr_env_ms("OTEL_METRIC_EXPORT_INTERVAL", 60000);
+	out->metric_timeout_ms = atr_env_ms("OTEL_METRIC_EXPORT_TIMEOUT", 30000);
+	if (kind.at && !atr_str_equal_nocase(kind, ATR_STR("cumulative")))
+		atr_log_bad_env(name, kind, "not in this version", "cumulative is used");
+	read_otlp(&out->metrics);
+}
+
+static void read_logs(struct atr_options *out)
+{
+	static const char name[] = "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE";
+	uint32_t most = out->log_queue_size < ATR_BATCH_MAX ? out->log_queue_size : ATR_BATCH_MAX;
+
+	memset(&out->logs, 0, sizeof(out->logs));
+	out->logs.signal = ATR_LOGS;
+	out->log_delay_ms = atr_env_ms("OTEL_BLRP_SCHEDULE_DELAY", 1000);
+	out->log_timeout_ms = atr_env_ms("OTEL_BLRP_EXPORT_TIMEOUT", 30000);
+	out->log_batch_size = atr_env_uint(name, most < 512 ? most : 512, 1, most);
+	read_otlp(&out->logs);
+}
+
+void atr_options_read_log_queue(struct atr_options *out)
+{
+	out->log_queue_size = atr_env_uint("OTEL_BLRP_MAX_QUEUE_SIZE", 2048, 1, 1 << 16);
+}
+
+void atr_options_read_others(struct atr_options *out, bool metrics, bool logs)
+{
+	if (metrics)
+		read_metrics(out);
+	if (logs)
+		read_logs(out);
 }
 
 void atr_options_read_queue(struct atr_options *out)

@@ -18,6 +18,8 @@ enum atr_encoding {
 };
 enum atr_way { ATR_WAY_HTTP, ATR_WAY_FILE, ATR_WAY_STDOUT, ATR_WAY_UDP };
 
+enum atr_signal { ATR_TRACES, ATR_METRICS, ATR_LOGS };
+
 #define ATR_EXPORTERS_MAX 5
 #define ATR_BATCH_MAX 4096
 #define ATR_OTLP_HEADERS_MAX 32
@@ -27,6 +29,7 @@ enum atr_way { ATR_WAY_HTTP, ATR_WAY_FILE, ATR_WAY_STDOUT, ATR_WAY_UDP };
 struct atr_exporter_options {
 	enum atr_encoding encoding;
 	enum atr_way way;
+	enum atr_signal signal; /* not of traces: OTLP over HTTP or gRPC */
 	/* http: where to; unix_path is set for unix:/path.sock[:/http/path] endpoints */
 	struct atr_str host, path, unix_path;
 	uint16_t port;
@@ -47,8 +50,11 @@ struct atr_options {
 	uint32_t attribute_value_length_limit; /* UINT32_MAX: none */
 	uint32_t attribute_count_limit, event_count_limit, event_attribute_count_limit;
 	uint32_t link_count_limit;
+	uint32_t metric_interval_ms, metric_timeout_ms;
+	uint32_t log_queue_size, log_delay_ms, log_timeout_ms, log_batch_size;
 	/* last: what is before it is set at a process's start, this is not */
 	struct atr_exporter_options exporter[ATR_EXPORTERS_MAX];
+	struct atr_exporter_options metrics, logs; /* where they are exported */
 };
 
 /*
@@ -60,6 +66,12 @@ struct atr_options {
 void atr_options_read(struct atr_options *out);
 /* The constructor, once: OTEL_BSP_MAX_QUEUE_SIZE, OTEL_BSP_MAX_EXPORT_BATCH_SIZE. */
 void atr_options_read_queue(struct atr_options *out);
+/* The exporter thread, behind _read, where they are: OTEL_METRIC_*, OTEL_BLRP_*, and the exporters' own. */
+void atr_options_read_others(struct atr_options *out, bool metrics, bool logs);
+/* The constructor: OTEL_METRICS_EXPORTER is `otlp`, which is not its default here. */
+bool atr_options_export_metrics(void);
+/* The constructor: OTEL_BLRP_MAX_QUEUE_SIZE. */
+void atr_options_read_log_queue(struct atr_options *out);
 /* The constructor: OTEL_TRACES_EXPORTER is `none` and nothing else. */
 bool atr_options_say_none(void);
 
@@ -78,11 +90,21 @@ bool atr_options_say_xray(void);
  */
 void atr_options_read_daemon_http(struct atr_str url, struct atr_exporter_options *out);
 
-/* One attribute of the resource; values are strings, but for process.pid (int). */
+/* One attribute of the resource; an item of a list has no key. */
+enum atr_resource_type {
+	ATR_RESOURCE_TEXT,
+	ATR_RESOURCE_INT,
+	ATR_RESOURCE_BOOL,
+	ATR_RESOURCE_DOUBLE,
+	ATR_RESOURCE_LIST,
+};
 struct atr_resource_attr {
 	struct atr_str key, value;
-	int64_t number;
-	bool is_number;
+	int64_t number; /* INT, and BOOL: 0 or 1 */
+	double real;
+	enum atr_resource_type type;
+	unsigned nr_items; /* LIST */
+	const struct atr_resource_attr *items;
 };
 #define ATR_RESOURCE_MAX 128
 

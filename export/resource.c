@@ -52,7 +52,7 @@ static void put_value(struct list *l, struct atr_str key, struct atr_str value)
 	if (!attr)
 		return;
 	attr->value = value;
-	attr->is_number = false;
+	attr->type = ATR_RESOURCE_TEXT;
 }
 
 /* What was not found is none; what is given may be empty. */
@@ -168,7 +168,7 @@ static void detect_process(struct list *l, const struct atr_process *process)
 {
 	struct atr_resource_attr *pid = find(l, ATR_STR("process.pid"));
 
-	pid->is_number = true;
+	pid->type = ATR_RESOURCE_INT;
 	pid->number = atr_kernel_pid();
 	put(l, ATR_STR("process.executable.name"), base_name(process->executable_path));
 	put(l, ATR_STR("process.executable.path"), process->executable_path);
@@ -211,7 +211,7 @@ static void detect_function(struct list *l)
 		put(l, atr_str(names[i].key), atr_env_get(names[i].variable));
 	memory = megabytes ? find(l, ATR_STR("faas.max_memory")) : NULL;
 	if (memory) {
-		memory->is_number = true;
+		memory->type = ATR_RESOURCE_INT;
 		memory->number = (int64_t)megabytes << 20;
 	}
 }
@@ -249,6 +249,126 @@ static void put_given(struct list *l)
 		atr_log_bad_env(name, whole, NOT_UTF8, REPLACED);
 }
 
+/* ---- of the configuration file ------------------------------------------------------------------ */
+
+/* A number as YAML writes it, .inf and .nan too. */
+static double real_of(struct atr_str text)
+{
+	bool is_negative = text.len && text.at[0] == '-', is_behind = false;
+	long double value = 0;
+	int exponent = 0, more = 0, sign = 1;
+	size_t i = text.len && (text.at[0] == '-' || text.at[0] == '+');
+
+	if (i + 4 == text.len && (text.at[i + 1] | 0x20) == 'i')
+		return is_negative ? -__builtin_inf() : __builtin_inf();
+	if (i + 4 == text.len && (text.at[i + 1] | 0x20) == 'n')
+		return __builtin_nan("");
+	for (; i < text.len && (text.at[i] | 0x20) != 'e'; i++) {
+		if (text.at[i] == '.') {
+			is_behind = true;
+		} else {
+			value = value * 10 + (text.at[i] - '0');
+			exponent -= is_behind;
+		}
+	}
+	for (i++; i < text.len; i++)
+		if (text.at[i] == '-')
+			sign = -1;
+		else if (text.at[i] != '+' && more < 10000)
+			more = more * 10 + (text.at[i] - '0');
+	for (exponent += sign * more; exponent > 0 && value; exponent--)
+		value *= 10;
+	for (; exponent < 0 && value; exponent++)
+		value /= 10;
+	return (double)(is_negative ? -value : value);
+}
+
+static int64_t int_of(struct atr_str text)
+{
+	uint64_t n = 0;
+
+	for (size_t i = text.len && text.at[0] == '-'; i < text.len; i++)
+		n = n * 10 + (uint64_t)(text.at[i] - '0');
+	return (int64_t)(text.len && text.at[0] == '-' ? -n : n);
+}
+
+/* By the letter of its type, in small. */
+static void put_typed_value(struct atr_resource_attr *attr, char type, struct atr_str text)
+{
+	switch (type) {
+	case 'i':
+		attr->type = ATR_RESOURCE_INT;
+		attr->number = int_of(text);
+		break;
+	case 'b':
+		attr->type = ATR_RESOURCE_BOOL;
+		attr->number = atr_str_equal(text, ATR_STR("true"));
+		break;
+	case 'd':
+		attr->type = ATR_RESOURCE_DOUBLE;
+		attr->real = real_of(text);
+		break;
+	default:
+		attr->type = ATR_RESOURCE_TEXT;
+		attr->value = atr_percent_decoded(text);
+	}
+}
+
+/* Items of all lists together; what is beyond is left out, and told. */
+#define ITEMS_MAX 512
+static struct atr_resource_attr items[ITEMS_MAX];
+static unsigned nr_items;
+
+static bool put_items(struct atr_resource_attr *attr, char type, struct atr_str text)
+{
+	attr->type = ATR_RESOURCE_LIST;
+	attr->items = items + nr_items;
+	attr->nr_items = 0;
+	while (text.len) {
+		const char *end = memchr(text.at, ';', text.len);
+		struct atr_str one = { text.at, end ? (size_t)(end - text.at) : text.len };
+
+		if (nr_items == ITEMS_MAX)
+			return false;
+		memset(&items[nr_items], 0, sizeof(items[0]));
+		put_typed_value(&items[nr_items++], type, one);
+		attr->nr_items++;
+		text.at += one.len + 1;
+		text.len -= end ? one.len + 1 : one.len;
+	}
+	return true;
+}
+
+/*
+ * What the file has of types other than text, as its reader writes it (config/resource.c):
+ * a letter for the type (b, d, i; of lists B, D, I, S), key=value; each item ends with ';'.
+ */
+static void put_typed(struct list *l)
+{
+	struct atr_str list = atr_env_get("file: resource.attributes"), member;
+	bool has_room = true;
+
+	nr_items = 0;
+	while (atr_list_next(&list, &member)) {
+		const char *equals = memchr(member.at, '=', member.len);
+		struct atr_str key = { member.at + 1, (size_t)(equals - member.at - 1) };
+		struct atr_str value = { equals + 1, member.len - key.len - 2 };
+		struct atr_resource_attr *attr;
+
+		attr = l->nr < GIVEN_MAX ? find(l, atr_percent_decoded(key)) : NULL;
+		if (!attr)
+			has_room = false;
+		else if (member.at[0] >= 'a')
+			put_typed_value(attr, member.at[0], value);
+		else
+			has_room &= put_items(attr, member.at[0] | 0x20, value);
+	}
+	if (!has_room)
+		atr_log("OTEL_CONFIG_FILE: more attributes of the resource, or items of them, than "
+			"there "
+			"is room for; those beyond are left out");
+}
+
 static void put_service_name(struct list *l)
 {
 	struct atr_str name = atr_env_get("OTEL_SERVICE_NAME");
@@ -276,6 +396,7 @@ size_t atr_resource_read(const struct atr_process *process, const struct atr_io 
 	if (asked & FAAS)
 		detect_function(&l);
 	put_given(&l);
+	put_typed(&l);
 	put_service_name(&l);
 	put(&l, ATR_STR("telemetry.sdk.name"), ATR_STR("autotrace"));
 	put(&l, ATR_STR("telemetry.sdk.language"), ATR_STR("c"));

@@ -327,6 +327,8 @@ __attribute__((constructor)) static void begin(void)
 	learn_context();
 	if (!atr_live_setup() || !atr_conn_setup(&calls) || !atr_exporter_setup(&io, &own.process))
 		goto out;
+	if (atr_logs_are_exported)
+		atr_exporter_exports_logs();
 	atr_readable_setup(environ ? environ[0] : NULL);
 	atr_exporter_parts_by(part_descriptors);
 	atr_stacks_setup();

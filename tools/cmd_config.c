@@ -6,6 +6,7 @@
 #include "export/env.h"
 #include "export/options.h"
 #include "preload/conn/formats.h"
+#include "preload/conn/logs.h"
 #include "preload/conn/probes.h"
 #include "preload/conn/semconv.h"
 #include "preload/live/sampler.h"
@@ -117,8 +118,12 @@ static bool read_all(const char *program)
 	atr_probes_setup();
 	atr_sampler_setup();
 	atr_semconv_setup();
+	atr_logs_setup();
 	atr_options_read_queue(&options);
+	if (atr_logs_are_exported)
+		atr_options_read_log_queue(&options);
 	atr_options_read(&options);
+	atr_options_read_others(&options, atr_options_export_metrics(), atr_logs_are_exported);
 	nr_resource = atr_resource_read(&process, &files, resource);
 	for (size_t i = 0; i < nr_resource; i++)
 		if (atr_str_equal(resource[i].key, ATR_STR("service.name")))
@@ -245,12 +250,19 @@ static void print_setting(const struct setting *s)
 	print_source(s, name);
 }
 
+/* Of metrics or log records alone: told of where it is set. */
+static bool is_of_one_signal(const struct setting *s)
+{
+	return strcmp(s->otherwise, "as for all signals") == 0;
+}
+
 static int report(bool is_usable)
 {
 	if (!is_usable)
 		puts("OTEL_CONFIG_FILE cannot be used: nothing is traced.");
 	for (size_t i = 0; is_usable && i < NR_SETTINGS; i++)
-		print_setting(&settings[i]);
+		if (!is_of_one_signal(&settings[i]) || atr_env_get(settings[i].name).at)
+			print_setting(&settings[i]);
 	if (told.nr_lines)
 		puts("\nWarnings:");
 	for (size_t i = 0; i < told.nr_lines; i++) {

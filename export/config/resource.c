@@ -6,29 +6,84 @@
 #define RESOURCE_MAX 65536
 
 struct building {
-	struct atr_print list;
+	struct atr_print list;	/* texts: OTEL_RESOURCE_ATTRIBUTES */
+	struct atr_print typed; /* all others, as export/resource.c reads them */
 	bool has_service_name;
 };
 
-static bool is_of_type(const struct atr_scalar *value, struct atr_str type)
+/* The letter of a type; 0: there is none of this name. A list's is a capital. */
+static char letter_of(struct atr_str type)
 {
-	if (!type.len || atr_str_equal(type, ATR_STR("string")))
-		return true;
-	if (atr_str_equal(type, ATR_STR("int")))
-		return value->type == ATR_SCALAR_INT;
-	if (atr_str_equal(type, ATR_STR("double")))
-		return value->type == ATR_SCALAR_INT || value->type == ATR_SCALAR_FLOAT;
-	return atr_str_equal(type, ATR_STR("bool")) && value->type == ATR_SCALAR_BOOL;
+	static const char *const names[] = { "bool", "double", "int", "string" };
+	struct atr_str array = ATR_STR("_array");
+	bool is_list = type.len > array.len &&
+		       memcmp(type.at + type.len - array.len, array.at, array.len) == 0;
+
+	if (is_list)
+		type.len -= array.len;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (atr_str_equal(type, atr_str(names[i])))
+			return is_list ? names[i][0] & ~0x20 : names[i][0];
+	return 0;
 }
 
-static void add(struct building *b, struct atr_str name, struct atr_str value)
+static bool is_of_type(const struct atr_scalar *value, char type)
 {
-	if (b->list.len)
-		atr_print(&b->list, ATR_STR(","));
-	atr_reading_print_encoded(&b->list, name);
-	atr_print(&b->list, ATR_STR("="));
-	atr_reading_print_encoded(&b->list, value);
+	switch (type | 0x20) {
+	case 'i':
+		return value->type == ATR_SCALAR_INT;
+	case 'd':
+		return value->type == ATR_SCALAR_INT || value->type == ATR_SCALAR_FLOAT;
+	case 'b':
+		return value->type == ATR_SCALAR_BOOL;
+	default:
+		return value->type != ATR_SCALAR_NULL;
+	}
+}
+
+/* As it is read again: a whole number in decimal, of truth the word. */
+static void print_value(struct atr_print *t, const struct atr_scalar *value, char type)
+{
+	if ((type | 0x20) == 's')
+		atr_reading_print_encoded(t, value->text);
+	else if (value->type == ATR_SCALAR_INT)
+		atr_print_int(t, value->number);
+	else if (value->type == ATR_SCALAR_BOOL)
+		atr_print(t, value->number ? ATR_STR("true") : ATR_STR("false"));
+	else
+		atr_print(t, value->text);
+}
+
+static void add(struct building *b, char type, struct atr_str name)
+{
+	struct atr_print *t = type == 's' ? &b->list : &b->typed;
+
+	if (t->len)
+		atr_print(t, ATR_STR(","));
+	if (type != 's')
+		atr_print(t, (struct atr_str){ &type, 1 });
+	atr_reading_print_encoded(t, name);
+	atr_print(t, ATR_STR("="));
 	b->has_service_name |= atr_str_equal(name, ATR_STR("service.name"));
+}
+
+static void read_list(struct atr_reading *r, int value, char type, struct atr_str name,
+		      struct building *b)
+{
+	size_t nr = atr_reading_items(r, value);
+
+	add(b, type, name);
+	for (size_t i = 0; i < nr && !r->is_wrong; i++) {
+		const struct atr_scalar *item =
+			atr_reading_scalar(r, atr_reading_item(r, value, i));
+
+		if (!item || !is_of_type(item, type)) {
+			atr_reading_fail(r, "an item of its value is not of its type");
+			return;
+		}
+		print_value(&b->typed, item, type);
+		atr_print(&b->typed, ATR_STR(";"));
+	}
 }
 
 static void read_attribute(struct atr_reading *r, int node, struct building *b)
@@ -37,17 +92,22 @@ static void read_attribute(struct atr_reading *r, int node, struct building *b)
 	int type = atr_reading_find(r, node, "type");
 	struct atr_str of_type = type ? atr_reading_text(r, type) : (struct atr_str){ 0 };
 	const struct atr_scalar *scalar = value ? atr_reading_scalar(r, value) : NULL;
+	char letter = of_type.len ? letter_of(of_type) : 's';
 
-	if (!name || !value || !atr_reading_text(r, name).len)
+	if (!name || !value || !atr_reading_text(r, name).len) {
 		atr_reading_fail(r, "a name or a value is missing");
-	else if (scalar && scalar->type == ATR_SCALAR_NULL)
+	} else if (!letter) {
+		atr_reading_fail(r, "there is no such type");
+	} else if (scalar && scalar->type == ATR_SCALAR_NULL) {
 		return;
-	else if (!scalar && atr_reading_items(r, value))
-		atr_reading_fault(r, "lists are not in this version", "it is left out");
-	else if (scalar && !is_of_type(scalar, of_type))
+	} else if (!scalar == (letter >= 'a') || (scalar && !is_of_type(scalar, letter))) {
 		atr_reading_fail(r, "its value is not of its type");
-	else if (scalar)
-		add(b, atr_reading_text(r, name), scalar->text);
+	} else if (!scalar) {
+		read_list(r, value, letter, atr_reading_text(r, name), b);
+	} else {
+		add(b, letter, atr_reading_text(r, name));
+		print_value(letter == 's' ? &b->list : &b->typed, scalar, letter);
+	}
 }
 
 static void read_attributes(struct atr_reading *r, int node, struct building *b)
@@ -143,7 +203,8 @@ static const struct atr_field parts[] = {
 
 void atr_read_resource(struct atr_reading *r, int node, const struct atr_field *field)
 {
-	struct building b = { atr_reading_room(r, RESOURCE_MAX), false };
+	struct building b = { atr_reading_room(r, RESOURCE_MAX), atr_reading_room(r, RESOURCE_MAX),
+			      false };
 
 	(void)field;
 	if (node)
@@ -153,9 +214,12 @@ void atr_read_resource(struct atr_reading *r, int node, const struct atr_field *
 	read_attributes_list(r, node ? atr_reading_find(r, node, "attributes_list") : 0, &b);
 	read_attributes(r, node ? atr_reading_find(r, node, "attributes") : 0, &b);
 	read_detection(r, node ? atr_reading_find(r, node, "detection/development") : 0, &b);
-	if (b.list.is_cut)
+	if (b.list.is_cut || b.typed.is_cut)
 		atr_reading_fail(r, "its attributes are longer than 65536 bytes");
-	else if (b.list.len && !r->is_wrong)
+	if (b.list.len && !r->is_wrong)
 		atr_reading_put(r, "OTEL_RESOURCE_ATTRIBUTES",
 				(struct atr_str){ b.list.at, b.list.len });
+	if (b.typed.len && !r->is_wrong)
+		atr_reading_put(r, "file: resource.attributes",
+				(struct atr_str){ b.typed.at, b.typed.len });
 }

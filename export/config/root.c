@@ -143,21 +143,59 @@ static const struct atr_field tracer_provider[] = {
 
 #define KNOWN_METHODS "OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS"
 
-static const struct atr_field http_side[] = {
+#define CAPTURE(kind, of) "OTEL_INSTRUMENTATION_HTTP_" kind "_CAPTURE_" of "_HEADERS"
+
+static const struct atr_field http_client[] = {
 	{ .key = "known_methods", .read = atr_read_list, .variable = KNOWN_METHODS },
-	{ .key = "request_captured_headers", .read = atr_read_unused },
-	{ .key = "response_captured_headers", .read = atr_read_unused },
+	{ .key = "request_captured_headers",
+	  .read = atr_read_list,
+	  .variable = CAPTURE("CLIENT", "REQUEST") },
+	{ .key = "response_captured_headers",
+	  .read = atr_read_list,
+	  .variable = CAPTURE("CLIENT", "RESPONSE") },
+	{ 0 },
+};
+static const struct atr_field http_server[] = {
+	{ .key = "known_methods", .read = atr_read_list, .variable = KNOWN_METHODS },
+	{ .key = "request_captured_headers",
+	  .read = atr_read_list,
+	  .variable = CAPTURE("SERVER", "REQUEST") },
+	{ .key = "response_captured_headers",
+	  .read = atr_read_list,
+	  .variable = CAPTURE("SERVER", "RESPONSE") },
+	{ 0 },
+};
+/* In the place of those that the conventions name; a list of none is not an absent one. */
+static void read_secrets(struct atr_reading *r, int node, const struct atr_field *field)
+{
+	bool is_list = !atr_reading_is_null(r, node);
+	size_t nr = is_list ? atr_reading_items(r, node) : 0;
+
+	if (nr)
+		atr_read_list(r, node, field);
+	else if (is_list && !r->is_wrong)
+		atr_reading_put(r, field->variable, ATR_STR(","));
+}
+
+static const struct atr_field url[] = {
+	{ .key = "sensitive_query_parameters",
+	  .read = read_secrets,
+	  .variable = "file: sensitive_query_parameters" },
+	{ 0 },
+};
+static const struct atr_field sanitization[] = {
+	{ .key = "url", .read = atr_read_map, .fields = url },
 	{ 0 },
 };
 static const struct atr_field http[] = {
-	{ .key = "client", .read = atr_read_map, .fields = http_side },
-	{ .key = "server", .read = atr_read_map, .fields = http_side },
+	{ .key = "client", .read = atr_read_map, .fields = http_client },
+	{ .key = "server", .read = atr_read_map, .fields = http_server },
 	{ .key = "semconv", .read = atr_read_nothing },
 	{ 0 },
 };
 static const struct atr_field general[] = {
 	{ .key = "http", .read = atr_read_map, .fields = http },
-	{ .key = "sanitization", .read = atr_read_unused },
+	{ .key = "sanitization", .read = atr_read_map, .fields = sanitization },
 	{ .key = "stability_opt_in_list",
 	  .read = atr_read_nothing }, /* there never were other names here */
 	{ .key = "code", .read = atr_read_nothing },

@@ -2,6 +2,7 @@
 #include "export/attr.h"
 #include "export/encode/arena.h"
 #include "export/encode/encode.h"
+#include "export/encode/message.h"
 #include "export/print.h"
 #include "export/version.h"
 #include "propagator/hex.h"
@@ -295,23 +296,6 @@ static cJSON *span_of(const struct atr_span *span, const struct atr_options *lim
 	return to;
 }
 
-static cJSON *resource_of(const struct atr_batch *batch)
-{
-	cJSON *resource = cJSON_CreateObject();
-	cJSON *attributes = cJSON_AddArrayToObject(resource, "attributes");
-
-	for (size_t i = 0; i < batch->nr_resource; i++) {
-		cJSON *value = add_pair(attributes, batch->resource[i].key);
-
-		if (batch->resource[i].is_number)
-			put_number(value, "intValue", batch->resource[i].number);
-		else
-			cJSON_AddStringToObject(value, "stringValue",
-						plain_text(batch->resource[i].value));
-	}
-	return resource;
-}
-
 static void put_text(struct atr_buf *out, const char *text)
 {
 	atr_buf_put(out, text, strlen(text));
@@ -320,8 +304,11 @@ static void put_text(struct atr_buf *out, const char *text)
 /* What is always the same is written as it is; the spans one by one. */
 static bool encode(const struct atr_batch *batch, struct atr_buf *out)
 {
-	put_text(out, "{\"resourceSpans\":[{\"resource\":");
-	atr_json_put(out, resource_of(batch));
+	struct atr_message m;
+
+	put_text(out, "{\"resourceSpans\":[{");
+	m = (struct atr_message){ .out = out, .is_json = true, .is_first = true };
+	atr_message_resource(&m, batch->resource, batch->nr_resource);
 	put_text(out,
 		 ",\"scopeSpans\":[{\"scope\":{\"name\":\"libautotrace\",\"version\":\"" ATR_VERSION
 		 "\"},\"spans\":[");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export/attr.h"
 #include "export/encode/encode.h"
+#include "export/encode/message.h"
 #include "export/encode/pb.h"
 #include "export/version.h"
 
@@ -306,19 +307,6 @@ static char *put_span(char *at, const struct atr_span *span, const struct atr_op
 	return atr_pb_close(begin, put_items(at + 4, span, limits));
 }
 
-static char *put_resource_attr(char *at, const struct atr_resource_attr *attr)
-{
-	char *pair = atr_pb_open(at, 0x0a), *value;
-
-	at = put_clean(pair, 0x0a, attr->key.at, attr->key.len, SIZE_MAX);
-	value = atr_pb_open(at, 0x12);
-	if (attr->is_number)
-		at = atr_pb_number(value, 0x18, (uint64_t)attr->number);
-	else
-		at = put_clean(value, 0x0a, attr->value.at, attr->value.len, SIZE_MAX);
-	return atr_pb_close(pair, atr_pb_close(value, at));
-}
-
 /* Tells the buffer how far the cursor came. */
 static void wrote(struct atr_buf *out, const char *end)
 {
@@ -327,20 +315,11 @@ static void wrote(struct atr_buf *out, const char *end)
 
 bool atr_otlp_put_resource(struct atr_buf *out, const struct atr_resource_attr *attrs, size_t nr)
 {
-	size_t begin = out->len + 1 + ATR_PB_GAP;
-	char *at = atr_buf_room(out, 1 + ATR_PB_GAP);
+	struct atr_message m;
 
-	if (!at)
-		return false;
-	wrote(out, atr_pb_open(at, 0x0a));
-	for (size_t i = 0; i < nr; i++) {
-		at = atr_buf_room(out, 64 + TEXT_MOST(attrs[i].key.len + attrs[i].value.len));
-		if (!at)
-			return false;
-		wrote(out, put_resource_attr(at, &attrs[i]));
-	}
-	atr_pb_close(out->at + begin, out->at + out->len);
-	return true;
+	atr_message_begin(&m, out, false);
+	atr_message_resource(&m, attrs, nr);
+	return !out->failed;
 }
 
 /* resource_spans = 1 { scope_spans = 2 { scope = 1 { name = 1, version = 2 } ... */

@@ -244,7 +244,8 @@ static void put_remote(cJSON *to, const struct atr_span *span)
 static struct atr_str resource(const struct atr_batch *batch, struct atr_str key)
 {
 	for (size_t i = 0; i < batch->nr_resource; i++)
-		if (!batch->resource[i].is_number && atr_str_equal(batch->resource[i].key, key))
+		if (batch->resource[i].type == ATR_RESOURCE_TEXT &&
+		    atr_str_equal(batch->resource[i].key, key))
 			return batch->resource[i].value;
 	return (struct atr_str){ 0 };
 }

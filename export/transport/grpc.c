@@ -86,6 +86,18 @@ static const char *timeout_of(struct atr_stream *s, char *room, size_t cap)
 	return ended(&t);
 }
 
+static const char *path_of(const struct atr_exporter_options *to)
+{
+	switch (to->signal) {
+	case ATR_METRICS:
+		return "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
+	case ATR_LOGS:
+		return "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
+	default:
+		return "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+	}
+}
+
 /* Whether the connection held; what it said is in the answer. */
 static bool try_once(struct atr_stream *s, const struct atr_post *request,
 		     struct atr_grpc_answer *answer)
@@ -93,7 +105,7 @@ static bool try_once(struct atr_stream *s, const struct atr_post *request,
 	char authority[2048], timeout[16];
 	struct atr_pipe pipe = { s, pipe_send, pipe_receive };
 	struct atr_grpc_call call = {
-		.path = "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+		.path = path_of(s->to),
 		.user_agent = "OTel-OTLP-Exporter-C/" ATR_VERSION,
 		.authority = authority_of(s->to, authority, sizeof(authority)),
 		.headers = s->to->headers,

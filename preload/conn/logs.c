@@ -3,6 +3,9 @@
 
 #include "export/diag.h"
 #include "export/env.h"
+#include "export/exporter.h"
+#include "export/kernel.h"
+#include "export/log_record.h"
 #include "preload/live/function.h"
 #include "preload/live/readable.h"
 #include "preload/live/work.h"
@@ -10,7 +13,7 @@
 
 #include <errno.h>
 
-bool atr_logs_are_on;
+bool atr_logs_are_on, atr_logs_are_exported;
 
 /* Of descriptors 1 and 2: the last byte written was not a line's end. */
 static _Atomic bool in_line[3];
@@ -22,9 +25,10 @@ void atr_logs_setup(void)
 	static const char name[] = "AUTOTRACE_LOGS";
 	struct atr_str value = atr_str_trim(atr_env_get(name));
 
-	atr_logs_are_on = atr_str_equal_nocase(value, ATR_STR("inject"));
+	atr_logs_are_exported = atr_str_equal_nocase(value, ATR_STR("otlp"));
+	atr_logs_are_on = atr_logs_are_exported || atr_str_equal_nocase(value, ATR_STR("inject"));
 	if (value.len && !atr_logs_are_on && !atr_str_equal_nocase(value, ATR_STR("none")))
-		atr_log_bad_env(name, value, "neither inject nor none", "none is used");
+		atr_log_bad_env(name, value, "not inject, otlp or none", "none is used");
 }
 
 /* ---- lines ----------------------------------------------------------------------------------- */
@@ -89,6 +93,9 @@ static bool put_line(struct atr_lines *lines, struct atr_str line,
 {
 	struct atr_str shown = atr_str_trim(line);
 	bool is_empty;
+
+	if (lines->nr_ours < ATR_LOGS_LINES_MAX)
+		lines->ours[lines->nr_ours].line_at = (uint32_t)lines->len;
 
 	if (!shown.len || memmem(line.at, line.len, "trace_id", 8) ||
 	    lines->nr_ours == ATR_LOGS_LINES_MAX)
@@ -178,6 +185,25 @@ __attribute__((noinline)) static bool put_gathered(int fd, const struct iovec *i
 			    atomic_load_explicit(&in_line[fd], memory_order_relaxed), context);
 }
 
+static void note_ids(struct atr_lines *lines, const struct atr_context *context)
+{
+	memcpy(lines->trace_id, context->trace_id, sizeof(lines->trace_id));
+	memcpy(lines->span_id, context->span_id, sizeof(lines->span_id));
+}
+
+bool atr_logs_plan_text(struct atr_str text, bool goes_on, struct atr_lines *lines)
+{
+	struct atr_context context;
+	int saved = errno;
+	bool planned = text.len && text.len <= ATR_LOGS_MAX && doing(&context) &&
+		       atr_logs_put(lines, text, goes_on, &context);
+
+	if (planned)
+		note_ids(lines, &context);
+	errno = saved;
+	return planned;
+}
+
 bool atr_logs_plan(int fd, const struct iovec *iov, int nr, struct atr_lines *lines)
 {
 	struct atr_context context;
@@ -193,8 +219,34 @@ bool atr_logs_plan(int fd, const struct iovec *iov, int nr, struct atr_lines *li
 		total += iov[i].iov_len;
 	}
 	planned = total && doing(&context) && put_gathered(fd, iov, nr, total, lines, &context);
+	if (planned)
+		note_ids(lines, &context);
 	errno = saved;
 	return planned;
+}
+
+void atr_logs_export(int fd, const struct atr_lines *lines, ssize_t n)
+{
+	struct atr_log_record head = { .flags = ATR_FLAG_SAMPLED, .fd = (uint8_t)fd };
+
+	if (n <= 0 || !atr_logs_are_exported || !atr_exporter_takes_logs())
+		return;
+	head.time_ns = atr_kernel_ns(CLOCK_REALTIME);
+	memcpy(head.trace_id, lines->trace_id, sizeof(head.trace_id));
+	memcpy(head.span_id, lines->span_id, sizeof(head.span_id));
+	for (unsigned i = 0; i < lines->nr_ours; i++) {
+		size_t at = lines->ours[i].line_at, ours = lines->ours[i].at;
+		size_t rest = ours + lines->ours[i].len, end = rest;
+
+		while (end < lines->len && lines->text[end] != '\n')
+			end++;
+		if (end > (size_t)n)
+			break;
+		if (end > rest && lines->text[end - 1] == '\r')
+			end--;
+		atr_exporter_offer_log(&head, (struct atr_str){ lines->text + at, ours - at },
+				       (struct atr_str){ lines->text + rest, end - rest });
+	}
 }
 
 void atr_logs_written(int fd, const struct iovec *iov, int nr, ssize_t n)

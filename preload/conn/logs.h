@@ -7,6 +7,7 @@
  * request carry that span's ids (AUTOTRACE_LOGS=inject): a JSON object as the members
  * trace_id and span_id, other text behind it. Whole lines only; one that names a
  * trace_id already, an empty one, and what is longer than ATR_LOGS_MAX stays as it is.
+ * With AUTOTRACE_LOGS=otlp these lines are also offered to the exporter, as they were without ours.
  */
 #include "propagator/context.h"
 
@@ -16,7 +17,7 @@
 	4096 /* of one write, with ours: so much goes into a pipe whole or not at all */
 #define ATR_LOGS_LINES_MAX 32
 
-extern bool atr_logs_are_on;
+extern bool atr_logs_are_on, atr_logs_are_exported;
 
 /* The constructor: AUTOTRACE_LOGS. */
 void atr_logs_setup(void);
@@ -25,8 +26,9 @@ void atr_logs_setup(void);
 struct atr_lines {
 	unsigned nr_ours;
 	struct {
-		uint32_t at, len;
+		uint32_t line_at, at, len;
 	} ours[ATR_LOGS_LINES_MAX];
+	uint8_t trace_id[ATR_TRACE_ID_LEN], span_id[ATR_SPAN_ID_LEN];
 	size_t len;
 	char text[ATR_LOGS_MAX];
 };
@@ -46,5 +48,9 @@ size_t atr_logs_count(const struct atr_lines *lines, size_t n);
  */
 bool atr_logs_plan(int fd, const struct iovec *iov, int nr, struct atr_lines *lines);
 void atr_logs_written(int fd, const struct iovec *iov, int nr, ssize_t n);
+/* The same of text for a stream, which goes on with a line that is begun or does not. */
+bool atr_logs_plan_text(struct atr_str text, bool in_line, struct atr_lines *lines);
+/* After a write by plan, of which so many bytes went out, ours among them. */
+void atr_logs_export(int fd, const struct atr_lines *lines, ssize_t n);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "export/attr.h"
 #include "export/env.h"
+#include "export/list.h"
 #include "preload/conn/rules.h"
 #include "propagator/hex.h"
 #include "propagator/ids.h"
@@ -26,6 +27,7 @@ static unsigned nr_rules;
 static unsigned kinds; /* bits: of which there is one */
 static uint64_t key[2];
 static uint8_t of_attribute[ATR_NR_ATTRS]; /* enum atr_redact */
+static struct atr_str secrets; /* keys that the configuration file has for the conventions' */
 
 /* ---- globs ----------------------------------------------------------------------------------- */
 
@@ -277,6 +279,7 @@ void atr_redact_setup(const struct atr_io *io)
 	unsigned told = 0;
 
 	nr_rules = kinds = 0;
+	secrets = atr_env_get("file: sensitive_query_parameters");
 	while (atr_rules_next(&text, &rule)) {
 		const char *why = read_rule(rule);
 
@@ -306,8 +309,11 @@ enum atr_redact atr_redact_attribute(struct atr_str name)
 
 /* ---- URLs ------------------------------------------------------------------------------------ */
 
+/* Or one of those that the configuration file names in their place. */
 static bool is_conventions_secret(struct atr_str name)
 {
+	struct atr_str list = secrets, member;
+
 #define KEY(text)                      \
 	{                              \
 		text, sizeof(text) - 1 \
@@ -319,6 +325,11 @@ static bool is_conventions_secret(struct atr_str name)
 	};
 #undef KEY
 
+	while (atr_list_next(&list, &member))
+		if (atr_str_equal(name, member))
+			return true;
+	if (secrets.at)
+		return false;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (atr_str_equal(name, names[i]))
 			return true;

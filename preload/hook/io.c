@@ -302,6 +302,7 @@ __attribute__((noinline)) static ssize_t write_lines(int fd, const struct iovec 
 
 	if (atr_logs_plan(fd, iov, nr, &lines)) {
 		n = BELOW(fd, OUT, REAL(write)(fd, lines.text, lines.len));
+		atr_logs_export(fd, &lines, n);
 		n = n > 0 ? (ssize_t)atr_logs_count(&lines, (size_t)n) : n;
 	} else {
 		n = nr == 1 ? BELOW(fd, OUT, REAL(write)(fd, iov->iov_base, iov->iov_len)) :

@@ -49,6 +49,10 @@ int __ppoll_chk(struct pollfd *fds, nfds_t nr, const struct timespec *timeout, c
 		size_t room);
 int __dprintf_chk(int fd, int checks, const char *text, ...);
 int __vdprintf_chk(int fd, int checks, const char *text, va_list args);
+int __printf_chk(int checks, const char *text, ...);
+int __vprintf_chk(int checks, const char *text, va_list args);
+int __fprintf_chk(FILE *stream, int checks, const char *text, ...);
+int __vfprintf_chk(FILE *stream, int checks, const char *text, va_list args);
 int __vsnprintf_chk(char *room, size_t len, int checks, size_t room_len, const char *text,
 		    va_list args);
 /* Older or newer than some headers. */

@@ -2,6 +2,7 @@
 #include "preload/hook/real.h"
 
 #include "preload/conn/conn.h"
+#include "preload/conn/logs.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -196,10 +197,15 @@ static int print(int fd, int checks, const char *text, va_list args)
 	return result;
 }
 
+/* By our write: a connection, or what is to carry ids. */
+static bool is_ours(int fd)
+{
+	return atr_fd_is_conn(atr_fd(fd)) || (atr_logs_are_on && (fd == 1 || fd == 2));
+}
+
 HOOK int vdprintf(int fd, const char *text, va_list args)
 {
-	return atr_fd_is_conn(atr_fd(fd)) ? print(fd, -1, text, args) :
-					    REAL(vdprintf)(fd, text, args);
+	return is_ours(fd) ? print(fd, -1, text, args) : REAL(vdprintf)(fd, text, args);
 }
 
 HOOK int dprintf(int fd, const char *text, ...)
@@ -215,8 +221,8 @@ HOOK int dprintf(int fd, const char *text, ...)
 
 HOOK int __vdprintf_chk(int fd, int checks, const char *text, va_list args)
 {
-	return atr_fd_is_conn(atr_fd(fd)) ? print(fd, checks, text, args) :
-					    REAL(__vdprintf_chk)(fd, checks, text, args);
+	return is_ours(fd) ? print(fd, checks, text, args) :
+			     REAL(__vdprintf_chk)(fd, checks, text, args);
 }
 
 HOOK int __dprintf_chk(int fd, int checks, const char *text, ...)
@@ -229,3 +235,245 @@ HOOK int __dprintf_chk(int fd, int checks, const char *text, ...)
 	va_end(args);
 	return result;
 }
+
+/* ---- lines of a log --------------------------------------------------------------------------- */
+
+/*
+ * What libc's streams write leaves libc by no name, and a full buffer may leave while another
+ * request is served. So the ids go into a line as it is printed, and lie in the stream's
+ * buffer with it. A line that is printed in parts carries none.
+ */
+extern const char *gnu_get_libc_version(void) __attribute__((weak));
+
+/* Of stdout and stderr: what was printed last was no line's end. */
+static _Atomic bool in_line[3];
+
+/* 1 or 2: a stream of the log's; else 0. */
+static int log_of(FILE *stream)
+{
+	int fd;
+
+	if (__builtin_expect(!atr_logs_are_on, 1))
+		return 0;
+	fd = stream == stdout ? 1 : stream == stderr ? 2 : 0;
+	return fd && fileno(stream) == fd ? fd : 0;
+}
+
+/* What is in the buffer was printed by whatever function; what was flushed is known of ours. */
+static bool is_in_line(FILE *stream, int fd)
+{
+#ifdef __GLIBC__
+	if (gnu_get_libc_version && stream->_IO_write_ptr > stream->_IO_write_base)
+		return stream->_IO_write_ptr[-1] != '\n';
+#endif
+	(void)stream;
+	return in_line[fd];
+}
+
+static void note_end(int fd, struct atr_str text)
+{
+	if (fd && text.len)
+		in_line[fd] = text.at[text.len - 1] != '\n';
+}
+
+/* False: it is to be printed as it is. *count: how many of its bytes went into the stream. */
+__attribute__((noinline)) static bool put_lines(FILE *stream, int fd, struct atr_str text,
+						size_t *count)
+{
+	struct atr_lines lines;
+	size_t n;
+
+	if (!atr_logs_plan_text(text, is_in_line(stream, fd), &lines))
+		return false;
+	n = REAL(fwrite)(lines.text, 1, lines.len, stream);
+	atr_logs_export(fd, &lines, (ssize_t)n);
+	*count = atr_logs_count(&lines, n);
+	note_end(fd, text);
+	return true;
+}
+
+/* What printf is to return; false: it is to be printed as it is. */
+__attribute__((noinline)) static bool print_lines(FILE *stream, int fd, int checks,
+						  const char *text, va_list args, int *result)
+{
+	char room[ATR_LOGS_MAX];
+	struct atr_str line = { room, 0 };
+	int saved = errno, len;
+	size_t count;
+	va_list again;
+
+	va_copy(again, args);
+	len = format(room, sizeof(room), checks, text, again);
+	va_end(again);
+	errno = saved;
+	if (len <= 0 || (size_t)len >= sizeof(room))
+		return false;
+	line.len = (size_t)len;
+	if (!put_lines(stream, fd, line, &count)) {
+		note_end(fd, line);
+		return false;
+	}
+	*result = count == line.len ? len : -1;
+	return true;
+}
+
+static int print_to(FILE *stream, int checks, const char *text, va_list args)
+{
+	int fd = log_of(stream), result;
+
+	if (__builtin_expect(fd, 0) && print_lines(stream, fd, checks, text, args, &result))
+		return result;
+	return checks >= 0 ? REAL(__vfprintf_chk)(stream, checks, text, args) :
+			     REAL(vfprintf)(stream, text, args);
+}
+
+HOOK int vfprintf(FILE *stream, const char *text, va_list args)
+{
+	return print_to(stream, -1, text, args);
+}
+
+/* Two that the header has inline: clang takes no attribute for them any more. */
+#pragma GCC visibility push(default)
+int vprintf(const char *text, va_list args)
+{
+	return print_to(stdout, -1, text, args);
+}
+#pragma GCC visibility pop
+
+HOOK int fprintf(FILE *stream, const char *text, ...)
+{
+	va_list args;
+	int result;
+
+	va_start(args, text);
+	result = print_to(stream, -1, text, args);
+	va_end(args);
+	return result;
+}
+
+HOOK int printf(const char *text, ...)
+{
+	va_list args;
+	int result;
+
+	va_start(args, text);
+	result = print_to(stdout, -1, text, args);
+	va_end(args);
+	return result;
+}
+
+HOOK int __vfprintf_chk(FILE *stream, int checks, const char *text, va_list args)
+{
+	return print_to(stream, checks, text, args);
+}
+
+HOOK int __vprintf_chk(int checks, const char *text, va_list args)
+{
+	return print_to(stdout, checks, text, args);
+}
+
+HOOK int __fprintf_chk(FILE *stream, int checks, const char *text, ...)
+{
+	va_list args;
+	int result;
+
+	va_start(args, text);
+	result = print_to(stream, checks, text, args);
+	va_end(args);
+	return result;
+}
+
+HOOK int __printf_chk(int checks, const char *text, ...)
+{
+	va_list args;
+	int result;
+
+	va_start(args, text);
+	result = print_to(stdout, checks, text, args);
+	va_end(args);
+	return result;
+}
+
+HOOK size_t fwrite(const void *bytes, size_t size, size_t nr, FILE *stream)
+{
+	int fd = log_of(stream);
+	struct atr_str text = { bytes, 0 };
+	size_t count;
+
+	if (__builtin_expect(!fd, 1) || __builtin_mul_overflow(size, nr, &text.len) || !text.len)
+		return REAL(fwrite)(bytes, size, nr, stream);
+	if (put_lines(stream, fd, text, &count))
+		return count == text.len ? nr : count / size;
+	note_end(fd, text);
+	return REAL(fwrite)(bytes, size, nr, stream);
+}
+
+HOOK int fputs(const char *line, FILE *stream)
+{
+	int fd = log_of(stream);
+	size_t count;
+
+	if (__builtin_expect(!fd, 1))
+		return REAL(fputs)(line, stream);
+	if (put_lines(stream, fd, atr_str(line), &count))
+		return count < strlen(line) ? EOF : gnu_get_libc_version ? 1 : 0;
+	note_end(fd, atr_str(line));
+	return REAL(fputs)(line, stream);
+}
+
+/* With its end in one piece, as it has to be for a line. */
+__attribute__((noinline)) static bool put_whole(int fd, const char *line, size_t *count)
+{
+	char room[ATR_LOGS_MAX];
+	size_t len = strlen(line);
+
+	if (len >= sizeof(room))
+		return false;
+	memcpy(room, line, len);
+	room[len] = '\n';
+	return put_lines(stdout, fd, (struct atr_str){ room, len + 1 }, count);
+}
+
+HOOK int puts(const char *line)
+{
+	int fd = log_of(stdout);
+	size_t count;
+
+	if (__builtin_expect(!fd, 1))
+		return REAL(puts)(line);
+	if (put_whole(fd, line, &count))
+		return count <= strlen(line) ? EOF : gnu_get_libc_version ? (int)count : 0;
+	note_end(fd, ATR_STR("\n"));
+	return REAL(puts)(line);
+}
+
+/* Of one character it is only to be known whether it ends a line: compilers make one of printf("\n"). */
+static void note_character(FILE *stream, int c)
+{
+	int fd = log_of(stream);
+
+	if (__builtin_expect(fd, 0))
+		in_line[fd] = (unsigned char)c != '\n';
+}
+
+HOOK int fputc(int c, FILE *stream)
+{
+	note_character(stream, c);
+	return REAL(fputc)(c, stream);
+}
+
+#undef putc
+HOOK int putc(int c, FILE *stream)
+{
+	note_character(stream, c);
+	return REAL(putc)(c, stream);
+}
+
+#undef putchar
+#pragma GCC visibility push(default)
+int putchar(int c)
+{
+	note_character(stdout, c);
+	return REAL(putchar)(c);
+}
+#pragma GCC visibility pop

@@ -4,6 +4,7 @@
 #include "export/attr.h"
 #include "export/diag.h"
 #include "export/exporter.h"
+#include "export/metrics.h"
 #include "preload/live/outcome.h"
 #include "preload/live/profiled.h"
 #include "preload/live/sampler.h"
@@ -156,6 +157,19 @@ static void put_carry(struct atr_live *live, struct atr_shown *shown,
 	shown->xray_len = (uint16_t)xray_len;
 }
 
+/* What a record can hold of it, in whole members: the left-most are the most recent. */
+static struct atr_str cut_members(struct atr_str tracestate)
+{
+	const char *comma;
+
+	if (tracestate.len <= ATR_SPAN_STR_MAX)
+		return tracestate;
+	comma = memrchr(tracestate.at, ',', ATR_SPAN_STR_MAX + 1);
+	if (!comma)
+		return (struct atr_str){ 0 };
+	return (struct atr_str){ tracestate.at, (size_t)(comma - tracestate.at) };
+}
+
 static void begin_record(struct atr_live *live, const struct atr_shown *shown,
 			 const struct atr_context *parent, struct atr_str tracestate)
 {
@@ -170,7 +184,8 @@ static void begin_record(struct atr_live *live, const struct atr_shown *shown,
 		memcpy(span->parent_id, parent->span_id, sizeof(span->parent_id));
 		span->parent_remote = parent->remote;
 	}
-	atr_span_put_str(span, ATR_TRACESTATE, tracestate);
+	span->cut_strings += tracestate.len > ATR_SPAN_STR_MAX;
+	atr_span_put_str(span, ATR_TRACESTATE, cut_members(tracestate));
 }
 
 bool atr_live_dates_ids;
@@ -310,6 +325,11 @@ atr_ref atr_live_open_for(struct atr_thread *self, enum atr_kind kind,
 		atr_count(ATR_COUNT_UNSAMPLED);
 	if (__builtin_expect(atr_where_is_on, 0) && kind == ATR_KIND_CLIENT && live->recording)
 		atr_where_opened(self, (struct atr_span *)live->record);
+	if (__builtin_expect(atr_metrics_are_on, 0))
+		atr_metrics_began(!has_parent	 ? ATR_ORIGIN_NONE :
+				  parent->remote ? ATR_ORIGIN_REMOTE :
+						   ATR_ORIGIN_LOCAL,
+				  live->recording);
 	if (atr_outcome_is_on && live->recording && !(shown.marks & ATR_MARK_DEBUG))
 		shown.trace = live->trace = atr_outcome_begins(
 			carried.local, carried.tracestate, shown.trace_id, &live->is_local_root);
@@ -342,6 +362,8 @@ static void give(const struct atr_live *live, atr_ref ref)
 {
 	atr_ref block = SHOWN_WORD(live, carry_block);
 
+	if (__builtin_expect(atr_metrics_are_on, 0))
+		atr_metrics_ended(live->recording);
 	if (atr_profiled_is_on)
 		atr_profiled_call_over(ref);
 	if (block)

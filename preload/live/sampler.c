@@ -72,7 +72,10 @@ static void read_sampler(void)
 		sampler.is_xray = sampler.parent_based = true;
 	} else {
 		sampler.parent_based = true;
-		atr_log_bad_env("OTEL_TRACES_SAMPLER", name, "not a sampler known here",
+		atr_log_bad_env("OTEL_TRACES_SAMPLER", name,
+				atr_str_equal_nocase(rest, ATR_STR("jaeger_remote")) ?
+					"Jaeger's remote sampler is not in this version" :
+					"not a sampler known here",
 				"parentbased_always_on is used");
 	}
 }

@@ -12,9 +12,12 @@ import re
 import shutil
 import signal
 import socket
+import ssl
+import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 import secure
@@ -232,7 +235,7 @@ def requests():
         requests_of(end)
 
 
-def threads():
+def two_threads():
     title("two threads at once, ns a request", "", "alone", "two")
     for end in "client", "server":
         command = exchange(end, "heap", 2)
@@ -250,8 +253,51 @@ def threads():
         line("  of ours", became_of("two" + end))
 
 
+def answer_one(listener, context):
+    """A collector with TLS, on one connection."""
+    peer = context.wrap_socket(listener.accept()[0], server_side=True)
+    with peer, peer.makefile("rb", 1 << 20) as lines:
+        length = 0
+        while head := lines.readline().lower():
+            if head.startswith(b"content-length:"):
+                length = int(head[15:])
+            if head == b"\r\n":
+                lines.read(length)
+                peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+
+def over_tls():
+    secure.prepare(folder)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path("cert.pem"), path("key.pem"))
+    listener = socket.create_server(("127.0.0.1", 0))
+    threading.Thread(target=answer_one, args=(listener, context), daemon=True).start()
+    port = str(listener.getsockname()[1])
+    return output(program("encode"), "tls", port, path("cert.pem"), env=plain).splitlines()
+
+
+def by_grpc():
+    """To gRPC's own server for node, where it is there."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    modules = here + "/../../build/deps/npm-grpc/node_modules"
+    if not shutil.which("node") or not os.path.isdir(modules + "/@grpc/grpc-js"):
+        return []
+    os.mkdir(path("grpc"))
+    server = ["node", here + "/../integration/servers/otlp_grpc.js", path("grpc"), "ok"]
+    server = subprocess.Popen(server, env={**plain, "NODE_PATH": modules})
+    try:
+        while not os.path.exists(path("grpc/port")) and server.poll() is None:
+            time.sleep(0.05)
+        with open(path("grpc/port")) as port:
+            return output(program("encode"), "grpc", port.read(), "none", env=plain).splitlines()
+    finally:
+        server.kill()
+        server.wait()
+
+
 def export():
-    answers = [text.split("\t") for text in output(program("encode"), env=plain).splitlines()]
+    lines = output(program("encode"), env=plain).splitlines() + over_tls() + by_grpc()
+    answers = [text.split("\t") for text in lines]
     sizes, sides = answers[0], answers[1:]
     title("the exporter, ns a span", "", "CPU", "clock")
     for name, clock, cpu in sides:
@@ -462,6 +508,29 @@ def served():
         line(f"  {name}", became_of(key))
 
 
+def dead():
+    """Memory under load while nobody takes the spans: of DEAD_SECONDS, an hour by hand."""
+    seconds = max(4, float(os.environ.get("DEAD_SECONDS", 8)))
+    load = nginx("dead", with_us("dead", OTEL_EXPORTER_OTLP_ENDPOINT=nobody))
+    at_first = resident(load.worker)[0]
+    command = ["wrk", "-t1", "-c16", f"-d{seconds + 1:.0f}s", load.url]
+    wrk = subprocess.Popen(command, env=plain, stdout=subprocess.DEVNULL)
+    kb = []
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        time.sleep(min(1, seconds / 40))
+        kb.append(resident(load.worker)[0])
+    wrk.wait()
+    load.end()
+    # the first spans fill the queue, which is memory that stays
+    first, last = (statistics.median(k) for k in (kb[len(kb) // 4 : len(kb) // 2], kb[-len(kb) // 4 :]))
+    title(f"{seconds:.0f} s of load, the collector dead", "idle", "first", "last", "grown by")
+    cells = [f"{k:.0f}" for k in (at_first, first, last)]
+    row("resident kB of nginx's worker", cells, f"{last - first:+.0f}", "at most +256", last - first <= 256)
+    row("  above the idle one", [], f"{max(kb) - at_first:+d}", "under +8000", max(kb) - at_first < 8000)
+    line("  of its spans", became_of("dead"))
+
+
 def beside_plain(part):
     """Of those that are in secure.py."""
     return lambda: part(folder, plain, {"plain": plain, "empty": empty, "ours": with_us(part.__name__)})
@@ -474,11 +543,12 @@ parts = {
     "idle": idle,
     "calls": calls,
     "requests": requests,
-    "threads": threads,
+    "threads": two_threads,
     "export": export,
     "profiled": profiled,
     "ebpf": watched,
     "nginx": served,
+    "dead": dead,
     "https": beside_plain(secure.https),
     "http2": beside_plain(secure.http2),
     "multi": beside_plain(secure.multi),

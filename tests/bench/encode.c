@@ -5,6 +5,8 @@
  * that does nothing and to a process that reads a socket. The span is a
  * client's, with 12 attributes and 2 events of 1 attribute.
  *
+ * encode tls|grpc PORT CA: only that way, to somebody who is there.
+ *
  * Says for each, with tabs between: what, nanoseconds a span by the clock, and
  * of the thread's processor time; medians of rounds of a batch each.
  */
@@ -101,7 +103,7 @@ static bool encode(const struct atr_encoder *encoder, const struct atr_span **sp
 {
 	static const struct atr_resource_attr resource[] = {
 		{ .key = { "service.name", 12 }, .value = { "shop", 4 } },
-		{ .key = { "process.pid", 11 }, .number = 7, .is_number = true },
+		{ .key = { "process.pid", 11 }, .number = 7, .type = ATR_RESOURCE_INT },
 		{ .key = { "process.executable.path", 23 }, .value = { "/usr/bin/shop", 13 } },
 		{ .key = { "host.name", 9 }, .value = { "node-17", 7 } },
 	};
@@ -221,13 +223,25 @@ struct way {
 	int rounds;
 };
 
+/* Each a datagram. */
+static bool one_by_one(const struct atr_io *io, const struct atr_exporter_options *to,
+		       struct atr_link *link, const struct way *way, const struct atr_span **spans,
+		       size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!encode(way->encoder, spans + i, 1) ||
+		    atr_udp_send(io, to, link, (struct atr_str){ out.at, out.len }) != ATR_SENT)
+			return false;
+	return true;
+}
+
 static bool whole(const struct atr_io *io, const struct atr_exporter_options *to,
 		  struct atr_link *link, const struct way *way)
 {
 	static const struct atr_span *spans[BATCH];
 	static char packed[4 << 20];
 	size_t n = drain(spans);
-	bool is_well = encode(way->encoder, spans, n);
+	bool is_well = way->encoder->spans_max || encode(way->encoder, spans, n);
 	struct atr_post request = { way->encoder->content_type, { out.at, out.len }, false };
 
 	if (way->packs) {
@@ -236,9 +250,13 @@ static bool whole(const struct atr_io *io, const struct atr_exporter_options *to
 		request.body.at = packed;
 		request.is_gzip = true;
 	}
-	is_well = is_well && request.body.len &&
-		  atr_http_post(io, to, link, &request, atr_now_ms() + 10000, &never_stops,
-				&answer) == ATR_SENT;
+	if (way->encoder->spans_max)
+		is_well = one_by_one(io, to, link, way, spans, n);
+	else
+		is_well = is_well && request.body.len &&
+			  (to->is_grpc ? atr_grpc_post : atr_http_post)(
+				  io, to, link, &request, atr_now_ms() + 10000, &never_stops,
+				  &answer) == ATR_SENT;
 	release(n);
 	return is_well;
 }
@@ -309,11 +327,12 @@ static void all_of_it(const struct way *way, const struct atr_io *io,
 }
 
 /* The object beside the library, where the bench lies: BUILD/tests/bench. */
+static const struct atr_heavy *(*heavy_table)(void);
+
 static const struct atr_heavy *load_heavy(const char *program)
 {
 	char path[4096];
 	const char *slash = strrchr(program, '/');
-	const struct atr_heavy *(*table)(void);
 	void *heavy;
 
 	snprintf(path, sizeof(path), "%.*s/../../" ATR_HEAVY_FILE,
@@ -321,8 +340,35 @@ static const struct atr_heavy *load_heavy(const char *program)
 	heavy = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	if (!heavy)
 		return NULL;
-	*(void **)&table = dlsym(heavy, ATR_HEAVY_NAME);
-	return table();
+	*(void **)&heavy_table = dlsym(heavy, ATR_HEAVY_NAME);
+	return heavy_table();
+}
+
+static void *the_heavy(const char *path, const char *name)
+{
+	(void)path, (void)name;
+	return (void *)heavy_table;
+}
+
+/* To a server of somebody else's. */
+static int only(struct atr_io *io, char **argv)
+{
+	bool is_grpc = strcmp(argv[1], "grpc") == 0;
+	struct atr_exporter_options to = { .path = { "/v1/traces", 10 },
+					   .host = { "localhost", 9 },
+					   .port = (uint16_t)atoi(argv[2]),
+					   .is_grpc = is_grpc,
+					   .is_tls = !is_grpc,
+					   .ca_file = { argv[3], strlen(argv[3]) } };
+	const struct way way = { is_grpc ? "drain, encode, send by gRPC" :
+					   "drain, encode, send over TLS",
+				 &atr_encoder_otlp_pb, NULL, ROUNDS / 4 };
+
+	if (!load_heavy(argv[0]))
+		return 1;
+	io->load = the_heavy;
+	all_of_it(&way, io, &to);
+	return 0;
 }
 
 int main(int argc, char **argv)
@@ -337,6 +383,7 @@ int main(int argc, char **argv)
 		{ "drain, encode, send to nothing", &atr_encoder_otlp_pb, NULL, ROUNDS },
 		{ "  the same, OTLP JSON", &atr_encoder_otlp_json, NULL, ROUNDS / 20 },
 		{ "  the same, Zipkin", &atr_encoder_zipkin, NULL, ROUNDS / 20 },
+		{ "  the same, X-Ray, a datagram each", &atr_encoder_xray, NULL, ROUNDS / 20 },
 		{ "  the same, protobuf packed", &atr_encoder_otlp_pb, heavy, ROUNDS / 4 },
 		{ "  the same, OTLP JSON packed", &atr_encoder_otlp_json, heavy, ROUNDS / 20 },
 	}, over_tcp = { "drain, encode, send over TCP", &atr_encoder_otlp_pb, NULL, ROUNDS };
@@ -346,6 +393,9 @@ int main(int argc, char **argv)
 	ring = atr_ring_create(SLOTS, ATR_SPAN_MAX);
 	if (!ring)
 		return 1;
+	build(record);
+	if (argc == 4)
+		return only(&io, argv);
 	sides();
 	nothing.send = null_send;
 	nothing.recv = null_recv;

@@ -289,3 +289,18 @@ TEST(redact_is_done_to_what_spans_tell_of_a_request)
 	CHECK(!holds(span, "planted"));
 	set("");
 }
+
+TEST(redact_keys_of_the_configuration_file_are_in_the_place_of_the_conventions)
+{
+	atr_env_capture((char *[]){ NULL });
+	CHECK(atr_env_put(ATR_STR("file: sensitive_query_parameters"), ATR_STR("token,Key")));
+	atr_redact_setup(&io);
+	CHECK(told(atr_redact_query, "token=1&Key=2&key=3&sig=4",
+		   "token=REDACTED&Key=REDACTED&key=3&sig=4"));
+	atr_env_capture((char *[]){ NULL });
+	CHECK(atr_env_put(ATR_STR("file: sensitive_query_parameters"), ATR_STR(",")));
+	atr_redact_setup(&io);
+	CHECK(told(atr_redact_query, "sig=4", "sig=4"));
+	set("");
+	CHECK(told(atr_redact_query, "sig=4", "sig=REDACTED"));
+}

@@ -5,6 +5,7 @@
 #include "export/config/reading.h"
 #include "export/diag.h"
 #include "export/env.h"
+#include "export/options.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -244,7 +245,8 @@ TEST(config_of_all_that_concerns_us_is_in_the_variables)
 		{ "OTEL_SDK_DISABLED", "false" },
 		{ "OTEL_LOG_LEVEL", "warn" },
 		{ "OTEL_SERVICE_NAME", NULL },
-		{ "OTEL_RESOURCE_ATTRIBUTES", "n=5,m=%20,service.name=shop,a%20key=x%2Cy%3Dz,n=7" },
+		{ "OTEL_RESOURCE_ATTRIBUTES", "n=5,m=%20,service.name=shop,a%20key=x%2Cy%3Dz" },
+		{ "file: resource.attributes", "in=7" },
 		{ "AUTOTRACE_RESOURCE_DETECTORS", "none" },
 		{ "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "99" },
 		{ "OTEL_ATTRIBUTE_COUNT_LIMIT", NULL },
@@ -561,4 +563,121 @@ TEST(config_nested_deep_or_wide_is_refused_in_time)
 	for (int i = 1; i < 200; i++)
 		sprintf(large + strlen(large), "  a%d: &a%d [ *a%d, *a%d ]\n", i, i, i - 1, i - 1);
 	CHECK(use(large) && !*said);
+}
+
+/* ---- types of the resource's attributes ------------------------------------------------------ */
+
+static struct atr_resource_attr resource[ATR_RESOURCE_MAX];
+static size_t nr_resource;
+
+static const struct atr_resource_attr *attribute(const char *key)
+{
+	for (size_t i = 0; i < nr_resource; i++)
+		if (atr_str_equal(resource[i].key, atr_str(key)))
+			return &resource[i];
+	FAIL(key);
+	return NULL;
+}
+
+static bool resource_of(const char *attributes)
+{
+	static const struct atr_process process = { { "/bin/shop", 9 }, { "shop", 4 } };
+	char text[4096];
+
+	snprintf(text, sizeof(text), HEAD CONSOLE "resource:\n  attributes:\n%s", attributes);
+	if (!use(text))
+		return false;
+	nr_resource = atr_resource_read(&process, &io, resource);
+	return true;
+}
+
+TEST(config_attributes_of_the_resource_have_their_types)
+{
+	const struct atr_resource_attr *a;
+
+	CHECK(resource_of("  - { name: i, value: 0x1f, type: int }\n"
+			  "  - { name: n, value: -12, type: int }\n"
+			  "  - { name: d, value: -1.5e-3, type: double }\n"
+			  "  - { name: whole, value: 7, type: double }\n"
+			  "  - { name: 'b,=', value: true, type: bool }\n"
+			  "  - { name: plain, value: 1.10 }\n"
+			  "  - { name: s, value: 1.10, type: string }\n"));
+	a = attribute("i");
+	CHECK(a->type == ATR_RESOURCE_INT && a->number == 31);
+	CHECK(attribute("n")->number == -12);
+	a = attribute("d");
+	CHECK(a->type == ATR_RESOURCE_DOUBLE && a->real == -1.5e-3);
+	a = attribute("whole");
+	CHECK(a->type == ATR_RESOURCE_DOUBLE && a->real == 7);
+	a = attribute("b,=");
+	CHECK(a->type == ATR_RESOURCE_BOOL && a->number == 1);
+	a = attribute("plain");
+	CHECK(a->type == ATR_RESOURCE_TEXT && atr_str_equal(a->value, ATR_STR("1.10")));
+	CHECK(attribute("s")->type == ATR_RESOURCE_TEXT);
+	CHECK(!lines());
+}
+
+TEST(config_attributes_of_the_resource_may_be_lists)
+{
+	const struct atr_resource_attr *a;
+
+	CHECK(resource_of(
+		"  - { name: s, value: [ 'a;b,c', '', \"\\u00e4=%\" ], type: string_array }\n"
+		"  - { name: i, value: [ 1, -2 ], type: int_array }\n"
+		"  - { name: d, value: [ 1, .inf, 0.25 ], type: double_array }\n"
+		"  - { name: b, value: [ true, false ], type: bool_array }\n"));
+	a = attribute("s");
+	CHECK(a->type == ATR_RESOURCE_LIST && a->nr_items == 3);
+	CHECK(atr_str_equal(a->items[0].value, ATR_STR("a;b,c")) && !a->items[1].value.len);
+	CHECK(atr_str_equal(a->items[2].value, ATR_STR("\xc3\xa4=%")));
+	a = attribute("i");
+	CHECK(a->nr_items == 2 && a->items[1].type == ATR_RESOURCE_INT && a->items[1].number == -2);
+	a = attribute("d");
+	CHECK(a->nr_items == 3 && a->items[1].real > 1e300 && a->items[2].real == 0.25);
+	a = attribute("b");
+	CHECK(a->items[0].number == 1 && a->items[1].number == 0 &&
+	      a->items[0].type == ATR_RESOURCE_BOOL);
+}
+
+TEST(config_attributes_of_the_wrong_type_leave_nothing)
+{
+	static const char *const wrong[] = {
+		"{ name: x, value: 1.5, type: int }",
+		"{ name: x, value: 'true', type: bool }",
+		"{ name: x, value: [ 1 ], type: int }",
+		"{ name: x, value: 1, type: int_array }",
+		"{ name: x, value: [ 1, a ], type: int_array }",
+		"{ name: x, value: a, type: text }",
+		"{ name: x, value: [ [ 1 ] ], type: int_array }",
+		"{ name: x, value: [ a ] }",
+	};
+	char text[200];
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		snprintf(text, sizeof(text), "  - %s\n", wrong[i]);
+		if (resource_of(text))
+			FAIL(wrong[i]);
+	}
+}
+
+TEST(config_headers_to_capture_and_secrets_of_urls_are_taken)
+{
+	CHECK(use(HEAD CONSOLE
+		  "instrumentation/development:\n"
+		  "  general:\n"
+		  "    http:\n"
+		  "      client: { request_captured_headers: [ a, b ], response_captured_headers: "
+		  "[ c ] }\n"
+		  "      server: { request_captured_headers: [ d ], response_captured_headers: [ e "
+		  "] }\n"
+		  "    sanitization: { url: { sensitive_query_parameters: [ token, Key ] } }\n"));
+	CHECK(!lines());
+	CHECK(is("OTEL_INSTRUMENTATION_HTTP_CLIENT_CAPTURE_REQUEST_HEADERS", "a,b"));
+	CHECK(is("OTEL_INSTRUMENTATION_HTTP_CLIENT_CAPTURE_RESPONSE_HEADERS", "c"));
+	CHECK(is("OTEL_INSTRUMENTATION_HTTP_SERVER_CAPTURE_REQUEST_HEADERS", "d"));
+	CHECK(is("OTEL_INSTRUMENTATION_HTTP_SERVER_CAPTURE_RESPONSE_HEADERS", "e"));
+	CHECK(is("file: sensitive_query_parameters", "token,Key"));
+	CHECK(use(HEAD CONSOLE "instrumentation/development: { general: { sanitization: "
+			       "{ url: { sensitive_query_parameters: [] } } } }\n"));
+	CHECK(is("file: sensitive_query_parameters", ","));
 }

@@ -37,7 +37,7 @@ static void encode(const struct atr_encoder *encoder)
 {
 	static const struct atr_resource_attr resource[] = {
 		{ .key = { "service.name", 12 }, .value = { "shop", 4 } },
-		{ .key = { "process.pid", 11 }, .number = 7, .is_number = true },
+		{ .key = { "process.pid", 11 }, .number = 7, .type = ATR_RESOURCE_INT },
 	};
 	const struct atr_span *spans[] = { (const struct atr_span *)(const void *)record };
 	struct atr_batch batch = { spans, 1, resource, 2, &limits };

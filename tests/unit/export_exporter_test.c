@@ -11,6 +11,7 @@
 #include "export/env.h"
 #include "export/exporter.h"
 #include "export/heavy.h"
+#include "export/log_record.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -86,6 +87,10 @@ static void pause_ms(long ms)
 
 static char request[1 << 20]; /* the last one, of the one that speaks */
 
+static char other_request[64]; /* the beginning of the last one that had no spans */
+static bool other_has_text;    /* and whether it had what such a one is to have */
+static pthread_mutex_t other_mutex = PTHREAD_MUTEX_INITIALIZER;
+
 /* A whole request; its own room for each connection but the first. */
 static bool read_request(int fd, char *room, size_t room_len)
 {
@@ -156,6 +161,16 @@ static void *converse(void *arg)
 	while (room && read_request(fd, room, sizeof(request))) {
 		const char *script = next_answer();
 
+		if (strncmp(room + 5, "/v1/traces", 10) != 0) {
+			size_t len = strcspn(room, "\r") < 40 ? strcspn(room, "\r") : 40;
+
+			pthread_mutex_lock(&other_mutex);
+			memcpy(other_request, room, len);
+			other_has_text =
+				memmem(room, sizeof(request), "otel.sdk.span.started", 21) ||
+				memmem(room, sizeof(request), "begun and ended", 15);
+			pthread_mutex_unlock(&other_mutex);
+		}
 		atomic_fetch_add(&sink.requests, 1);
 		if (!answer(fd, script))
 			break;
@@ -223,13 +238,16 @@ static const struct atr_io io = { socket,     connect,	   send,	 recv,		poll,
 				  close,      open,	   read,	 write,		fcntl,
 				  getsockopt, getaddrinfo, freeaddrinfo, create_thread, load };
 
+static char *other_variable; /* of a test that has two */
+
 /* A collector with this script (NULL: nobody listens) and an exporter for it. */
 static void set_up(const char *const *script, const char *variable)
 {
 	static const struct atr_process process = { { "/bin/shop", 9 }, { "shop", 4 } };
 	char endpoint[80];
 	/* of two alike the first one holds */
-	char *variables[] = { endpoint, (char *)variable, "OTEL_BSP_SCHEDULE_DELAY=20", NULL };
+	char *variables[] = { endpoint, (char *)variable, "OTEL_BSP_SCHEDULE_DELAY=20",
+			      other_variable, NULL };
 	pthread_t thread;
 
 	if (!variable)
@@ -1158,4 +1176,186 @@ CHILD_TEST(file_that_cannot_be_written_loses_and_counts)
 	EXPECT(chdir("/proc") == 0); /* where nobody makes files */
 	offer(5);
 	EXPECT(comes_to(ATR_COUNT_LOST_UNREACHABLE, 5) && all_accounted());
+}
+
+/* ---- other signals ---------------------------------------------------------------------------- */
+
+static bool posted(const char *path)
+{
+	bool was;
+
+	pthread_mutex_lock(&other_mutex);
+	was = strncmp(other_request + 5, path, strlen(path)) == 0 && other_has_text;
+	pthread_mutex_unlock(&other_mutex);
+	return was;
+}
+
+static bool posts(const char *path)
+{
+	for (int i = 0; i < 500 && !posted(path); i++)
+		pause_ms(10);
+	return posted(path);
+}
+
+CHILD_TEST(exporter_metrics_go_at_their_interval_while_there_is_something_new)
+{
+	long slept;
+
+	other_variable = "OTEL_METRIC_EXPORT_INTERVAL=400";
+	set_up(SCRIPT(OK), "OTEL_METRICS_EXPORTER=otlp");
+	offer(1);
+	EXPECT(comes_to(ATR_COUNT_SPANS_SENT, 1) && sink.requests == 1);
+	EXPECT(posts("/v1/metrics") && comes_to(ATR_COUNT_METRICS_SENT, 1));
+	/* then nothing is new: not one more, and no wake-up for it */
+	pause_ms(500);
+	slept = sleeps();
+	EXPECT(slept > 0);
+	pause_ms(1000);
+	EXPECT(sleeps() == slept && count(ATR_COUNT_METRICS_SENT) == 1 && sink.requests == 2);
+	offer(1);
+	EXPECT(comes_to(ATR_COUNT_METRICS_SENT, 2));
+}
+
+CHILD_TEST(exporter_flush_sends_metrics_last_and_only_once)
+{
+	set_up(SCRIPT(OK), "OTEL_METRICS_EXPORTER=otlp");
+	offer(3);
+	atr_exporter_flush(20000);
+	EXPECT(count(ATR_COUNT_SPANS_SENT) == 3 && count(ATR_COUNT_METRICS_SENT) == 1);
+	EXPECT(sink.requests == 2 && posts("/v1/metrics"));
+	atr_exporter_flush(20000);
+	EXPECT(sink.requests == 2);
+}
+
+/* What is urged is spans: who waits for these does not wait for metrics, which are not due. */
+CHILD_TEST(exporter_urge_does_not_wait_for_metrics)
+{
+	set_up(SCRIPT(OK), "OTEL_METRICS_EXPORTER=otlp");
+	offer(3);
+	EXPECT(atr_exporter_urge(20000));
+	EXPECT(count(ATR_COUNT_SPANS_SENT) == 3 && sink.requests == 1);
+}
+
+CHILD_TEST(exporter_metrics_do_not_hold_up_an_exit_beyond_its_limit)
+{
+	uint64_t before;
+
+	set_up(SCRIPT(OK, HANG), "OTEL_METRICS_EXPORTER=otlp");
+	offer(1);
+	EXPECT(comes_to(ATR_COUNT_SPANS_SENT, 1));
+	before = now_ms();
+	atr_exporter_flush(300);
+	EXPECT(now_ms() - before < 5000);
+}
+
+static void offer_log(int n)
+{
+	struct atr_log_record head = { .time_ns = 1, .flags = 1, .fd = 1 };
+
+	while (n--)
+		atr_exporter_offer_log(&head, ATR_STR("begun "), ATR_STR("and ended"));
+}
+
+static bool logs_accounted(void)
+{
+	return count(ATR_COUNT_LOGS_OFFERED) ==
+	       count(ATR_COUNT_LOGS_SENT) + count(ATR_COUNT_LOGS_LOST_QUEUE_FULL) +
+		       count(ATR_COUNT_LOGS_LOST_REJECTED) +
+		       count(ATR_COUNT_LOGS_LOST_UNREACHABLE) +
+		       count(ATR_COUNT_LOGS_LOST_NO_MEMORY) + count(ATR_COUNT_LOGS_LOST_AT_EXIT) +
+		       count(ATR_COUNT_LOGS_LOST_ABANDONED);
+}
+
+CHILD_TEST(exporter_logs_go_after_their_delay)
+{
+	other_variable = "OTEL_BLRP_SCHEDULE_DELAY=50";
+	set_up(SCRIPT(OK), LONG_DELAY);
+	atr_exporter_exports_logs();
+	offer_log(2);
+	EXPECT(nr_threads_made == 0); /* a line alone starts no thread */
+	offer(1);
+	EXPECT(comes_to(ATR_COUNT_LOGS_SENT, 2) && posts("/v1/logs"));
+	/* also while a batch of spans is waited for */
+	offer_log(1);
+	EXPECT(comes_to(ATR_COUNT_LOGS_SENT, 3));
+	EXPECT(count(ATR_COUNT_SPANS_SENT) == 0);
+	atr_exporter_flush(20000);
+	EXPECT(count(ATR_COUNT_SPANS_SENT) == 1);
+	/* and to a thread that is idle */
+	pause_ms(100);
+	offer_log(1);
+	EXPECT(comes_to(ATR_COUNT_LOGS_SENT, 4));
+	atr_exporter_count_lost();
+	EXPECT(count(ATR_COUNT_LOGS_OFFERED) == 4 && logs_accounted());
+}
+
+/* Neither for each line nor while the backend is given time. */
+CHILD_TEST(exporter_logs_wake_the_thread_once_a_batch)
+{
+	long slept;
+
+	other_variable = "OTEL_BLRP_SCHEDULE_DELAY=600";
+	set_up(SCRIPT(OK), NULL);
+	atr_exporter_exports_logs();
+	offer(1);
+	EXPECT(comes_to(ATR_COUNT_SPANS_SENT, 1));
+	pause_ms(100);
+	offer_log(1);
+	pause_ms(100);
+	slept = sleeps();
+	for (int i = 0; i < 100; i++) {
+		offer_log(1);
+		pause_ms(1);
+	}
+	EXPECT(sleeps() - slept < 20);
+	EXPECT(comes_to(ATR_COUNT_LOGS_SENT, 101));
+}
+
+CHILD_TEST(exporter_logs_that_are_tried_again_do_not_wake_the_thread_in_between)
+{
+	long slept;
+
+	other_variable = "OTEL_BLRP_SCHEDULE_DELAY=1";
+	set_up(SCRIPT("HTTP/1.1 503 No\r\nRetry-After: 2\r\nContent-Length: 0\r\n\r\n", OK),
+	       LONG_DELAY);
+	atr_exporter_exports_logs();
+	offer(1); /* which starts the thread, and waits */
+	offer_log(1);
+	EXPECT(comes_to(ATR_COUNT_EXPORTS_RETRIED, 1));
+	slept = sleeps();
+	EXPECT(comes_to(ATR_COUNT_LOGS_SENT, 1));
+	EXPECT(sleeps() - slept < 100);
+}
+
+CHILD_TEST(exporter_logs_are_bounded_and_counted)
+{
+	other_variable = "OTEL_BLRP_MAX_QUEUE_SIZE=8";
+	set_up(SCRIPT(HANG), "OTEL_BLRP_SCHEDULE_DELAY=60000");
+	atr_exporter_exports_logs();
+	offer_log(20);
+	atr_exporter_flush(200);
+	atr_exporter_count_lost();
+	EXPECT(atr_count_read(ATR_COUNT_LOGS_OFFERED) == 20);
+	EXPECT(atr_count_read(ATR_COUNT_LOGS_LOST_QUEUE_FULL) == 12 && logs_accounted());
+}
+
+CHILD_TEST(exporter_logs_of_a_forked_child_are_its_own)
+{
+	pid_t child;
+	int status;
+
+	set_up(SCRIPT(OK), "OTEL_BLRP_SCHEDULE_DELAY=60000");
+	atr_exporter_exports_logs();
+	offer_log(3);
+	child = fork();
+	if (!child) {
+		atr_count_reset();
+		atr_exporter_forked();
+		offer_log(1);
+		atr_exporter_flush(20000);
+		_exit(atr_count_read(ATR_COUNT_LOGS_SENT) == 1 ? 0 : 1);
+	}
+	EXPECT(waitpid(child, &status, 0) == child && status == 0);
+	atr_exporter_flush(20000);
+	EXPECT(count(ATR_COUNT_LOGS_SENT) == 3);
 }

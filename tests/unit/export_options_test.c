@@ -704,3 +704,33 @@ TEST(options_of_an_environment_beyond_the_limit_say_so)
 	CHECK(lines() == 1 && strstr(said, "256 KiB") && same(resource_of("service.name"), "shop"));
 	read_these(NULL, NULL);
 }
+
+TEST(options_of_other_signals_are_their_own_or_everybody_s)
+{
+	read_with("OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4318/x",
+		  "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT=http://l:1/");
+	atr_options_read_log_queue(&options);
+	atr_options_read_others(&options, true, true);
+	CHECK(same(options.metrics.host, "c") && same(options.metrics.path, "/x/v1/metrics"));
+	CHECK(same(options.logs.host, "l") && same(options.logs.path, "/"));
+	CHECK(options.metrics.signal == ATR_METRICS && options.logs.signal == ATR_LOGS);
+	CHECK(options.metric_interval_ms == 60000 && options.metric_timeout_ms == 30000);
+	CHECK(options.log_delay_ms == 1000 && options.log_batch_size == 512);
+	read_with("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL=http/json", "OTEL_BLRP_MAX_QUEUE_SIZE=100");
+	atr_options_read_log_queue(&options);
+	atr_options_read_others(&options, true, true);
+	CHECK(options.exporter[0].encoding == ATR_ENCODING_OTLP_PROTOBUF);
+	CHECK(options.metrics.encoding == ATR_ENCODING_OTLP_JSON);
+	CHECK(options.logs.encoding == ATR_ENCODING_OTLP_PROTOBUF && options.log_batch_size == 100);
+	CHECK(same(options.logs.path, "/v1/logs") && options.logs.port == 4318);
+}
+
+TEST(options_metrics_are_exported_only_when_asked_for)
+{
+	read_with(NULL, NULL);
+	CHECK(!atr_options_export_metrics());
+	read_with("OTEL_METRICS_EXPORTER=OTLP", NULL);
+	CHECK(atr_options_export_metrics());
+	read_with("OTEL_METRICS_EXPORTER=prometheus", NULL);
+	CHECK(!atr_options_export_metrics());
+}

@@ -141,7 +141,7 @@ static struct atr_buf encoded(const struct atr_encoder *encoder, struct atr_span
 						   .attribute_count_limit = 2,
 						   .event_count_limit = 1,
 						   .event_attribute_count_limit = 1 };
-	struct atr_resource_attr resource = { ATR_STR("service.name"), ATR_STR("s"), 0, false };
+	struct atr_resource_attr resource = { .key = ATR_STR("service.name"), .value = ATR_STR("s") };
 	const struct atr_span *spans[] = { span };
 	struct atr_batch batch = { spans, 1, &resource, 1, &limits };
 	struct atr_buf out = { 0 };

@@ -35,7 +35,7 @@ static cJSON *encode(void)
 	static const struct atr_resource_attr service[] = {
 		{ .key = { "service.name", 12 }, .value = { "shop", 4 } },
 		{ .key = { "service.namespace", 17 }, .value = { "mall", 4 } },
-		{ .key = { "process.pid", 11 }, .number = 7, .is_number = true },
+		{ .key = { "process.pid", 11 }, .number = 7, .type = ATR_RESOURCE_INT },
 	};
 	const struct atr_span *spans[] = { (const struct atr_span *)(const void *)record };
 	struct atr_batch batch = { spans, 1, service, 3, &limits };

@@ -612,3 +612,32 @@ TEST(live_trace_id_that_came_without_a_parent_is_not_said_to_be_random)
 	CHECK(live_next());
 	live_end();
 }
+
+/* A record holds members, or none; what travels on is all of it. */
+TEST(live_tracestate_that_is_too_long_for_a_record_loses_whole_members)
+{
+	struct atr_context parent = live_parent(1);
+	char text[1200];
+	size_t lens[] = { 1024, 1025, 1026, 1100 };
+
+	BEGIN(ON);
+	for (size_t i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {
+		struct atr_context_copy copy;
+		const char *told;
+		atr_ref ref;
+
+		memset(text, 'x', sizeof(text));
+		memcpy(text, "a=", 2);
+		memcpy(text + 1021, ",b=", 3);
+		parent.tracestate = (struct atr_str){ text, lens[i] };
+		ref = atr_live_open(&atr_self, ATR_KIND_SERVER, &parent, 0);
+		told = live_text(atr_live_span(ref), ATR_TRACESTATE);
+		CHECK(strlen(told) == (lens[i] == 1024 ? 1024u : 1021u));
+		CHECK(!memcmp(told, text, strlen(told)));
+		CHECK(atr_live_context(ref, &copy));
+		CHECK(atr_str_equal(copy.context.tracestate, parent.tracestate));
+		atr_context_copy_release(&copy);
+		atr_live_drop(ref);
+	}
+	live_end();
+}

@@ -59,15 +59,17 @@ for (const make of ['createServer', 'createSecureServer']) {
   }
 }
 const server = new grpc.Server({ 'grpc.max_receive_message_length': 64 << 20 })
-server.addService({
-  Export: {
-    path: '/opentelemetry.proto.collector.trace.v1.TraceService/Export',
-    requestStream: false,
-    responseStream: false,
-    requestDeserialize: (bytes) => bytes,
-    responseSerialize: (bytes) => bytes,
-  },
-}, { Export: called })
+for (const service of ['trace.v1.TraceService', 'metrics.v1.MetricsService', 'logs.v1.LogsService']) {
+  server.addService({
+    Export: {
+      path: `/opentelemetry.proto.collector.${service}/Export`,
+      requestStream: false,
+      responseStream: false,
+      requestDeserialize: (bytes) => bytes,
+      responseSerialize: (bytes) => bytes,
+    },
+  }, { Export: called })
+}
 const credentials = cert
   ? grpc.ServerCredentials.createSsl(ca ? fs.readFileSync(ca) : null,
     [{ cert_chain: fs.readFileSync(cert), private_key: fs.readFileSync(key) }], Boolean(ca))
