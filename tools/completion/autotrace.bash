@@ -50,7 +50,8 @@ _autotrace()
 			--no-keep-alive --responses"
 		;;
 	show) options="--html --tree --attributes --mask-ports --help" ;;
-	doctor | config) options="--help" ;;
+	doctor) options="--functions --help" ;;
+	config) options="--help" ;;
 	*) return ;;
 	esac
 	if [[ $word == -* ]]; then
