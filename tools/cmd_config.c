@@ -11,6 +11,7 @@
 #include "preload/conn/semconv.h"
 #include "preload/live/sampler.h"
 #include "preload/live/where.h"
+#include "preload/live/wanted.h"
 #include "tools/program.h"
 #include "tools/text.h"
 #include "tools/variables.h"
@@ -131,6 +132,7 @@ static bool read_all(const char *program)
 	atr_env_ms("AUTOTRACE_EXIT_FLUSH_MS", 500);
 	atr_env_bool("AUTOTRACE_DEEPBIND", false);
 	atr_env_bool("AUTOTRACE_FLUSH_ON_SIGNAL", true);
+	atr_wanted_setup();
 	atr_env_bool("AUTOTRACE_LAMBDA_EXTENSION", false);
 	atr_env_bool("AUTOTRACE_STATS", false);
 	atr_where_wanted();

@@ -2,6 +2,7 @@
 #include "tools/commands.h"
 
 #include "propagator/str.h"
+#include "tools/functions.h"
 #include "tools/libraries.h"
 #include "ebpf/agent.h"
 #include "ebpf/object.h"
@@ -39,13 +40,17 @@ struct patient {
 	struct atr_elf elf;
 	struct atr_libraries libraries;
 	struct sentences obstacles, seen, unseen;
+	const char *functions; /* NULL: what the variable says */
+	unsigned nr_unfollowed;
 };
 
 static const char usage[] =
-	"Usage: autotrace doctor PROGRAM\n"
+	"Usage: autotrace doctor [--functions LIST] PROGRAM\n"
 	"Tells what libautotrace can and cannot see of a program, without running it.\n"
 	"Ends with 0 when it will be traced, and with 1 when not.\n\n"
-	"  -h, --help  this text\n";
+	"      --functions LIST  which of these functions can be followed, and how\n"
+	"                        (default: AUTOTRACE_FUNCTIONS)\n"
+	"  -h, --help            this text\n";
 
 /* Names come out of files and variables, and may hold what would move a terminal's cursor. */
 static void make_harmless(char *text)
@@ -261,6 +266,43 @@ static void judge(struct patient *p)
 				   "start programs or load libraries: there is nothing to see.");
 }
 
+/* ---- functions ---- */
+
+static void tell_function(void *arg, const char *name, const char *library, const char *how)
+{
+	struct patient *p = arg;
+
+	fact("  function", "%s%s%s  %s", library ? library : "", library ? ":" : "", name,
+	     how ? how : "cannot be followed");
+	if (!how && p->nr_unfollowed++ == 0)
+		say(&p->unseen,
+		    "%s, and each function that is said above not to be followed: its calls "
+		    "are direct. Build it with -finstrument-functions, -pg or "
+		    "-fpatchable-function-entry=16.",
+		    name);
+}
+
+static void miss_function(void *arg, const char *name)
+{
+	struct patient *p = arg;
+
+	if (strncmp(name, "libc.", 5) == 0)
+		return; /* is not among the libraries */
+	say(&p->unseen,
+	    "%s: neither the program nor a library that it needs has such a function by name; "
+	    "one that is inlined, or static in a stripped file, has none.",
+	    name);
+}
+
+static void examine_functions(struct patient *p)
+{
+	struct atr_functions_told told = { tell_function, miss_function, p };
+	const char *list = p->functions ? p->functions : value_of("AUTOTRACE_FUNCTIONS");
+
+	if (*list)
+		atr_functions_tell(&p->libraries, p->executable, list, &told);
+}
+
 static void examine_elf(struct patient *p)
 {
 	bool is_static = !p->elf.interpreter;
@@ -280,6 +322,7 @@ static void examine_elf(struct patient *p)
 	examine_libc(p);
 	atr_libraries_follow(&p->libraries, &p->elf, p->executable);
 	tell_libraries(p);
+	examine_functions(p);
 	judge(p);
 }
 
@@ -506,14 +549,20 @@ static bool find_patient(struct patient *p, const char *name)
 	return true;
 }
 
-static bool read_options(int argc, char **argv)
+static bool read_options(int argc, char **argv, struct patient *p)
 {
-	static const struct option known[] = { { "help", no_argument, NULL, 'h' }, { 0 } };
+	static const struct option known[] = { { "help", no_argument, NULL, 'h' },
+					       { "functions", required_argument, NULL, 'f' },
+					       { 0 } };
 	int c;
 
 	while ((c = getopt_long(argc, argv, "h", known, NULL)) != -1) {
-		if (c != 'h')
+		if (c == 'f')
+			p->functions = optarg;
+		else if (c != 'h')
 			return false;
+		if (c == 'f')
+			continue;
 		fputs(usage, stdout);
 		exit(0);
 	}
@@ -528,7 +577,7 @@ int atr_cmd_doctor(int argc, char **argv)
 	static struct patient patient;
 
 	argv[0] = "autotrace doctor";
-	if (!read_options(argc, argv))
+	if (!read_options(argc, argv, &patient))
 		return ATR_EXIT_USAGE;
 	if (!find_patient(&patient, argv[optind]))
 		return 1;

@@ -16,7 +16,7 @@ struct handing {
 	struct atr_pooled pooled;
 	void *(*start)(void *);
 	void *arg;
-	atr_ref work;
+	atr_ref work, function;
 	bool resolves; /* for a transfer of libcurl's */
 };
 
@@ -52,6 +52,8 @@ static void *begin(void *arg)
 	atr_pool_give(&handings, ref);
 	if (handing.work)
 		atr_work_inherit(&atr_self, handing.work);
+	if (handing.function)
+		atr_work_inherit_function(&atr_self, handing.function, handing.work);
 	if (handing.resolves)
 		atr_transfer_resolves();
 	return handing.start(handing.arg);
@@ -62,17 +64,19 @@ static atr_ref hand_over(void *(*start)(void *), void *arg)
 {
 	struct atr_thread *self = atr_enter();
 	atr_ref work = self ? atr_work_hand_over(self) : 0, ref = 0;
+	atr_ref function = self ? atr_work_hand_over_function(self, work) : 0;
 	bool resolves = self && atr_transfer_makes_thread((const void *)start);
 	struct handing *handing;
 
 	has_threads = true;
-	if ((work || resolves) && ready())
+	if ((work || function || resolves) && ready())
 		ref = atr_pool_take(&handings);
 	if (ref) {
 		handing = atr_pool_get(&handings, ref);
 		handing->start = start;
 		handing->arg = arg;
 		handing->work = work;
+		handing->function = function;
 		handing->resolves = resolves;
 	}
 	atr_leave(self);

@@ -412,5 +412,7 @@ atr_ref atr_function_of(const struct atr_thread *self, atr_ref work)
 	/* what it read since, it does in this function, and that is the nearer */
 	if (f && (work == f->work || !work || (f->work && self->work == f->work_then)))
 		return f->span;
+	if (!f && atr_live_get(self->made_in) && (!work || work == self->made_in_work))
+		return self->made_in;
 	return work;
 }

@@ -81,11 +81,16 @@ void atr_functions_end(void);
 /* A forked child, alone: spans are the parent's, and the frames of other threads nobody's. */
 void atr_functions_forked(struct atr_thread *self);
 
-/* The function that the thread is in, as it does this work; `work` where it is in none. */
+/*
+ * The function that the thread is in, or was made in and that still runs, as it does this
+ * work; `work` where it is in none.
+ */
 atr_ref atr_function_of(const struct atr_thread *self, atr_ref work);
 static inline atr_ref atr_function_or(const struct atr_thread *self, atr_ref work)
 {
-	return __builtin_expect(self->frames != NULL, 0) ? atr_function_of(self, work) : work;
+	return __builtin_expect(self->frames != NULL || self->made_in, 0) ?
+		       atr_function_of(self, work) :
+		       work;
 }
 
 #endif

@@ -43,7 +43,9 @@ struct atr_thread {
 	uintptr_t known_page; /* + 1: can be read, since the plan that is made began: cursor.h */
 	uint32_t seeding;     /* of the ids: see live.c */
 	struct atr_frame *frames; /* of calls that it is in, the innermost first: function.h */
-	atr_ref unwound;	  /* the frame that it gave up last */
+	atr_ref made_in,
+		made_in_work; /* the function that its maker was in, and the work of that */
+	atr_ref unwound;      /* the frame that it gave up last */
 	struct atr_ids ids;
 	struct atr_stack_range stack; /* of which collecting knows: where.h */
 };

@@ -228,7 +228,11 @@ struct atr_function *atr_wanted_add(const struct atr_wanted_object *object, stru
 	return function;
 }
 
-struct atr_function *atr_wanted_around(uintptr_t address)
+#if defined(__x86_64__)
+__attribute__((target("no-sse")))
+#endif
+struct atr_function *
+atr_wanted_around(uintptr_t address)
 {
 	const uint64_t mask = (UINT64_C(1) << 48) - 1;
 	_Atomic uint64_t *place =

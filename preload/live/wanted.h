@@ -52,7 +52,10 @@ struct atr_function *atr_wanted_add(const struct atr_wanted_object *object, stru
 
 /* Any thread: the function that begins here; NULL: none that is wanted. */
 struct atr_function *atr_wanted_at(uintptr_t begin);
-/* That the address lies in. Dearer: what was found is kept for the next time. */
+/*
+ * That the address lies in. Dearer: what was found is kept for the next time. No register for
+ * vectors is touched by it.
+ */
 struct atr_function *atr_wanted_around(uintptr_t address);
 
 /* Whether one of them may be known to the linker by a name of this hash (ELF's DT_GNU_HASH). */

@@ -191,6 +191,7 @@ void atr_work_read(struct atr_thread *self, atr_ref work, bool whole, atr_ref be
 	self->just_read = work;
 	self->serves = !self->is_loop;
 	self->inherited = false;
+	self->made_in = 0;
 	self->lent_by = 0;
 	atomic_store_explicit(&live->loop_slot, self->is_loop ? self->loop_slot : 0,
 			      memory_order_relaxed);
@@ -350,7 +351,7 @@ void atr_work_idle(struct atr_thread *self, bool loop, int timeout_ms)
 	}
 	if (loop && !is_trusted())
 		self->due_ns = due_after(timeout_ms);
-	self->just_read = 0;
+	self->just_read = self->made_in = 0;
 	self->nr_outer = self->lent_by = 0;
 	self->inherited = self->in_doubt = false;
 	atr_profiled_works(self, 0);
@@ -535,6 +536,22 @@ void atr_work_inherit(struct atr_thread *self, atr_ref work)
 {
 	self->inherited = self->was_made_in_work = true;
 	atr_profiled_works(self, work);
+}
+
+atr_ref atr_work_hand_over_function(struct atr_thread *maker, atr_ref work)
+{
+	atr_ref function = atr_function_or(maker, work);
+
+	if (maker->is_loop || atomic_load_explicit(&pools_grow, memory_order_relaxed))
+		return 0;
+	return function == work ? 0 : function;
+}
+
+void atr_work_inherit_function(struct atr_thread *self, atr_ref function, atr_ref work)
+{
+	self->made_in = function;
+	self->made_in_work = work;
+	atr_profiled_works(self, self->work);
 }
 
 void atr_work_next(struct atr_thread *self, atr_ref work)

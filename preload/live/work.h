@@ -89,9 +89,10 @@ void atr_work_lent(struct atr_thread *self, atr_ref work, uint32_t carrier);
  */
 static inline void atr_work_waits(struct atr_thread *self)
 {
-	if (__builtin_expect(self->inherited, 0)) {
+	if (__builtin_expect(self->inherited || self->made_in, 0)) {
+		self->made_in = 0;
+		atr_profiled_works(self, self->inherited ? 0 : self->work);
 		self->inherited = false;
-		atr_profiled_works(self, 0);
 	}
 	self->prompted = true;
 }
@@ -156,6 +157,9 @@ atr_ref atr_work_came_with(const struct atr_context *context, atr_ref likely);
 /* A thread made by one that does `work` begins with it; to be handed over by the maker. */
 atr_ref atr_work_hand_over(struct atr_thread *maker);
 void atr_work_inherit(struct atr_thread *self, atr_ref work);
+/* The same of the function (function.h) that the maker is in as it does that work, or 0: none. */
+atr_ref atr_work_hand_over_function(struct atr_thread *maker, atr_ref work);
+void atr_work_inherit_function(struct atr_thread *self, atr_ref function, atr_ref work);
 
 /* The thread, which serves, goes on with the next of several requests that it read at once. */
 void atr_work_next(struct atr_thread *self, atr_ref work);

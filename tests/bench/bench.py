@@ -344,6 +344,36 @@ def watched():
         row(f"  by {name}", ["", f"{ns:.0f}"], f"{ns - none:+.0f}")
 
 
+def followed_by(name, flags, settings):
+    """followed.c, built so that its functions are seen: ns of one that is followed, and of one that is not."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    source = os.path.join(here, "followed.c")
+    common = [*compiler, "-std=gnu11", "-D_GNU_SOURCE", "-O2", "-I", os.path.join(here, "../.."), source]
+    if name == "library":
+        subprocess.run([*common, "-DLIBRARY", "-fPIC", "-shared", "-o", path("libfollowed.so")], check=True)
+        flags = ["-DPROGRAM", f"-L{folder}", "-lfollowed", f"-Wl,-rpath,{folder}"]
+    subprocess.run([*common, "-o", path("followed"), *flags], check=True)
+    runs = [output(path("followed"), env=settings, cwd=folder).split("\t") for _ in range(3)]
+    return [sorted(float(run[i]) for run in runs)[1] for i in range(2)]
+
+
+def followed():
+    title("a call of a function, ns of CPU", "plain", "unset", "beside", "followed")
+    ways = {
+        "-finstrument-functions": ["-finstrument-functions"],
+        "-pg": ["-pg"],
+        "-fpatchable-function-entry": ["-fpatchable-function-entry=16"],
+        "library": [],
+    }
+    for name, flags in ways.items():
+        ours = with_us("followed", OTEL_BSP_MAX_QUEUE_SIZE="65536", OTEL_BSP_SCHEDULE_DELAY="100")
+        asks = {**ours, "AUTOTRACE_FUNCTIONS": "libfollowed.so:asked_for" if name == "library" else "asked_for"}
+        one, unset, asked = (followed_by(name, flags, env) for env in (plain, ours, asks))
+        cells = [f"{one[1]:.1f}", f"{unset[1]:.1f}", f"{asked[1]:.1f}"]
+        row(name, cells, f"{asked[0]:.0f} ns")
+    line("  of ours", became_of("followed"))
+
+
 def parse():
     title("reading one request head, beside a grammar library")
     for text in output(program("http1_parse"), env=plain).splitlines():
@@ -547,6 +577,7 @@ parts = {
     "export": export,
     "profiled": profiled,
     "ebpf": watched,
+    "followed": followed,
     "nginx": served,
     "dead": dead,
     "https": beside_plain(secure.https),

@@ -98,6 +98,7 @@ functions_ways() {
 		submits 1 depth2
 	)
 	sends "threads with little stack" "$program" "$port" threads < <(several 160 in_callback thread)
+	sends "a thread that is made in it" "$program" "$port" makes_thread < <(in_callback part)
 	sends "jumped out of" "$program" "$port" jump < <(
 		internal 0 jumps autotrace.function.left_by=jump; echo; submits 0 after)
 	sends "jumped out of, from further in" "$program" "$port" jump_out < <(

@@ -347,6 +347,39 @@ TEST(function_that_returns_on_another_thread)
 	end();
 }
 
+TEST(function_is_around_what_threads_made_in_it_do)
+{
+	struct atr_context parent = live_parent(1);
+	uintptr_t stack[WORDS];
+	struct atr_thread made;
+	struct atr_frame *frame;
+	atr_ref later;
+
+	begin();
+	memset(&made, 0, sizeof(made));
+	CHECK(!atr_work_hand_over_function(&atr_self, 0));
+	frame = called(&one, stack + 900, CODE);
+	CHECK(atr_work_hand_over_function(&atr_self, 0) == frame->span);
+	atr_work_inherit_function(&made, frame->span, 0);
+	CHECK(atr_function_or(&made, 0) == frame->span);
+	/* not what it does for others */
+	later = atr_live_open(&made, ATR_KIND_SERVER, &parent, 1);
+	CHECK(atr_function_or(&made, later) == later);
+	atr_work_read(&made, later, true, 0);
+	CHECK(atr_function_or(&made, 0) == 0);
+	atr_work_ended(&made, later);
+	atr_live_drop(later);
+	/* nor when it has waited for another thread, and when the function is over */
+	atr_work_inherit_function(&made, frame->span, 0);
+	atr_work_waits(&made);
+	CHECK(atr_function_or(&made, 0) == 0);
+	atr_work_inherit_function(&made, frame->span, 0);
+	atr_function_returned(&atr_self, frame);
+	next("one", "");
+	CHECK(atr_function_or(&made, 0) == 0);
+	end();
+}
+
 TEST(function_calls_are_followed_to_a_depth)
 {
 	uintptr_t stack[WORDS];

@@ -55,8 +55,9 @@ _autotrace()
 			--no-keep-alive --responses"
 		;;
 	show) options="--html --tree --attributes --mask-ports --help" ;;
-	doctor | config) options="--help" ;;
 	ebpf-agent) options="--socket --user --most --help" ;;
+	doctor) options="--functions --help" ;;
+	config) options="--help" ;;
 	*) return ;;
 	esac
 	if [[ $word == -* ]]; then

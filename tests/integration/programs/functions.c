@@ -247,6 +247,22 @@ __attribute__((noinline)) static void traces_back(void)
 	say("found", with_callback(looks, __builtin_return_address(0)));
 }
 
+/* Another thread does a part of it. */
+static void *does_part(void *unused)
+{
+	return (void *)(long)(submit("part") + (unused != NULL));
+}
+
+static int makes_thread(void *unused)
+{
+	pthread_t thread;
+	void *status;
+
+	pthread_create(&thread, NULL, does_part, unused);
+	pthread_join(thread, &status);
+	return (int)(long)status;
+}
+
 /* Deeper than anyone can follow. */
 static int deep(void *arg)
 {
@@ -301,6 +317,8 @@ int main(int argc, char **argv)
 		traces_back();
 	else if (!strcmp(how, "deep"))
 		say("deep", with_callback(deep, (void *)2000L));
+	else if (!strcmp(how, "makes_thread"))
+		say("part", with_callback(makes_thread, NULL));
 	else if (!strcmp(how, "quick"))
 		many_quick();
 	else

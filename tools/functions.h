@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ATR_TOOLS_FUNCTIONS_H
+#define ATR_TOOLS_FUNCTIONS_H
+
+/* functions: which of those that AUTOTRACE_FUNCTIONS asks for a program has, and how each is seen. */
+#include "tools/libraries.h"
+
+struct atr_functions_told {
+	/* each that is there; `how` says what follows it, NULL: it cannot be followed */
+	void (*found)(void *arg, const char *name, const char *library, const char *how);
+	void (*missing)(void *arg, const char *name); /* that is in none of the files */
+	void *arg;
+};
+
+/* The program is the first of the libraries, and `executable` its file. `list` is the variable's value. */
+void atr_functions_tell(const struct atr_libraries *all, const char *executable, const char *list,
+			const struct atr_functions_told *told);
+
+#endif
