@@ -4,6 +4,7 @@
 #include "propagator/str.h"
 #include "tools/libraries.h"
 #include "export/heavy.h"
+#include "export/stacks.h"
 #include "tools/program.h"
 #include "tools/variables.h"
 
@@ -362,16 +363,16 @@ static bool is_matched(const char *globs, const char *path)
 	return false;
 }
 
-/* Whether the object for TLS lies beside the library. */
-static bool has_heavy(void)
+/* Whether an object that is loaded when it is asked for lies beside the library. */
+static bool has_beside(const char *file)
 {
-	char path[PATH_MAX], heavy[PATH_MAX + sizeof(ATR_HEAVY_FILE)];
+	char path[PATH_MAX], object[PATH_MAX + 64];
 
 	if (!atr_program_library(path) || !strrchr(path, '/'))
 		return false;
-	snprintf(heavy, sizeof(heavy), "%.*s" ATR_HEAVY_FILE, (int)(strrchr(path, '/') + 1 - path),
-		 path);
-	return access(heavy, R_OK) == 0;
+	snprintf(object, sizeof(object), "%.*s%s", (int)(strrchr(path, '/') + 1 - path), path,
+		 file);
+	return access(object, R_OK) == 0;
 }
 
 /* Of the two that name it, the one for traces counts. */
@@ -384,9 +385,18 @@ static void judge_endpoint(struct patient *p)
 	if ((strncasecmp(endpoint, "https:", 6) == 0 ||
 	     is_set_to("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc") ||
 	     is_set_to("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "grpc")) &&
-	    !has_heavy())
+	    !has_beside(ATR_HEAVY_FILE))
 		say(&p->unseen, "To send spans over TLS or gRPC takes libautotrace-tls.so beside "
 				"the library: without it they are not sent.");
+}
+
+static void judge_stacks(struct patient *p)
+{
+	const char *stacks = value_of("AUTOTRACE_STACKS");
+
+	if (*stacks && strcmp(stacks, "off") != 0 && !has_beside(ATR_STACKS_FILE))
+		say(&p->unseen, "AUTOTRACE_STACKS takes libautotrace-stacks.so beside the library: "
+				"without it spans do not tell where they were made.");
 }
 
 static void judge_variables(struct patient *p)
@@ -409,6 +419,7 @@ static void judge_variables(struct patient *p)
 	if (is_set_to("OTEL_TRACES_SAMPLER", "always_off"))
 		say(&p->obstacles, "OTEL_TRACES_SAMPLER=always_off: every span is dropped.");
 	judge_endpoint(p);
+	judge_stacks(p);
 }
 
 static void examine_environment(struct patient *p)
