@@ -7,6 +7,7 @@
 #include "ebpf/agent.h"
 #include "ebpf/object.h"
 #include "export/heavy.h"
+#include "export/stacks.h"
 #include "tools/program.h"
 #include "tools/variables.h"
 
@@ -461,6 +462,15 @@ static void judge_ebpf(struct patient *p)
 				" beside the library: without it nothing is seen from the kernel.");
 }
 
+static void judge_stacks(struct patient *p)
+{
+	const char *stacks = value_of("AUTOTRACE_STACKS");
+
+	if (*stacks && strcmp(stacks, "off") != 0 && !has_object(ATR_STACKS_FILE))
+		say(&p->unseen, "AUTOTRACE_STACKS takes libautotrace-stacks.so beside the library: "
+				"without it spans do not tell where they were made.");
+}
+
 static void judge_variables(struct patient *p)
 {
 	const char *include = value_of("AUTOTRACE_INCLUDE"),
@@ -483,6 +493,7 @@ static void judge_variables(struct patient *p)
 	judge_endpoint(p);
 	if (is_set_to("AUTOTRACE_EBPF", "true"))
 		judge_ebpf(p);
+	judge_stacks(p);
 }
 
 static void examine_environment(struct patient *p)

@@ -251,6 +251,12 @@ static void move(struct machine *m, uint64_t units)
 	m->at += (uintptr_t)(units * m->cie->code_factor);
 }
 
+/* What is too large for any stack wraps, and is found not to fit. */
+static int64_t scaled(const struct machine *m, uint64_t n)
+{
+	return (int64_t)(n * (uint64_t)m->cie->data_factor);
+}
+
 static void define(struct machine *m, uint64_t which, int64_t offset)
 {
 	m->row.cfa_register = which;
@@ -280,11 +286,11 @@ static bool run_extended(struct machine *m, struct atr_bytes *from, uint8_t op)
 		break;
 	case 0x05: /* offset_extended */
 		which = atr_get_uleb(from);
-		save(m, which, (int64_t)atr_get_uleb(from) * m->cie->data_factor);
+		save(m, which, scaled(m, atr_get_uleb(from)));
 		break;
 	case 0x11: /* offset_extended_sf */
 		which = atr_get_uleb(from);
-		save(m, which, atr_get_sleb(from) * m->cie->data_factor);
+		save(m, which, scaled(m, (uint64_t)atr_get_sleb(from)));
 		break;
 	case 0x06: /* restore_extended */
 		restore(m, atr_get_uleb(from));
@@ -316,7 +322,7 @@ static bool run_extended(struct machine *m, struct atr_bytes *from, uint8_t op)
 		break;
 	case 0x12: /* def_cfa_sf */
 		which = atr_get_uleb(from);
-		define(m, which, atr_get_sleb(from) * m->cie->data_factor);
+		define(m, which, scaled(m, (uint64_t)atr_get_sleb(from)));
 		break;
 	case 0x0d: /* def_cfa_register */
 		m->row.cfa_register = atr_get_uleb(from);
@@ -325,7 +331,7 @@ static bool run_extended(struct machine *m, struct atr_bytes *from, uint8_t op)
 		m->row.cfa_offset = (int64_t)atr_get_uleb(from);
 		break;
 	case 0x13: /* def_cfa_offset_sf */
-		m->row.cfa_offset = atr_get_sleb(from) * m->cie->data_factor;
+		m->row.cfa_offset = scaled(m, (uint64_t)atr_get_sleb(from));
 		break;
 	case 0x0f: /* def_cfa_expression */
 		m->row.expression = atr_get_part(from, atr_get_uleb(from));
@@ -360,7 +366,7 @@ static bool run(struct machine *m, struct atr_bytes from)
 		if (op >> 6 == 1)
 			move(m, low);
 		else if (op >> 6 == 2)
-			save(m, low, (int64_t)atr_get_uleb(&from) * m->cie->data_factor);
+			save(m, low, scaled(m, atr_get_uleb(&from)));
 		else if (op >> 6 == 3)
 			restore(m, low);
 		else if (!run_extended(m, &from, op))

@@ -51,7 +51,7 @@ static uint64_t rest_of(uint64_t mix)
 /* 0: it does not fit. */
 static uint64_t pack(const struct atr_rule *rule)
 {
-	int32_t offset = rule->offset / 8 + (1 << 14), rbp_at = -rule->rbp_at / 8;
+	int32_t offset = rule->offset / 8 + (1 << 14), rbp_at = -(rule->rbp_at / 8);
 
 	if (rule->offset % 8 || rule->rbp_at % 8 || offset < 0 || offset >= 1 << 15 || rbp_at < 0 ||
 	    rbp_at >= 1 << 10)

@@ -39,9 +39,9 @@ bool atr_where_wanted(void)
 	static const char name[] = "AUTOTRACE_STACKS";
 	struct atr_str mode = atr_str_trim(atr_env_get(name));
 
-	where.mode = OFF;
 	if (!mode.len || atr_str_equal(mode, ATR_STR("off")))
 		return false;
+	where.mode = OFF;
 	if (atr_str_equal(mode, ATR_STR("all")))
 		where.mode = OF_ALL;
 	else if (atr_str_equal(mode, ATR_STR("error")))

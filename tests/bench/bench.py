@@ -374,6 +374,18 @@ def followed():
     line("  of ours", became_of("followed"))
 
 
+def stacks():
+    object = os.path.join(os.path.dirname(library), "libautotrace-stacks.so")
+    answers = output(program("stacks"), object, "5", "10", "20", env=plain).splitlines()
+    title("a request's stack, ns of its thread", "", "CPU")
+    for depth, ns in (text.split("\t") for text in answers):
+        if depth == "first":
+            row("10 frames for the first time", ["", ns], "")
+        else:
+            is_aimed = depth == "10"
+            row(f"{depth} frames", ["", ns], "", "under 300" if is_aimed else "", float(ns) < 300 if is_aimed else None)
+
+
 def parse():
     title("reading one request head, beside a grammar library")
     for text in output(program("http1_parse"), env=plain).splitlines():
@@ -578,6 +590,7 @@ parts = {
     "profiled": profiled,
     "ebpf": watched,
     "followed": followed,
+    "stacks": stacks,
     "nginx": served,
     "dead": dead,
     "https": beside_plain(secure.https),

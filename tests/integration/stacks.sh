@@ -165,6 +165,49 @@ END
 check "one that is broken is no harm" stacks all "$dir/shop" "$port" <<<"$lost"
 tree_mask=
 
+# ---- other programs ----------------------------------------------------------------------------
+
+program curl_lib -l:libcurl.so.4
+tree_mask='s/^([^|]*\|[a-z_]+ curl_lib\.c):[0-9]+\|[^<]* < (.* < )?main$/\1|BY WAY OF libcurl/'
+check "of a transfer: the program's function that asked libcurl for it" \
+	stacks all "$program" reused "$url/ok" <<<"/ok|reused curl_lib.c|BY WAY OF libcurl"
+tree_mask=
+
+traced_nginx() {
+	fresh_spans
+	under traced nginx
+	AUTOTRACE_STACKS=all "${env[@]}" nginx -c "$dir/nginx.conf" 2>/dev/null &
+	local pid=$! status=0
+	running="$running $pid"
+	ready "$nginx_port" "$pid" && curl -s -o /dev/null "http://127.0.0.1:$nginx_port/ok" || status=1
+	stop "$pid"
+	[ $status = 0 ] && /usr/bin/python3 "$here/stacks.py" "$spans" >"$dir/got" &&
+		grep -qE '^/ok\|(ngx_|nginx\+)[^|]*\|((ngx_[a-z0-9_]*|nginx)\+? < ){4,}' "$dir/got" && return
+	cat "$dir/got"
+	return 1
+}
+
+if command -v nginx >/dev/null && command -v curl >/dev/null; then
+	nginx_port=$(free_port)
+	cat >"$dir/nginx.conf" <<END
+daemon off;
+error_log stderr crit;
+pid $dir/nginx.pid;
+events { worker_connections 256; }
+http {
+	access_log off;
+	client_body_temp_path $dir/body;
+	proxy_temp_path $dir/proxy;
+	fastcgi_temp_path $dir/fastcgi;
+	uwsgi_temp_path $dir/uwsgi;
+	scgi_temp_path $dir/scgi;
+	server { listen 127.0.0.1:$nginx_port; location / { proxy_pass $url; } }
+}
+END
+	chmod -R a+rwX "$dir"
+	check "of what nginx asks for others" traced_nginx
+fi
+
 # ---- other languages ---------------------------------------------------------------------------
 
 home=$(getent passwd "$(id -u)" | cut -d : -f 6)
