@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-2-Clause OR GPL-2.0-only */
 
 /*
  * wire: the kernel's side of wire.h. Who is observed: the process that tells the token's
@@ -307,4 +307,5 @@ int atr_wire_end(__u64 *args)
 	return 0;
 }
 
+/* Of those that the file may be had under, what the kernel knows by a name. */
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -43,7 +43,7 @@ struct run {
 	sigset_t mask_before;
 	pid_t pid;
 	int wait_status;
-	bool has_ended, is_interrupted, wants_ebpf;
+	bool has_ended, is_interrupted, wants_ebpf, has_other_agent;
 	struct atr_ebpf_agent agent; /* where its path is not empty */
 	char agent_path[108];
 	struct atr_observer observer; /* where there is `observed` */
@@ -125,6 +125,8 @@ static void set_environment(const struct run *run)
 	atr_preload_endpoint(run->receiver);
 	if (run->probes)
 		setenv("AUTOTRACE_PROBES", run->probes, 1);
+	if (run->has_other_agent)
+		setenv("AUTOTRACE_EBPF", "true", 1);
 	if (run->agent_path[0]) {
 		snprintf(token, sizeof(token), "%llx", (unsigned long long)run->agent.ready_token);
 		setenv("AUTOTRACE_EBPF_TOKEN", token, 1);
@@ -359,6 +361,9 @@ static void begin_ebpf(struct run *run)
 	if (!error)
 		return;
 	run->agent_path[0] = '\0';
+	run->has_other_agent = getenv("AUTOTRACE_EBPF_AGENT") != NULL;
+	if (run->has_other_agent)
+		return; /* the program asks that one, and says what comes of it */
 	fprintf(stderr, "autotrace: --ebpf: %s; nothing is seen from the kernel\n", why);
 }
 

@@ -21,7 +21,7 @@ struct conn {
 	uint8_t kind;	 /* of the span; 0: no request is under way */
 	uint16_t status; /* 0: no answer yet */
 	uint64_t start_ns, end_ns;
-	int64_t sent, received;
+	uint64_t sent, received;
 	char method[33], target[ATR_WIRE_BYTES_MAX], host[256];
 	struct atr_context parent; /* without ids: the run */
 	char peer[INET6_ADDRSTRLEN];
@@ -209,8 +209,9 @@ static void finish(struct atr_observed *o, struct conn *conn)
 			put_text(o->trace, node, ATR_STR("network.peer.address"), conn->peer);
 			put_integer(o->trace, node, ATR_STR("network.peer.port"), conn->peer_port);
 		}
-		put_integer(o->trace, node, ATR_STR("autotrace.bytes.sent"), conn->sent);
-		put_integer(o->trace, node, ATR_STR("autotrace.bytes.received"), conn->received);
+		put_integer(o->trace, node, ATR_STR("autotrace.bytes.sent"), (int64_t)conn->sent);
+		put_integer(o->trace, node, ATR_STR("autotrace.bytes.received"),
+			    (int64_t)conn->received);
 		put_outcome(o, node, conn);
 		field = atr_trace_add_field(o->trace, &node->attributes);
 		field->key = ATR_STR("autotrace.observed");
@@ -265,7 +266,7 @@ static void answered(struct conn *conn, const struct atr_wire_event *event, uint
 
 	if (!conn->kind)
 		return;
-	*(event->kind == ATR_WIRE_SAID ? &conn->sent : &conn->received) += event->result;
+	*(event->kind == ATR_WIRE_SAID ? &conn->sent : &conn->received) += (uint64_t)event->result;
 	if (!is_answer || !event->result)
 		return;
 	if (!conn->status && event->bytes_len > 12 && !memcmp(event->bytes, "HTTP/1.", 7)) {

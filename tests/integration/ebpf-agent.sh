@@ -204,3 +204,10 @@ stop "$agent"
 check "without privilege it does not start" eval '! setpriv --reuid=$nobody --regid=$nobody --clear-groups \
 	"$autotrace" ebpf-agent --socket "$dir/none" 2>"$dir/second"'
 check "and says what is missing" grep -q "not permitted: it takes CAP_BPF and CAP_PERFMON" "$dir/second"
+
+agent --user $nobody
+spans=/dev/null
+setpriv --reuid=$nobody --regid=$nobody --clear-groups env AUTOTRACE_EBPF_AGENT="$socket" AUTOTRACE_LOG="$dir/log" \
+	"$autotrace" run --ebpf -- curl -sS -o /dev/null "http://127.0.0.1:$other/ok" 2>"$dir/second"
+check "run --ebpf without privilege leaves it to the agent" grep -q "of user $nobody: served" "$dir/agent.out"
+check "and says nothing of it" eval '! grep -q -e --ebpf "$dir/second"'
