@@ -3,6 +3,9 @@
 
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 _Static_assert(sizeof(struct atr_ebpf_slot) % 8 == 0, "they lie one behind the other");
 
@@ -22,9 +25,20 @@ static size_t slots_len(void)
 	return ATR_EBPF_SLOTS * sizeof(struct atr_ebpf_slot);
 }
 
+/* Of a file that is shorter than what is mapped of it, a look would end the process. */
+static bool is_no_file(int fd)
+{
+	struct stat st;
+
+	return syscall(SYS_fstat, fd, &st) == 0 && !(st.st_mode & S_IFMT);
+}
+
 bool atr_sums_map(struct atr_sums *sums, const struct atr_probe *probe)
 {
 	*sums = (struct atr_sums){ 0 };
+	for (int i = ATR_PROBE_SLOTS; i <= ATR_PROBE_SLOW; i++)
+		if (!is_no_file(probe->fds[i]))
+			return false;
 	sums->slots = map(probe->fds[ATR_PROBE_SLOTS], slots_len());
 	sums->told = map(probe->fds[ATR_PROBE_TOLD], sizeof(*sums->told));
 	if (sums->slots && sums->told &&
