@@ -84,6 +84,8 @@ MAN_SRC := $(wildcard tools/man/*.scd)
 HEAVY_SRC := $(wildcard export/heavy/*.c)
 STACKS_SRC := $(wildcard export/stacks/*.c)
 EBPF_SRC := $(filter-out ebpf/seen.c %.bpf.c,$(wildcard ebpf/*.c))
+# The command alone observes what the library cannot be in.
+EBPF_SO_SRC := $(filter-out ebpf/observe.c,$(EBPF_SRC))
 
 SO := $(BUILD)/libautotrace.so
 CONFIG_SO := $(BUILD)/libautotrace-config.so
@@ -165,7 +167,7 @@ $(BUILD)/stacks.map: Makefile
 	$(Q)mkdir -p $(@D)
 	$(Q)echo '{ global: atr_stacks_table; local: *; };' > $@
 
-$(EBPF_SO): $(call objects,$(EBPF_SRC)) $(BUILD)/ebpf.map
+$(EBPF_SO): $(call objects,$(EBPF_SO_SRC)) $(BUILD)/ebpf.map
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $(subst libautotrace.so,$(@F),$(SO_LDFLAGS)) -Wl,-Bsymbolic \
 		-Wl,--version-script=$(BUILD)/ebpf.map -o $@ $(filter %.o,$^)
@@ -179,7 +181,7 @@ TRIPLE := $(shell $(CC) -dumpmachine)
 BPF_ARCH := $(if $(filter aarch64-%,$(TRIPLE)),arm64,x86)
 BPF_FLAGS := -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH) -I. \
 	-I/usr/include/$(firstword $(subst -, ,$(TRIPLE)))-linux-gnu -Wall -Wextra $(if $(WERROR),-Werror)
-$(BUILD)/gen/%.lskel.h: ebpf/%.bpf.c ebpf/event.h ebpf/kernel.bpf.h Makefile | $(CJSON)/cJSON.c
+$(BUILD)/gen/%.lskel.h: ebpf/%.bpf.c ebpf/event.h ebpf/wire.h ebpf/kernel.bpf.h Makefile | $(CJSON)/cJSON.c
 	$(call say,BPF,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)clang $(BPF_FLAGS) -c -o $(@D)/$*.bpf.o $<
@@ -189,8 +191,9 @@ $(BUILD)/gen/syscalls.def: Makefile
 	$(Q)mkdir -p $(@D)
 	$(Q)echo '#include <sys/syscall.h>' | $(CC) -E -dM -x c - | \
 		sed -nE 's/^#define SYS_([a-z0-9_]+) .*/ATR_SYSCALL(\1)/p' | sort > $@
-$(call objects,ebpf/probe.c ebpf/names.c): private CPPFLAGS += -isystem $(BUILD)/gen
+$(call objects,ebpf/observe.c ebpf/probe.c ebpf/names.c): private CPPFLAGS += -isystem $(BUILD)/gen
 $(call objects,ebpf/probe.c): $(BUILD)/gen/calls.lskel.h
+$(call objects,ebpf/observe.c): $(BUILD)/gen/wire.lskel.h
 $(call objects,ebpf/names.c): $(BUILD)/gen/syscalls.def
 
 $(TOOL): $(call objects,$(TOOL_SRC) $(EBPF_SRC)) $(CJSON_HEAP) $(CONFIG_OBJ) $(ROOMS)

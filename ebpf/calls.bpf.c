@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-2-Clause OR GPL-2.0-only */
 
 /*
  * calls: the system calls of one process, and when its threads run, each for the span that
@@ -331,4 +331,5 @@ int atr_wakeup(__u64 *args)
 	return 0;
 }
 
+/* Of those that the file may be had under, what the kernel knows by a name. */
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-2-Clause OR GPL-2.0-only */
 #ifndef ATR_EBPF_EVENT_H
 #define ATR_EBPF_EVENT_H
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-2-Clause OR GPL-2.0-only */
 #ifndef ATR_EBPF_KERNEL_H
 #define ATR_EBPF_KERNEL_H
 
@@ -18,7 +18,7 @@ struct thread_struct {
 	unsigned long fsbase;
 };
 struct pt_regs {
-	unsigned long si, di;
+	unsigned long dx, si, di;
 };
 #elif defined(__TARGET_ARCH_arm64)
 struct thread_uw {

@@ -49,7 +49,7 @@ static bool start(const struct atr_ebpf_asked *asked, struct atr_sums *sums, con
 		return false;
 	if (!atr_sums_map(sums, &probe)) {
 		atr_probe_close(&probe);
-		*why = "no memory";
+		*why = "what there is to read cannot be mapped";
 		return false;
 	}
 	atr_probe_arm(options.token, asked->offset);

@@ -1,86 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ebpf/probe.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-/*
- * The loader that bpftool has made is a program for the kernel too: it finds out where fields
- * lie, loads the others, and needs no library here. What it asks of libc is answered below.
- */
-static _Alignas(16) char skeleton_room[1024];
-
-static inline void *take_room(size_t len)
-{
-	if (len > sizeof(skeleton_room))
-		return NULL;
-	memset(skeleton_room, 0, sizeof(skeleton_room));
-	return skeleton_room;
-}
-
-static inline int raw_close(int fd)
-{
-	return (int)syscall(SYS_close, fd);
-}
-
-#define calloc(nr, len) take_room((nr) * (len))
-#define free(room) ((void)(room))
-#define close(fd) raw_close(fd)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wunused-function"
-#pragma GCC diagnostic ignored "-Wunused-parameter"
-#pragma GCC diagnostic ignored "-Wsign-compare"
-#include <calls.lskel.h>
-#pragma GCC diagnostic pop
-
-/* A descriptor of 0 is none to the loader: those that are free are taken meanwhile. */
-static unsigned fill_standard(void)
-{
-	unsigned filled = 0;
-
-	for (int fd = 0; fd <= 2;) {
-		fd = (int)syscall(SYS_openat, AT_FDCWD, "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (fd > 2)
-			raw_close(fd);
-		else if (fd >= 0)
-			filled |= 1u << fd;
-		else
-			break;
-	}
-	return filled;
-}
-
-static void free_standard(unsigned filled)
-{
-	for (int fd = 0; fd <= 2; fd++)
-		if (filled & 1u << fd)
-			raw_close(fd);
-}
-
-static const char *why_not(int error)
-{
-	switch (error) {
-	case -EPERM:
-	case -EACCES:
-		return "not permitted: it takes CAP_BPF and CAP_PERFMON, or an agent "
-		       "(AUTOTRACE_EBPF_AGENT)";
-	case -ENOSYS:
-		return "the kernel has no eBPF, or forbids it";
-	case -ENOMEM:
-		return "no memory";
-	case -EMFILE:
-	case -ENFILE:
-		return "too many files are open";
-	default:
-		return "the kernel is too old, or was built without what it takes (Linux 5.18 with "
-		       "BTF, and the tracepoints of system calls)";
-	}
-}
+#define ATR_SKELETON <calls.lskel.h>
+#include "ebpf/skeleton.h"
 
 static int load(struct calls_bpf *skeleton, const struct atr_probe_options *options)
 {
@@ -115,7 +37,7 @@ static void keep(struct calls_bpf *skeleton, struct atr_probe *probe)
 int atr_probe_open(const struct atr_probe_options *options, struct atr_probe *probe,
 		   const char **why)
 {
-	unsigned filled = fill_standard();
+	unsigned filled = atr_skeleton_fill();
 	struct calls_bpf *skeleton = calls_bpf__open();
 	int error = -ENOMEM;
 
@@ -125,13 +47,13 @@ int atr_probe_open(const struct atr_probe_options *options, struct atr_probe *pr
 			keep(skeleton, probe);
 		calls_bpf__destroy(skeleton);
 	}
-	free_standard(filled);
-	*why = error ? why_not(error) : NULL;
+	atr_skeleton_free(filled);
+	*why = error ? atr_skeleton_why(error) : NULL;
 	return error;
 }
 
 void atr_probe_close(struct atr_probe *probe)
 {
 	for (int i = 0; i < ATR_NR_PROBE_FDS; i++)
-		raw_close(probe->fds[i]);
+		atr_skeleton_close(probe->fds[i]);
 }

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ebpf/sums.h"
 
-#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 _Static_assert(sizeof(struct atr_ebpf_slot) % 8 == 0, "they lie one behind the other");
 
-static void *map(int fd, size_t len, int protection, off_t at)
+static void *map(int fd, size_t len)
 {
-	void *got = mmap(NULL, len, protection, MAP_SHARED, fd, at);
+	void *got = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
 	if (got == MAP_FAILED)
 		return NULL;
@@ -19,32 +20,29 @@ static void *map(int fd, size_t len, int protection, off_t at)
 	return got;
 }
 
-static void unmap(const volatile void *at, size_t len)
-{
-	if (at)
-		munmap((void *)at, len);
-}
-
 static size_t slots_len(void)
 {
 	return ATR_EBPF_SLOTS * sizeof(struct atr_ebpf_slot);
 }
 
+/* Of a file that is shorter than what is mapped of it, a look would end the process. */
+static bool is_no_file(int fd)
+{
+	struct stat st;
+
+	return syscall(SYS_fstat, fd, &st) == 0 && !(st.st_mode & S_IFMT);
+}
+
 bool atr_sums_map(struct atr_sums *sums, const struct atr_probe *probe)
 {
-	long page = sysconf(_SC_PAGESIZE);
-	int slow = probe->fds[ATR_PROBE_SLOW];
-	char *behind;
-
-	sums->slots = map(probe->fds[ATR_PROBE_SLOTS], slots_len(), PROT_READ | PROT_WRITE, 0);
-	sums->told =
-		map(probe->fds[ATR_PROBE_TOLD], sizeof(*sums->told), PROT_READ | PROT_WRITE, 0);
-	sums->slow.len = ATR_EBPF_RING_LEN;
-	sums->slow.read_at = map(slow, (size_t)page, PROT_READ | PROT_WRITE, 0);
-	behind = map(slow, (size_t)page + 2 * ATR_EBPF_RING_LEN, PROT_READ, page);
-	sums->slow.write_at = (void *)behind;
-	sums->slow.bytes = behind ? behind + page : NULL;
-	if (sums->slots && sums->told && sums->slow.read_at && behind)
+	*sums = (struct atr_sums){ 0 };
+	for (int i = ATR_PROBE_SLOTS; i <= ATR_PROBE_SLOW; i++)
+		if (!is_no_file(probe->fds[i]))
+			return false;
+	sums->slots = map(probe->fds[ATR_PROBE_SLOTS], slots_len());
+	sums->told = map(probe->fds[ATR_PROBE_TOLD], sizeof(*sums->told));
+	if (sums->slots && sums->told &&
+	    atr_kernel_ring_map(&sums->slow, probe->fds[ATR_PROBE_SLOW], ATR_EBPF_RING_LEN))
 		return true;
 	atr_sums_unmap(sums);
 	return false;
@@ -52,12 +50,11 @@ bool atr_sums_map(struct atr_sums *sums, const struct atr_probe *probe)
 
 void atr_sums_unmap(struct atr_sums *sums)
 {
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-
-	unmap(sums->slots, slots_len());
-	unmap(sums->told, sizeof(*sums->told));
-	unmap(sums->slow.read_at, page);
-	unmap(sums->slow.write_at, page + 2 * ATR_EBPF_RING_LEN);
+	if (sums->slots)
+		munmap(sums->slots, slots_len());
+	if (sums->told)
+		munmap(sums->told, sizeof(*sums->told));
+	atr_kernel_ring_unmap(&sums->slow);
 	*sums = (struct atr_sums){ 0 };
 }
 
@@ -154,34 +151,9 @@ unsigned atr_sums_sweep(struct atr_sums *sums, uint64_t since_ns)
 	return swept;
 }
 
-/*
- * A record is a header of eight bytes, the first four its length, and as many bytes, padded to
- * eight. The two highest bits of the length: it is not written yet; it is to be left out.
- */
-#define BUSY (1u << 31)
-#define DISCARDED (1u << 30)
-
 bool atr_sums_next_slow(struct atr_sums *sums, struct atr_ebpf_slow *out)
 {
-	struct atr_kernel_ring *ring = &sums->slow;
-	uint64_t at = atomic_load_explicit(ring->read_at, memory_order_relaxed) & ~UINT64_C(7);
-	bool found = false;
-
-	while (!found && at < atomic_load_explicit(ring->write_at, memory_order_acquire)) {
-		const char *record = ring->bytes + (at & (ring->len - 1));
-		uint32_t head = __atomic_load_n((const uint32_t *)record, __ATOMIC_ACQUIRE);
-		uint32_t len = head & ~(BUSY | DISCARDED);
-
-		if (head & BUSY || len > ring->len - 8)
-			break;
-		if (!(head & DISCARDED) && len == sizeof(*out)) {
-			memcpy(out, record + 8, sizeof(*out));
-			found = true;
-		}
-		at += 8 + ((len + 7) & ~UINT64_C(7));
-		atomic_store_explicit(ring->read_at, at, memory_order_release);
-	}
-	return found;
+	return atr_kernel_ring_next(&sums->slow, out, sizeof(*out));
 }
 
 unsigned atr_sums_top(const struct atr_ebpf_slot *slot,

@@ -8,17 +8,10 @@
  * Nothing that lies there is trusted: whoever runs in this process can write to it.
  */
 #include "ebpf/event.h"
+#include "ebpf/kernel_ring.h"
 #include "ebpf/probe.h"
 
 #include <stddef.h>
-
-/* A ring buffer of the kernel's: two positions, and the bytes, twice in a row. */
-struct atr_kernel_ring {
-	_Atomic uint64_t *read_at;	  /* ours */
-	const _Atomic uint64_t *write_at; /* the kernel's */
-	const char *bytes;
-	uint64_t len; /* a power of two */
-};
 
 struct atr_sums {
 	struct atr_ebpf_slot *slots; /* ATR_EBPF_SLOTS of them */

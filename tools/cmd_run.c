@@ -2,7 +2,9 @@
 #include "tools/commands.h"
 
 #include "propagator/propagator.h"
+#include "ebpf/observe.h"
 #include "tools/ebpf_agent.h"
+#include "tools/observed.h"
 #include "tools/outputs.h"
 #include "tools/preload.h"
 #include "tools/program.h"
@@ -41,9 +43,12 @@ struct run {
 	sigset_t mask_before;
 	pid_t pid;
 	int wait_status;
-	bool has_ended, is_interrupted, wants_ebpf;
+	bool has_ended, is_interrupted, wants_ebpf, has_other_agent;
 	struct atr_ebpf_agent agent; /* where its path is not empty */
 	char agent_path[108];
+	struct atr_observer observer; /* where there is `observed` */
+	struct atr_observed *observed;
+	uint64_t token;
 };
 
 static const char usage[] =
@@ -129,6 +134,8 @@ static void set_environment(const struct run *run)
 		setenv("AUTOTRACE_PROBES", run->probes, 1);
 	if (run->stacks)
 		setenv("AUTOTRACE_STACKS", run->stacks, 1);
+	if (run->has_other_agent)
+		setenv("AUTOTRACE_EBPF", "true", 1);
 	if (run->agent_path[0]) {
 		snprintf(token, sizeof(token), "%llx", (unsigned long long)run->agent.ready_token);
 		setenv("AUTOTRACE_EBPF_TOKEN", token, 1);
@@ -166,6 +173,8 @@ static _Noreturn void become_program(const struct run *run, int report,
 
 	sigaction(SIGCHLD, on_child, NULL);
 	set_environment(run);
+	if (run->observed)
+		atr_observer_arm(run->token);
 	sigprocmask(SIG_SETMASK, &run->mask_before, NULL);
 	execvp(run->program[0], run->program);
 	error = errno;
@@ -220,20 +229,40 @@ static void read_signals(struct run *run)
 	}
 }
 
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static void observe(struct run *run)
+{
+	uint64_t to_unix_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
+	static struct atr_wire_event event;
+
+	while (atr_observer_next(&run->observer, &event))
+		atr_observed_see(run->observed, &event, to_unix_ns);
+}
+
 /* One turn: at most `timeout_ms` for something to happen (-1: for ever), then all of it. */
 static int serve(struct run *run, int timeout_ms)
 {
-	struct pollfd fds[3 + ATR_AGENT_PEERS_MAX] = {
+	struct pollfd fds[4 + ATR_AGENT_PEERS_MAX] = {
 		{ .fd = run->signal_fd, .events = POLLIN },
 		{ .fd = atr_receiver_fd(run->receiver), .events = POLLIN },
+		{ .fd = run->observed ? run->observer.ring_fd : -1, .events = POLLIN },
 	};
-	nfds_t nr_fds = 2;
+	nfds_t nr_fds = 3;
 	int nr;
 
 	if (run->agent_path[0])
-		nr_fds += atr_ebpf_agent_poll(&run->agent, fds + 2, 1 + ATR_AGENT_PEERS_MAX);
+		nr_fds += atr_ebpf_agent_poll(&run->agent, fds + 3, 1 + ATR_AGENT_PEERS_MAX);
 	nr = poll(fds, nr_fds, timeout_ms);
 	if (nr > 0) {
+		if (run->observed)
+			observe(run);
 		read_signals(run);
 		if (run->agent_path[0])
 			atr_ebpf_agent_serve(&run->agent);
@@ -276,17 +305,30 @@ static void tell_what_is_missing(const struct run *run)
 	if (result->nr_rejected)
 		fprintf(stderr, "autotrace: %zu spans with invalid ids left out\n",
 			result->nr_rejected);
-	if (!result->nr_spans)
+	if (!result->nr_spans && run->trace.nr_nodes <= 1)
 		fprintf(stderr,
 			"autotrace: %s sent no spans; `autotrace doctor %s` tells what can be seen "
 			"of it\n",
 			run->program[0], run->program[0]);
 }
 
+static void end_observing(struct run *run)
+{
+	if (!run->observed)
+		return;
+	observe(run);
+	if (*run->observer.lost)
+		fprintf(stderr, "autotrace: %llu calls of programs that are observed were missed\n",
+			(unsigned long long)*run->observer.lost);
+	atr_observed_close(run->observed);
+	atr_observer_close(&run->observer);
+}
+
 static void draw(struct run *run)
 {
 	struct atr_waterfall_style style = atr_waterfall_style_of(STDERR_FILENO);
 
+	end_observing(run);
 	atr_root_span_add(&run->root, &run->trace, run->program[0], run->executable, run->pid,
 			  run->wait_status);
 	atr_outputs_write(&run->outputs, &run->trace, run->program[0]);
@@ -313,8 +355,10 @@ static void begin_ebpf(struct run *run)
 		options.token = random[0];
 		error = atr_probe_open(&options, &run->agent.ready, &why);
 	}
+	if (!error && atr_observer_open(&run->observer, options.token, &why) == 0)
+		run->observed = atr_observed_open(&run->trace, &run->root, run->executable);
 	if (!error) {
-		run->agent.ready_token = options.token;
+		run->token = run->agent.ready_token = options.token;
 		run->agent.peers_most = ATR_AGENT_PEERS_MAX;
 		run->agent.serves_all = true;
 		/* as the receiver's, its name is not to be guessed */
@@ -326,6 +370,9 @@ static void begin_ebpf(struct run *run)
 	if (!error)
 		return;
 	run->agent_path[0] = '\0';
+	run->has_other_agent = getenv("AUTOTRACE_EBPF_AGENT") != NULL;
+	if (run->has_other_agent)
+		return; /* the program asks that one, and says what comes of it */
 	fprintf(stderr, "autotrace: --ebpf: %s; nothing is seen from the kernel\n", why);
 }
 

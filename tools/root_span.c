@@ -162,7 +162,8 @@ static void put_service(struct atr_trace *trace, struct atr_field_list *list,
 	put_text(trace, list, ATR_STR("service.name"), name);
 }
 
-static struct atr_resource *add_resource(struct atr_trace *trace, const char *executable, pid_t pid)
+struct atr_resource *atr_root_span_resource(struct atr_trace *trace, const char *executable,
+					    pid_t pid)
 {
 	struct atr_resource *resource = atr_trace_add_resource(trace);
 
@@ -216,7 +217,7 @@ void atr_root_span_add(const struct atr_root_span *root, struct atr_trace *trace
 		       const char *command, const char *executable, pid_t pid, int wait_status)
 {
 	const char *known = *executable ? executable : command;
-	struct atr_resource *resource = add_resource(trace, known, pid);
+	struct atr_resource *resource = atr_root_span_resource(trace, known, pid);
 	struct atr_scope *scope = atr_trace_add_scope(trace, resource);
 	struct atr_node *node = atr_trace_add_node(trace, resource, scope);
 

@@ -37,6 +37,10 @@ void atr_root_span_stop(struct atr_root_span *root);
 void atr_root_span_add(const struct atr_root_span *root, struct atr_trace *trace,
 		       const char *command, const char *executable, pid_t pid, int wait_status);
 
+/* What describes a process of the run, whose program is `executable`. */
+struct atr_resource *atr_root_span_resource(struct atr_trace *trace, const char *executable,
+					    pid_t pid);
+
 /* What a shell would say: the exit code, or 128 and the signal. */
 int atr_root_span_exit_code(int wait_status);
 

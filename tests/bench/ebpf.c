@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ebpf: what a system call that does nothing takes, in nanoseconds of time, median of rounds.
+ * ebpf: what a system call that does nothing takes, in nanoseconds, median of rounds.
  *
- *	ebpf		by tabs: without the kernel's programs; with another process's; with its
- *			own, in no span; in a span; or `no` and why
- *	ebpf alone	as it is run, under whatever watches it
+ *	ebpf		of the thread's CPU, by tabs: without the kernel's programs; with another
+ *			process's; with its own, in no span; in a span; or `no` and why
+ *	ebpf alone	by the clock, as it is run, under whatever watches it
  */
 #include "ebpf/sums.h"
 #include "tests/bench/bench.h"
@@ -36,16 +36,16 @@ static int by_size(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static double call_takes(int turns)
+static double call_takes(int turns, double (*now)(void))
 {
 	double ns[ROUNDS];
 
 	for (int i = 0; i < ROUNDS; i++) {
-		double begin = now_ns();
+		double begin = now();
 
 		for (int k = 0; k < turns; k++)
 			syscall(SYS_getppid);
-		ns[i] = (now_ns() - begin) / turns;
+		ns[i] = (now() - begin) / turns;
 	}
 	qsort(ns, ROUNDS, sizeof(ns[0]), by_size);
 	return ns[ROUNDS / 2];
@@ -59,18 +59,18 @@ int main(int argc, char **argv)
 	double none, others, idle;
 
 	if (argc > 1 && !strcmp(argv[1], "alone")) {
-		printf("%.1f\n", call_takes(TURNS / 20));
+		printf("%.1f\n", call_takes(TURNS / 20, now_ns));
 		return 0;
 	}
-	none = call_takes(TURNS);
+	none = call_takes(TURNS, thread_cpu_ns);
 	if (atr_probe_open(&options, &probe, &why)) {
 		printf("no\t%s\n", why);
 		return 0;
 	}
-	others = call_takes(TURNS);
+	others = call_takes(TURNS, thread_cpu_ns);
 	atr_probe_arm(options.token, (char *)&shown - (char *)__builtin_thread_pointer());
-	idle = call_takes(TURNS);
+	idle = call_takes(TURNS, thread_cpu_ns);
 	shown = &context;
-	printf("%.1f\t%.1f\t%.1f\t%.1f\n", none, others, idle, call_takes(TURNS));
+	printf("%.1f\t%.1f\t%.1f\t%.1f\n", none, others, idle, call_takes(TURNS, thread_cpu_ns));
 	return 0;
 }

@@ -166,6 +166,26 @@ elif how == "silent":
     print(len(held))
     sys.stdout.flush()
     time.sleep(60)
+elif how == "other":
+    import ctypes, mmap, platform
+    getpid = {"x86_64": 39, "aarch64": 172}[platform.machine()]
+    call = ctypes.CDLL(None).syscall
+    arm = lambda token: call(ctypes.c_long(getpid), ctypes.c_ulong(token), ctypes.c_long(0))
+    s = connect()
+    s.send(question(token=0x1234567))
+    error, fds = answer(s)
+    assert error == 0, error
+    told = mmap.mmap(fds[1], 4096)
+    armed = lambda: struct.unpack_from("<Q", told, 0)[0]
+    if os.fork() == 0:
+        arm(0x1234567)
+        os._exit(0)
+    os.wait()
+    assert not armed(), "another process was taken for it"
+    arm(0x1234568)
+    assert not armed(), "another token was taken"
+    arm(0x1234567)
+    assert armed()
 elif how == "twice":
     s = connect()
     s.send(question())
@@ -177,6 +197,7 @@ END
 agent --user $nobody --user $other_user --most 12
 check "garbage is not answered, or with an error" /usr/bin/python3 "$dir/bad.py" "$socket" garbage
 check "nor a second question" /usr/bin/python3 "$dir/bad.py" "$socket" twice
+check "who asks gets it for his own process alone" /usr/bin/python3 "$dir/bad.py" "$socket" other
 check "of one user no more than a quarter is served" /usr/bin/python3 "$dir/bad.py" "$socket" flood $nobody 3
 wait_for 20 has_programs 0
 /usr/bin/python3 "$dir/bad.py" "$socket" silent 3 >/dev/null &
@@ -191,6 +212,50 @@ check "and said nothing on standard error" test ! -s "$dir/agent.err"
 stop "$agent"
 check "it ends as it is told" test "$status" = 0
 
+# An agent that is none: it answers garbage, or with what is no probe, or not at all.
+cat >"$dir/false.py" <<'END'
+import array, os, socket, struct, sys
+path, how = sys.argv[1:3]
+listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+listener.bind(path)
+os.chmod(path, 0o666)
+listener.listen()
+print("listening")
+sys.stdout.flush()
+while True:
+    s, _ = listener.accept()
+    s.recv(4096)
+    good = struct.pack("<IIiI160s", 0x42464541, 1, 0, 0, b"")
+    fds = [os.open(path + ".short" if how == "short" else "/dev/null", os.O_RDWR) for _ in range(7)]
+    with_fds = lambda n: [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", (fds * 2)[:n]))]
+    if how == "garbage":
+        s.sendmsg([os.urandom(176)], with_fds(3))
+    elif how == "few":
+        s.sendmsg([good], with_fds(6))
+    elif how == "many":
+        s.sendmsg([good], with_fds(8))
+    elif how == "none":
+        s.sendmsg([good])
+    elif how in ("wrong", "short"):
+        s.sendmsg([good], with_fds(7))
+    elif how == "closes":
+        s.close()
+END
+echo >"$socket.short"
+for how in garbage few many none wrong short closes; do
+	rm -f "$socket"
+	: >"$dir/agent.out"
+	/usr/bin/python3 "$dir/false.py" "$socket" $how >"$dir/agent.out" &
+	false_one=$!
+	running="$running $false_one"
+	wait_for 20 grep -q listening "$dir/agent.out"
+	first $nobody
+	check "an agent that is none ($how): one line, and it answers" eval 'says . && asks /quick'
+	ends
+	stop $false_one
+done
+rm -f "$socket"
+
 # Its socket.
 echo kept >"$socket"
 check "a file in its place is left alone" eval '! agent && [ "$(cat "$socket")" = kept ]'
@@ -204,3 +269,10 @@ stop "$agent"
 check "without privilege it does not start" eval '! setpriv --reuid=$nobody --regid=$nobody --clear-groups \
 	"$autotrace" ebpf-agent --socket "$dir/none" 2>"$dir/second"'
 check "and says what is missing" grep -q "not permitted: it takes CAP_BPF and CAP_PERFMON" "$dir/second"
+
+agent --user $nobody
+spans=/dev/null
+setpriv --reuid=$nobody --regid=$nobody --clear-groups env AUTOTRACE_EBPF_AGENT="$socket" AUTOTRACE_LOG="$dir/log" \
+	"$autotrace" run --ebpf -- curl -sS -o /dev/null "http://127.0.0.1:$other/ok" 2>"$dir/second"
+check "run --ebpf without privilege leaves it to the agent" grep -q "of user $nobody: served" "$dir/agent.out"
+check "and says nothing of it" eval '! grep -q -e --ebpf "$dir/second"'

@@ -150,6 +150,15 @@ check "after a corrupt thread context, sums are right again" sums count /work cl
 ends
 check "and the server ended as it should" test ! -s "$dir/err"
 
+# A container's process has another number there than the kernel's.
+if unshare -pf --mount-proc true 2>/dev/null; then
+	first -- unshare -pf --mount-proc
+	asks /quick
+	wait_for 20 is_sent /quick
+	check "in a namespace of processes it is the same" sums count /quick getppid 10
+	ends
+fi
+
 # Who may not.
 chmod a+rx "$dir"
 first -- setpriv --reuid=65534 --regid=65534 --clear-groups
