@@ -66,8 +66,8 @@ LOW_SRC := $(wildcard propagator/*.c export/*.c export/encode/*.c export/transpo
 ROOM_SRC := $(LOW_SRC) $(wildcard preload/conn/*.c preload/live/*.c preload/proto/*.c) ebpf/seen.c
 SO_SRC := $(ROOM_SRC) $(wildcard preload/*.c preload/hook/*.c)
 # What runs at a process's start, on the exporter's thread, or not in most programs.
-COLD_SRC := $(addprefix export/,exporter.c options.c print.c published.c resource.c encode/otlp_json.c \
-		encode/xray.c encode/encode.c transport/file.c transport/http.c transport/udp.c) \
+COLD_SRC := $(addprefix export/,exporter.c log_record.c metrics.c options.c print.c published.c resource.c \
+		encode/message.c encode/otlp_json.c encode/xray.c encode/encode.c transport/file.c transport/http.c transport/udp.c) \
 	$(addprefix preload/conn/,aws.c curlcode.c extension.c faas.c handover.c lambda.c probes.c \
 		transfer.c) \
 	$(addprefix preload/hook/,dns.c late.c load.c loaded.c process.c program.c seccomp.c \

@@ -18,7 +18,7 @@ static struct atr_str next_part(struct atr_str *rest, char end)
 
 static bool is_ot(struct atr_str member)
 {
-	return member.len > 3 && !memcmp(member.at, "ot=", 3);
+	return member.len >= 3 && !memcmp(member.at, "ot=", 3);
 }
 
 static bool is_small(char c)

@@ -323,8 +323,11 @@ static bool fits(const struct rule *rule, const struct atr_beginning *span)
 
 bool atr_rules_decide(const struct atr_beginning *span, struct atr_decision *out)
 {
-	struct rule *rule = rules.at, *end = rules.at + rules.nr;
+	struct rule *rule = rules.at, *end;
 
+	if (!rules.nr)
+		return false;
+	end = rules.at + rules.nr;
 	while (rule < end && !fits(rule, span))
 		rule++;
 	if (rule == end)

@@ -28,11 +28,10 @@ static size_t others(struct atr_str text, char *out, unsigned *nr)
 	*nr = 0;
 	while (text.len) {
 		const char *comma = memchr(text.at, ',', text.len);
-		struct atr_str all = { text.at, comma ? (size_t)(comma - text.at) : text.len };
-		struct atr_str member = atr_str_trim(all);
+		struct atr_str member = { text.at, comma ? (size_t)(comma - text.at) : text.len };
 
-		text.at += all.len + (comma ? 1 : 0);
-		text.len -= all.len + (comma ? 1 : 0);
+		text.at += member.len + (comma ? 1 : 0);
+		text.len -= member.len + (comma ? 1 : 0);
 		if (!member.len || (member.len >= 3 && !memcmp(member.at, "ot=", 3)))
 			continue;
 		memcpy(out + len, member.at, member.len);

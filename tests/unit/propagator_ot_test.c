@@ -96,6 +96,7 @@ TEST(ot_threshold_is_told_in_the_first_member_beside_what_was_there)
 	CHECK(tells("foo=1,ot=th:8", ATR_TH_NONE, "foo=1"));
 	CHECK(tells("ot=th:8", ATR_TH_NONE, ""));
 	CHECK(tells("ot=Th:8,foo=1", 0, "ot=th:0,foo=1"));
+	CHECK(tells("a=1,ot=,b=2", 0, "ot=th:0,a=1,b=2")); /* not a second one */
 }
 
 TEST(ot_what_does_not_change_stays_byte_for_byte)
