@@ -15,9 +15,9 @@
 #include <limits.h>
 
 #define WAITING_MAX 512
-/* What was not asked for within a second, and so many batches: its span was lost, or lasts. */
-#define OLD_NS UINT64_C(1000000000)
-#define OLD_BATCHES 16
+/* What was not asked for within this time, and so many batches: its span was lost, or lasts. */
+#define OLD_NS UINT64_C(300000000)
+#define OLD_BATCHES 8
 
 /* All is the exporter's thread's. */
 static struct {

@@ -255,9 +255,11 @@ static void judge_blind_spots(struct patient *p)
 static void judge(struct patient *p)
 {
 	if (p->elf.is_go) {
-		say(&p->obstacles, "It is a Go program: the library loads into it, but Go calls "
-				   "the kernel directly "
-				   "and not through libc. Use OpenTelemetry's Go SDK in it.");
+		say(&p->obstacles,
+		    "It is a Go program: the library loads into it, but Go calls "
+		    "the kernel directly "
+		    "and not through libc. Use OpenTelemetry's Go SDK in it. As it is, "
+		    "`autotrace run --ebpf` tells its plain HTTP/1, as root.");
 		return;
 	}
 	judge_network(p);
@@ -313,7 +315,8 @@ static void examine_elf(struct patient *p)
 	if (is_static) {
 		say(&p->obstacles,
 		    "It is linked statically: no loader runs, so nothing can be preloaded. Use a "
-		    "dynamically linked build of it (%s)%s.",
+		    "dynamically linked build of it (%s)%s. As it is, `autotrace run --ebpf` tells "
+		    "its plain HTTP/1, as root.",
 		    p->elf.is_go ? "Go: better, OpenTelemetry's SDK" : "link without -static",
 		    p->elf.is_go ?
 			    "; as a Go program it would call the kernel directly all the same" :

@@ -68,7 +68,7 @@ def strace(path, log, *calls):
             # strace has the longest: others of the call are not of the span
             theirs = sum(sorted(there)[-nr:])
             demand(nr and len(there) >= nr, span, f"{call}: {nr} calls, strace saw {len(there)}")
-            demand(theirs * 0.5 - 0.01 <= ours <= theirs * 1.02 + 0.001, span, f"{call}: strace has {theirs}")
+            demand(theirs * 0.25 - 0.02 <= ours <= theirs * 1.02 + 0.001, span, f"{call}: strace has {theirs}")
 
 
 def is_marked(span):
