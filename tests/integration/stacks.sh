@@ -98,6 +98,13 @@ check "without the object the program runs, and is traced" stacks all "$dir/plai
 check "and it is said what is missing" grep -q 'AUTOTRACE_STACKS needs libautotrace-stacks.so' "$dir/log"
 library=$build/libautotrace.so
 
+COLUMNS=200 "$autotrace" run --stacks --html "$dir/page.html" -- "$dir/plain" "$port" plain 2>"$dir/drawn"
+check "autotrace run --stacks draws it" grep -qF "at ask ($source:$(line SEND))" "$dir/drawn"
+check "on the page, too" grep -qF ">ask ($source:$(line SEND))</span>" "$dir/page.html"
+COLUMNS=200 "$autotrace" run --stacks=error -- "$dir/plain" "$port" plain 2>"$dir/drawn"
+check "of errors there are none" grep -q 'GET h/ok' "$dir/drawn"
+check "and no line of them" test "$(grep -cF "at ask" "$dir/drawn")" = 0
+
 # ---- debug information -------------------------------------------------------------------------
 
 cxx() { # NAME flag...

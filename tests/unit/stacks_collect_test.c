@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unwind.h>
 
-#define WHOLE __attribute__((noinline, noclone))
+#define WHOLE __attribute__((noinline))
 #define FRAMES 40
 
 static struct atr_stack_range range;
