@@ -324,12 +324,14 @@ static uintptr_t frame_stub(unsigned frame)
 	       frame % ATR_FRAMES_PER_BLOCK * STUB_LEN;
 }
 
-static struct atr_frame *frame_of(uintptr_t stub)
+static int frame_at_stub(uintptr_t stub)
 {
-	uintptr_t at = stub - (uintptr_t)atr_frame_stubs;
+	uintptr_t at = stub - (uintptr_t)atr_frame_stubs, in_block = at % BLOCK_LEN - BLOCK_HEAD;
 
-	return &atr_frames[at / BLOCK_LEN * ATR_FRAMES_PER_BLOCK +
-			   (at % BLOCK_LEN - BLOCK_HEAD) / STUB_LEN];
+	if (at >= ATR_FRAME_BLOCKS * BLOCK_LEN || in_block % STUB_LEN ||
+	    in_block / STUB_LEN >= ATR_FRAMES_PER_BLOCK)
+		return -1;
+	return (int)(at / BLOCK_LEN * ATR_FRAMES_PER_BLOCK + in_block / STUB_LEN);
 }
 
 uintptr_t atr_stub_called(uintptr_t behind_stub, uintptr_t *return_address)
@@ -353,7 +355,7 @@ uintptr_t atr_stub_called(uintptr_t behind_stub, uintptr_t *return_address)
 
 uintptr_t atr_stub_returned(uintptr_t behind_stub)
 {
-	struct atr_frame *frame = frame_of(behind_stub - STUB_LEN);
+	struct atr_frame *frame = &atr_frames[frame_at_stub(behind_stub - STUB_LEN)];
 	uintptr_t to = frame->returns_to;
 	int saved = errno;
 	struct atr_thread *self = atr_enter();
@@ -423,6 +425,7 @@ bool atr_stubs_setup(const char **why)
 	}
 	learn_vectors();
 	atr_frame_stub = frame_stub;
+	atr_frame_at_stub = frame_at_stub;
 	return true;
 }
 #else

@@ -28,6 +28,7 @@ _Static_assert(sizeof(struct atr_frame) == ATR_FRAME_LEN &&
 
 struct atr_frame atr_frames[ATR_FRAMES_MAX];
 uintptr_t (*atr_frame_stub)(unsigned frame);
+int (*atr_frame_at_stub)(uintptr_t stub);
 
 static struct atr_pool frames;
 static bool (*marks_thread)(void);
@@ -73,6 +74,26 @@ static bool ends(struct atr_frame *frame, uint32_t as, struct atr_str way)
 	return true;
 }
 
+/*
+ * Functions that called one another as their last act have one place on the stack: there is
+ * the stub of the last, which returns to the one before it.
+ */
+#define CHAIN_MAX 7
+
+static bool leads_to(uintptr_t word, const struct atr_frame *frame)
+{
+	for (unsigned i = 0; i < CHAIN_MAX; i++) {
+		int number = atr_frame_at_stub(word);
+
+		if (number < 0 || atr_frames[number].at != frame->at)
+			return false;
+		if (&atr_frames[number] == frame)
+			return true;
+		word = atr_frames[number].returns_to;
+	}
+	return false;
+}
+
 /* The word at a frame's place on the stack, where that is there at all. */
 static bool still_returns_to_stub(const struct atr_frame *frame, uintptr_t here)
 {
@@ -81,7 +102,7 @@ static bool still_returns_to_stub(const struct atr_frame *frame, uintptr_t here)
 	if ((frame->at < here || frame->at - here > NEAR_LEN) &&
 	    !atr_is_readable(place, sizeof(*place)))
 		return false;
-	return *place == atr_frame_stub(number_of(frame));
+	return leads_to(*place, frame);
 }
 
 /* A call that it makes from where it told us leaves an address in it there, or a little below. */
@@ -205,21 +226,19 @@ static bool open_span(struct atr_thread *self, struct atr_frame *frame)
 
 /*
  * A frame of the stack is known by an address in it, to which unwinding comes twice, and
- * stops where it is the same. Those of stubs have none of their own: of functions that called
- * one another as their last act all are at one place. So they get one that is in no stack, the
- * word behind that place being the caller's: its bytes but the first. 0: they are all in use.
+ * stops where it is the same. Those of stubs have none of their own, least of all several at
+ * one place. So they get one that is in no stack, the word behind that place being the
+ * caller's: its bytes but the first. 0: they are all in use.
  */
-#define CHAIN_MAX 7
-
-static uintptr_t cfa_of(const struct atr_thread *self, uintptr_t at, uintptr_t returns_to)
+static uintptr_t cfa_of(uintptr_t at, uintptr_t returns_to)
 {
-	const struct atr_frame *before = self->frames;
-	uintptr_t first = at + sizeof(uintptr_t) + 1;
+	uintptr_t first = at + sizeof(uintptr_t) + 1, next;
+	int before = returns_to ? atr_frame_at_stub(returns_to) : -1;
 
-	if (!returns_to || !before || !before->returns_to || before->at != at ||
-	    returns_to != atr_frame_stub(number_of(before)))
+	if (before < 0)
 		return first;
-	return before->cfa + 1 < first + CHAIN_MAX ? before->cfa + 1 : 0;
+	next = atr_frames[before].cfa + 1;
+	return atr_frames[before].at == at && next < first + CHAIN_MAX ? next : 0;
 }
 
 struct atr_frame *atr_function_begins(struct atr_thread *self, const struct atr_function *function,
@@ -230,7 +249,7 @@ struct atr_frame *atr_function_begins(struct atr_thread *self, const struct atr_
 	atr_ref ref;
 
 	tidy(self, at, NULL);
-	cfa = cfa_of(self, at, returns_to);
+	cfa = cfa_of(at, returns_to);
 	if (!self->frames && !self->is_marked)
 		self->is_marked = marks_thread && marks_thread();
 	ref = !cfa || (self->frames && self->frames->depth == DEPTH_MAX - 1) ? 0 : take(self, at);
@@ -328,11 +347,11 @@ void atr_function_unwinds(struct atr_thread *self, uintptr_t here, bool for_good
 {
 	struct atr_frame *found = NULL;
 
-	settle(self);
 	for (struct atr_frame *f = self->frames; f; f = f->outer)
 		if (f->returns_to && f->at > here && state_of(f) != GONE &&
 		    (!found || f->at < found->at) && still_returns_to_stub(f, here))
 			found = f;
+	settle(self); /* what it was in until now the search still goes by */
 	if (!found)
 		return;
 	unlink_frame(self, found);

@@ -42,6 +42,8 @@ extern struct atr_frame atr_frames[ATR_FRAMES_MAX];
 
 /* What a frame's return address is replaced by; 0: not on this machine. Set by preload/hook. */
 extern uintptr_t (*atr_frame_stub)(unsigned frame);
+/* The frame whose stub is here; below 0: it is none. */
+extern int (*atr_frame_at_stub)(uintptr_t stub);
 
 /*
  * The constructor, where functions are asked for. `marks` sees to it that the thread that calls

@@ -73,7 +73,7 @@ several() { # N COMMAND...
 asked() { # [LIBRARY]
 	local name
 	functions=
-	for name in handle submit_user descend hops with_callback jumps; do
+	for name in handle submit_user descend hops hops_to with_callback jumps; do
 		functions+=${functions:+,}${1:+$1:}$name
 	done
 }
@@ -158,6 +158,13 @@ functions_thrown() {
 		internal 0 with_callback $left
 		submits 1 caught
 		internal 1 with_callback $left
+	)
+	sends "thrown out of the last act of another" "${program}_cc" "$port" hopping < <(
+		submits 0 after
+		echo
+		internal 0 with_callback $left
+		internal 1 hops_to $left
+		internal 2 with_callback $left
 	)
 	sends "more exceptions than frames" "${program}_cc" "$port" many < <(several 2000 internal 0 with_callback $left)
 	built=$own

@@ -16,11 +16,20 @@ static uintptr_t stub_of(unsigned frame)
 	return 0x700000 + frame * 5;
 }
 
+static int at_stub(uintptr_t stub)
+{
+	return stub >= 0x700000 && stub < 0x700000 + ATR_FRAMES_MAX * 5 &&
+			       stub % 5 == 0x700000 % 5 ?
+		       (int)((stub - 0x700000) / 5) :
+		       -1;
+}
+
 static void begin(void)
 {
 	live_begin((const char *const[]){ NULL });
 	memset(&atr_self, 0, sizeof(atr_self));
 	atr_frame_stub = stub_of;
+	atr_frame_at_stub = at_stub;
 	atr_functions_setup(NULL);
 	one = (struct atr_function){ .name = ATR_STR("one"), .library = ATR_STR("lib.so") };
 	two = (struct atr_function){ .name = ATR_STR("two") };
@@ -284,6 +293,55 @@ TEST(function_called_as_the_last_act_of_another)
 	CHECK(before == first);
 	atr_function_returned(&atr_self, first);
 	next("one", "");
+	end();
+}
+
+TEST(function_called_as_the_last_act_is_unwound_before_the_other)
+{
+	uintptr_t stack[WORDS];
+	struct atr_frame *first, *last;
+
+	begin();
+	first = called(&one, stack + 900, CODE);
+	last = called(&two, stack + 900, stub_of((unsigned)(first - atr_frames)));
+	CHECK(current() == last->span);
+	atr_function_unwinds(&atr_self, (uintptr_t)(stack + 700), false);
+	next("two", "exception");
+	atr_function_unwinds(&atr_self, (uintptr_t)(stack + 700), false);
+	next("one", "exception");
+	CHECK(!atr_self.frames);
+	end();
+}
+
+TEST(function_called_as_the_last_act_keeps_the_frame_of_the_other)
+{
+	/* those of suspended stacks take all the frames that there are */
+	static uintptr_t others[8][WORDS];
+	uintptr_t stack[WORDS];
+	struct atr_thread threads[8];
+	struct atr_frame *first;
+
+	begin();
+	first = called(&one, stack + 900, CODE);
+	called(&two, stack + 900, stub_of((unsigned)(first - atr_frames)));
+	memset(threads, 0, sizeof(threads));
+	for (unsigned t = 0; t < 8; t++)
+		for (unsigned i = 0; i < 120; i++) {
+			uintptr_t *at = others[t] + 1000 - i * 2;
+			struct atr_frame *frame;
+
+			*at = CODE;
+			frame = atr_function_begins(&threads[t], &one, (uintptr_t)at, CODE, 0);
+			if (frame)
+				*at = stub_of((unsigned)(frame - atr_frames));
+		}
+	CHECK(!called(&two, stack + 800, CODE)); /* it has looked for one that is over */
+	CHECK(first->pooled.gen & 1 && atr_self.frames->outer == first);
+	for (unsigned t = 0; t < 8; t++) {
+		atr_functions_thread_ends(&threads[t]);
+		while (live_next())
+			;
+	}
 	end();
 }
 

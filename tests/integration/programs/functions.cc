@@ -5,6 +5,7 @@
  *	thrown     out of one, caught by its caller
  *	destroyed  the same, and an object makes a request while the stack is unwound
  *	again      caught in one, and thrown once more out of two
+ *	hopping    out of one that was called as the last act of another
  *	many       thousands of them, in threads that end
  *	named      functions in namespaces and classes
  */
@@ -47,6 +48,11 @@ static int catches(void *)
 		submit_user(const_cast<char *>("caught"));
 		throw;
 	}
+}
+
+static int hops_to_throws(void *)
+{
+	return hops_to(throws, nullptr);
 }
 
 static void runs(int (*call)(void *), void *arg, const char *name)
@@ -109,6 +115,8 @@ int main(int argc, char **argv)
 		runs(throws_with_object, nullptr, "after");
 	else if (!strcmp(argv[2], "again"))
 		runs(catches, nullptr, "after");
+	else if (!strcmp(argv[2], "hopping"))
+		runs(hops_to_throws, nullptr, "after");
 	else if (!strcmp(argv[2], "many"))
 		many();
 	else if (!strcmp(argv[2], "named"))

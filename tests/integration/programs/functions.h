@@ -26,6 +26,7 @@ int handle(const char *name);	   /* calls it */
 int descend(int depth);		   /* calls itself, and at the bottom submits */
 int hops(const char *name);	   /* its last act is a call */
 int with_callback(int (*call)(void *), void *arg);
+int hops_to(int (*call)(void *), void *arg); /* its last act is with_callback */
 void jumps(jmp_buf to);
 long many(long a, int b, long c, long d, long e, long f, long g, double h, long i, char j);
 double varied(int nr, ...);
