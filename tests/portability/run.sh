@@ -5,14 +5,19 @@
 # Debian (debootstrap; kept in BUILD/portability): programs say and answer what they do
 # without it, and a request's span comes out. Before glibc 2.34 one of
 # them has neither libpthread nor libdl, the other both. Inside TLS too, of which OpenSSL was 1.1
-# in bullseye: with status and version, and with the origin named as its child's parent.
+# in bullseye: with status and version, and with the origin named as its child's parent. And by HTTP/3,
+# which trixie's curl speaks.
 set -u
 build=$(cd "${1:?a build}" && pwd)
 shift
 suites=${*:-bullseye bookworm trixie}
 here=$(cd "$(dirname "$0")" && pwd)
-packages=gcc,libc6-dev,curl,wget,python3
 bad=0
+
+# Of trixie, whose curl speaks HTTP/3, a server of that, too.
+packages_of() {
+	echo "gcc,libc6-dev,curl,wget,python3$([ "$1" != trixie ] || echo ,python3-aioquic,python3-cffi-backend)"
+}
 
 # try SUITE WHAT command...: says and answers the same without and with
 try() {
@@ -56,6 +61,22 @@ has_tls_span() {
 	rm -f "$file"
 }
 
+# By what libcurl says of it: of QUIC nothing is seen.
+has_h3_span() {
+	local root=$build/portability/$1 id
+
+	id=$(grep -o '"spanId":"[0-9a-f]*"' "$root/spans.jsonl" | cut -d '"' -f 4)
+	if "$build/autotrace" show --tree --mask-ports --attributes http.response.status_code,url.full,network.protocol.version \
+		"$root/spans.jsonl" | grep -q '^CLIENT GET .* UNSET http.response.status_code=200 url.full=https://127.0.0.1:PORT/h3 network.protocol.version=3$' &&
+		grep -q "^/h3 00-[0-9a-f]*-${id:-none}-03$" "$root/h3-heard"; then
+		echo "ok    $1: curl and HTTP/3: its span, and its header"
+	else
+		echo "FAIL  $1: curl and HTTP/3: not its span, or not its header"
+		bad=1
+	fi
+	rm -f "$root/spans.jsonl"
+}
+
 mkdir -p "$build/portability/tls"
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 -subj /CN=origin \
 	-addext subjectAltName=IP:127.0.0.1 -keyout "$build/portability/tls/key.pem" \
@@ -66,6 +87,7 @@ read -r port tls_port <&"${origin[0]}"
 origin_pid=$origin_PID
 for suite in $suites; do
 	root=$build/portability/$suite
+	packages=$(packages_of "$suite")
 	[ "$(cat "$root/ready" 2>/dev/null)" = "$packages" ] || {
 		# What an interrupted one left, which may have /proc mounted in it.
 		umount -q "$root"/* 2>/dev/null
@@ -95,6 +117,16 @@ for suite in $suites; do
 		try "$suite" "Python's $how and TLS" python3 /ask_tls.py $how "$tls_port"
 		has_tls_span "$suite" "Python's $how and TLS" /$how 1.3
 	done
+	chroot "$root" curl -V | grep -q HTTP3 || continue
+	cp "$build/portability/tls/key.pem" "$here/h3.py" "$root/"
+	rm -f "$root/h3-port" "$root/h3-heard"
+	chroot "$root" python3 /h3.py /h3-port /cert.pem /key.pem /h3-heard &
+	h3_pid=$!
+	for _ in {1..200}; do [ -s "$root/h3-port" ] || sleep 0.1; done
+	try "$suite" "curl and HTTP/3" curl -sS --http3-only --cacert /cert.pem -w '%{http_version} %{size_request}' \
+		"https://127.0.0.1:$(cat "$root/h3-port")/h3"
+	has_h3_span "$suite"
+	kill "$h3_pid"
 done
 kill "$origin_pid"
 exit $bad

@@ -76,7 +76,7 @@ static unsigned sent_in(struct way way, const char *bytes, size_t len)
 /* Some of everything that a client sends. */
 static struct http2_peer *some_requests(size_t padding_and_long)
 {
-	static char field[40000];
+	static char field[60000];
 	struct http2_peer *client = http2_peer(false);
 
 	http2_request(client, "GET", "/a", "", 0);
