@@ -177,7 +177,7 @@ tree_mask=
 program curl_lib -l:libcurl.so.4
 tree_mask='s/^([^|]*\|[a-z_]+ curl_lib\.c):[0-9]+\|[^<]* < (.* < )?main$/\1|BY WAY OF libcurl/'
 check "of a transfer: the program's function that asked libcurl for it" \
-	stacks all "$program" reused "$url/ok" <<<"/ok|reused curl_lib.c|BY WAY OF libcurl"
+	stacks all "$program" reused "$url/ok" <<<"/ok|perform curl_lib.c|BY WAY OF libcurl"
 tree_mask=
 
 traced_nginx() {
