@@ -46,6 +46,8 @@ const one = (path, body, options) => new Promise((resolve) => {
 END
 origin --tls "$dir/tls"
 sends "https" "${node[@]}" "$dir/ask.js" "$url" <<'END'
+CLIENT GET [unknown_service:node] ERROR http.response.status_code=200 url.full=https://localhost:PORT/reset error.type=connection_reset tls.protocol.version=1.3 network.protocol.version=1.1
+
 CLIENT GET [unknown_service:node] UNSET http.response.status_code=200 url.full=https://localhost:PORT/chunked network.protocol.version=1.1
 
 CLIENT GET [unknown_service:node] UNSET http.response.status_code=200 url.full=https://localhost:PORT/ok tls.protocol.version=1.3 network.protocol.version=1.1
@@ -53,8 +55,6 @@ CLIENT GET [unknown_service:node] UNSET http.response.status_code=200 url.full=h
 CLIENT GET [unknown_service:node] UNSET http.response.status_code=200 url.full=https://localhost:PORT/ok?fetched tls.protocol.version=1.3 network.protocol.version=1.1
 
 CLIENT GET [unknown_service:node] UNSET http.response.status_code=200 url.full=https://localhost:PORT/ok?old tls.protocol.version=1.2 network.protocol.version=1.1
-
-CLIENT GET [unknown_service:node] UNSET http.response.status_code=200 url.full=https://localhost:PORT/reset tls.protocol.version=1.3 network.protocol.version=1.1
 
 CLIENT POST [unknown_service:node] UNSET http.response.status_code=200 url.full=https://localhost:PORT/echo network.protocol.version=1.1
 END

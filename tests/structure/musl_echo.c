@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -30,7 +31,7 @@ static void *serve(void *arg)
 	return NULL;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t to_len = sizeof(to);
@@ -53,5 +54,7 @@ int main(void)
 	if (strcmp(answer, ANSWER) || strncmp(heard, REQUEST, sizeof(REQUEST) - 1))
 		return 4;
 	printf("%.15s\n", answer);
+	if (argc > 1) /* seconds that it lives on */
+		sleep((unsigned)atoi(argv[1]));
 	return 0;
 }
