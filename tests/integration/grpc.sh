@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# gRPC without TLS: calls of every kind, in Python (C core) and in node, and through nginx.
+# gRPC, in the clear and inside TLS: calls of every kind, in Python (C core) and in node, and through nginx.
 . "$(dirname "$0")/lib.sh"
 /usr/bin/python3 -c 'import grpc' 2>/dev/null || skip "python3-grpcio is not installed"
 python="/usr/bin/python3 $here/servers/echo_grpc.py"
@@ -14,7 +14,7 @@ back_pid=
 back() { # command: a server that is not traced, until the next
 	[ -z "$back_pid" ] || stop "$back_pid"
 	port=$(free_port)
-	$1 serve "$port" &
+	$1 serve "$port" $tls &
 	back_pid=$!
 	running="$running $back_pid"
 	ready "$port" "$back_pid" || skip "the server does not start"
@@ -36,18 +36,33 @@ served() {
 	calls server | sed -e 's/^CLIENT/SERVER/' -e 's/ERROR/UNSET/' -e 's/ error.type=.*//'
 }
 
-back "$python"
-sends "a client in Python" $python call "$port" < <(calls unknown_service:python)
-[ "$has_node" ] &&
-	sends "a client in node, of a server in Python" $node call "$port" < <(calls unknown_service:node)
-requests() { $python call "$port"; }
-serves "a server in Python" $python serve PORT < <(served)
-
-if [ "$has_node" ]; then
-	serves "a server in node, of a client in Python" $node serve PORT < <(served)
+each_of_the_other() { # WHAT
+	back "$python"
+	sends "$1: a client in Python" $python call "$port" $tls < <(calls unknown_service:python)
+	[ "$has_node" ] &&
+		sends "$1: a client in node, of a server in Python" $node call "$port" $tls < <(calls unknown_service:node)
+	requests() { $python call "$port" $tls; }
+	serves "$1: a server in Python" $python serve PORT $tls < <(served)
+	[ "$has_node" ] || return
+	serves "$1: a server in node, of a client in Python" $node serve PORT $tls < <(served)
 	back "$node"
-	sends "a client in Python, of a server in node" $python call "$port" < <(calls unknown_service:python)
+	sends "$1: a client in Python, of a server in node" $python call "$port" $tls < <(calls unknown_service:python)
+}
+
+tls=
+each_of_the_other "in the clear"
+
+certificate
+tls=$dir/tls
+plain_node=$node
+if system_node; then
+	node="${node[*]} --no-warnings $here/servers/echo_grpc.js"
+else
+	has_node=
 fi
+each_of_the_other "inside TLS"
+tls= node=$plain_node
+command -v node >/dev/null && [ -d "$NODE_PATH/@grpc/grpc-js" ] && has_node=1
 
 # ---- one trace ----
 

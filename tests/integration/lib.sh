@@ -12,6 +12,7 @@
 #   serves CLAIM command... <<TREE    a server: the same; the test's function `requests` asks it.
 #                                     PORT in the command is the port it is to listen on
 #   nginx_conf WORKERS HTTP           $dir/nginx.conf, whose http block has that in it
+#   system_node                       the words that start a node whose OpenSSL is the system's: $node
 #   check CLAIM command...            anything else that must succeed
 #   traced SERVICE command...         only runs it under the library
 #   command || fail                   what the test needs, and makes or starts itself
@@ -388,6 +389,20 @@ http {
 }
 END
 	chmod -R a+rwX "$dir"
+}
+
+# Debian's, which may lie beside the one that is installed.
+system_node() {
+	local beside=$top/build/deps/debian-node/usr program libraries
+
+	libraries=$(echo "$beside"/lib/*/)
+	for program in "$(command -v node)" /usr/bin/node "$beside/bin/node"; do
+		[ -x "$program" ] && LD_LIBRARY_PATH=$libraries ldd "$program" | grep -q libssl || continue
+		node=("$program")
+		[ "$program" != "$beside/bin/node" ] || node=(env LD_LIBRARY_PATH="$libraries" "$program")
+		return
+	done
+	return 1
 }
 
 # What every server of files is asked; $dir/www/ok and $dir/www/big are there.

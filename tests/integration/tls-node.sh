@@ -3,14 +3,7 @@
 # A node whose OpenSSL is the system's, as Debian's: its sessions are on memory, and libuv moves what is
 # encrypted. Client and server, HTTP/1.1 and HTTP/2.
 . "$(dirname "$0")/lib.sh"
-# Debian's, which may lie beside the one that is installed
-beside=$top/build/deps/debian-node/usr
-node=()
-for program in "$(command -v node)" /usr/bin/node "$beside/bin/node"; do
-	[ -x "$program" ] && LD_LIBRARY_PATH=$(echo "$beside"/lib/*/) ldd "$program" | grep -q libssl && node=("$program") && break
-done
-[ "${node[*]}" ] || skip "no node whose TLS is the system's (make deps)"
-[ "${node[0]}" != "$beside/bin/node" ] || node=(env LD_LIBRARY_PATH="$(echo "$beside"/lib/*/)" "${node[@]}")
+system_node || skip "no node whose TLS is the system's (make deps)"
 certificate
 attributes=http.response.status_code,url.full,url.path,error.type,tls.protocol.version,network.protocol.version
 export NODE_EXTRA_CA_CERTS=$dir/tls/cert.pem NODE_NO_WARNINGS=1

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// echo_grpc.js serve|call PORT: the same as echo_grpc.py, by @grpc/grpc-js.
+// echo_grpc.js serve|call PORT [TLS]: the same as echo_grpc.py, by @grpc/grpc-js.
+const fs = require('fs');
 const grpc = require('@grpc/grpc-js');
-const [how, port] = process.argv.slice(2);
+const [how, port, tls] = process.argv.slice(2);
+const pem = (name) => fs.readFileSync(`${tls}/${name}.pem`);
 const text = { serialize: (s) => Buffer.from(s), deserialize: (b) => b.toString() };
 
 const method = (name, requestStream, responseStream) => ({
@@ -37,7 +39,11 @@ function serve() {
 			call.on('end', () => call.end());
 		},
 	});
-	server.bindAsync(`127.0.0.1:${port}`, grpc.ServerCredentials.createInsecure(), (error) => {
+	const credentials = tls ?
+		grpc.ServerCredentials.createSsl(null, [{ private_key: pem('key'), cert_chain: pem('cert') }]) :
+		grpc.ServerCredentials.createInsecure();
+
+	server.bindAsync(`127.0.0.1:${port}`, credentials, (error) => {
 		if (error)
 			throw error;
 	});
@@ -46,7 +52,7 @@ function serve() {
 
 async function call() {
 	const client = new (grpc.makeGenericClientConstructor(Echo, 'Echo'))(`127.0.0.1:${port}`,
-		grpc.credentials.createInsecure());
+		tls ? grpc.credentials.createSsl(pem('cert')) : grpc.credentials.createInsecure());
 	const words = ['one', 'two', 'three'];
 	const all = (stream) => new Promise((resolve, reject) => {
 		const parts = [];
