@@ -7,6 +7,8 @@
 
 /* A stack, which lies above the test's own frames as a caller's would; it grows down from `top`. */
 #define WORDS 1024
+/* Of the real one: AddressSanitizer has arrays elsewhere. */
+#define STACK() ((uintptr_t *)__builtin_alloca(WORDS * sizeof(uintptr_t)))
 #define CODE ((uintptr_t)0x500000)
 
 static struct atr_function one, two;
@@ -82,7 +84,7 @@ static atr_ref current(void)
 TEST(function_is_the_parent_of_what_is_in_it)
 {
 	uint8_t inner_parent[ATR_SPAN_ID_LEN];
-	uintptr_t stack[WORDS];
+	uintptr_t *stack = STACK();
 	const struct atr_span *span;
 
 	begin();
@@ -103,7 +105,7 @@ TEST(function_is_the_parent_of_what_is_in_it)
 TEST(function_is_in_the_request_and_the_next_request_in_it)
 {
 	struct atr_context parent;
-	uintptr_t stack[WORDS];
+	uintptr_t *stack = STACK();
 	atr_ref request, later;
 
 	begin();
@@ -133,7 +135,7 @@ TEST(function_is_in_the_request_and_the_next_request_in_it)
 TEST(function_obeys_the_parents_sampling)
 {
 	struct atr_context parent;
-	uintptr_t stack[WORDS];
+	uintptr_t *stack = STACK();
 	atr_ref request;
 
 	begin();
@@ -152,7 +154,7 @@ TEST(function_obeys_the_parents_sampling)
 
 TEST(function_inlined_in_another_is_at_the_same_place)
 {
-	uintptr_t stack[WORDS];
+	uintptr_t *stack = STACK();
 
 	begin();
 	tells(&one, stack + 900);
@@ -171,7 +173,7 @@ TEST(function_inlined_in_another_is_at_the_same_place)
 
 TEST(function_that_did_not_tell_its_end_is_jumped_out_of)
 {
-	uintptr_t stack[WORDS];
+	uintptr_t *stack = STACK();
 
 	begin();
 	tells(&one, stack + 900);
@@ -190,10 +192,10 @@ TEST(function_that_did_not_tell_its_end_is_jumped_out_of)
 
 TEST(function_that_has_no_call_under_way_is_not_around)
 {
-	uintptr_t stack[WORDS];
+	uintptr_t *stack = STACK();
 
 	begin();
-	memset(stack, 0, sizeof(stack));
+	memset(stack, 0, WORDS * sizeof(*stack));
 	tells(&one, stack + 900);
 	CHECK(current());
 	stack[899] = 0; /* an exception has left it, and others were here */
@@ -203,7 +205,7 @@ TEST(function_that_has_no_call_under_way_is_not_around)
 
 TEST(function_returns_by_its_frame)
 {
-	uintptr_t stack[WORDS];
+	uintptr_t *stack = STACK();
 	struct atr_frame *outer, *inner;
 
 	begin();
@@ -220,7 +222,7 @@ TEST(function_returns_by_its_frame)
 
 TEST(function_whose_return_address_was_written_over_is_left)
 {
-	uintptr_t stack[WORDS];
+	uintptr_t *stack = STACK();
 	struct atr_frame *outer;
 
 	begin();
@@ -236,7 +238,7 @@ TEST(function_whose_return_address_was_written_over_is_left)
 
 TEST(function_that_is_jumped_out_of_is_kept_until_its_place_is_another_s)
 {
-	uintptr_t stack[WORDS];
+	uintptr_t *stack = STACK();
 	struct atr_frame *frame, *again;
 
 	begin();
@@ -257,7 +259,7 @@ TEST(function_that_is_jumped_out_of_is_kept_until_its_place_is_another_s)
 
 TEST(function_jump_within_it_or_to_another_stack_is_none)
 {
-	uintptr_t stack[WORDS];
+	uintptr_t *stack = STACK();
 
 	begin();
 	called(&one, stack + 900, CODE);
@@ -270,7 +272,7 @@ TEST(function_jump_within_it_or_to_another_stack_is_none)
 
 TEST(function_called_as_the_last_act_of_another)
 {
-	uintptr_t stack[WORDS], cfa;
+	uintptr_t *stack = STACK(), cfa;
 	struct atr_frame *first, *frame = NULL, *before;
 	unsigned nr = 1;
 
@@ -298,7 +300,7 @@ TEST(function_called_as_the_last_act_of_another)
 
 TEST(function_called_as_the_last_act_is_unwound_before_the_other)
 {
-	uintptr_t stack[WORDS];
+	uintptr_t *stack = STACK();
 	struct atr_frame *first, *last;
 
 	begin();
@@ -317,7 +319,7 @@ TEST(function_called_as_the_last_act_keeps_the_frame_of_the_other)
 {
 	/* those of suspended stacks take all the frames that there are */
 	static uintptr_t others[8][WORDS];
-	uintptr_t stack[WORDS];
+	uintptr_t *stack = STACK();
 	struct atr_thread threads[8];
 	struct atr_frame *first;
 
@@ -347,7 +349,7 @@ TEST(function_called_as_the_last_act_keeps_the_frame_of_the_other)
 
 TEST(function_that_is_unwound_keeps_what_unwinding_reads)
 {
-	uintptr_t stack[WORDS];
+	uintptr_t *stack = STACK();
 	struct atr_frame *outer, *inner;
 	uintptr_t here = (uintptr_t)(stack + 700);
 
@@ -370,7 +372,7 @@ TEST(function_on_another_stack_is_not_around)
 {
 	/* static: far below the stack that runs */
 	static uintptr_t other[WORDS];
-	uintptr_t stack[WORDS];
+	uintptr_t *stack = STACK();
 	struct atr_frame *suspended, *frame;
 
 	begin();
@@ -389,7 +391,7 @@ TEST(function_on_another_stack_is_not_around)
 
 TEST(function_that_returns_on_another_thread)
 {
-	uintptr_t stack[WORDS];
+	uintptr_t *stack = STACK();
 	struct atr_frame *frame;
 	struct atr_thread other;
 
@@ -408,7 +410,7 @@ TEST(function_that_returns_on_another_thread)
 TEST(function_is_around_what_threads_made_in_it_do)
 {
 	struct atr_context parent = live_parent(1);
-	uintptr_t stack[WORDS];
+	uintptr_t *stack = STACK();
 	struct atr_thread made;
 	struct atr_frame *frame;
 	atr_ref later;
@@ -440,7 +442,7 @@ TEST(function_is_around_what_threads_made_in_it_do)
 
 TEST(function_calls_are_followed_to_a_depth)
 {
-	uintptr_t stack[WORDS];
+	uintptr_t *stack = STACK();
 	unsigned nr = 0;
 
 	begin();
@@ -452,7 +454,7 @@ TEST(function_calls_are_followed_to_a_depth)
 
 TEST(function_frames_are_used_again)
 {
-	uintptr_t stack[WORDS];
+	uintptr_t *stack = STACK();
 
 	begin();
 	for (unsigned i = 0; i < 10 * ATR_FRAMES_MAX; i++) {
@@ -473,7 +475,7 @@ TEST(function_frames_are_used_again)
 
 TEST(function_open_at_the_end_of_the_process_ends_as_it_stands)
 {
-	uintptr_t stack[WORDS];
+	uintptr_t *stack = STACK();
 	struct atr_frame *frame;
 
 	begin();
@@ -488,7 +490,7 @@ TEST(function_open_at_the_end_of_the_process_ends_as_it_stands)
 
 TEST(function_of_a_forked_child_is_its_parents)
 {
-	uintptr_t stack[WORDS];
+	uintptr_t *stack = STACK();
 	struct atr_frame *frame;
 
 	begin();
