@@ -3,6 +3,7 @@
 # `autotrace ebpf-agent`: who may not load the programs asks one who may, and sees as much; who may not ask, asks
 # too much, or says what nobody understands, gets nothing, and the agent stays.
 . "$(dirname "$0")/lib.sh"
+alone ebpf # the kernel is asked what is loaded
 need curl setpriv
 program kernel_seen
 seen=$program

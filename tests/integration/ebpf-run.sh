@@ -3,6 +3,7 @@
 # `autotrace run --ebpf`: the programs are there before the program is, and its processes have theirs; a shell,
 # curl, Python, nginx.
 . "$(dirname "$0")/lib.sh"
+alone ebpf # the kernel is asked what is loaded
 need curl nginx setpriv
 program kernel_seen
 seen=$program

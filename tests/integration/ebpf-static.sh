@@ -3,6 +3,7 @@
 # `autotrace run --ebpf` of what the library cannot be in: a static program's HTTP/1 is seen from its system calls,
 # and marked; what has the library in it is not told twice.
 . "$(dirname "$0")/lib.sh"
+alone ebpf # the kernel is asked what is loaded
 need curl
 program kernel_seen
 seen=$program

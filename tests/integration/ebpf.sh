@@ -3,6 +3,7 @@
 # AUTOTRACE_EBPF: what the kernel saw of a span is what happened in it, beside what strace says of the same run;
 # where it may not be seen, one line says why and nothing else is different.
 . "$(dirname "$0")/lib.sh"
+alone ebpf # the kernel is asked what is loaded
 need curl strace setpriv
 program kernel_seen
 seen=$program

@@ -13,6 +13,7 @@
 #                                     PORT in the command is the port it is to listen on
 #   nginx_conf WORKERS HTTP           $dir/nginx.conf, whose http block has that in it
 #   system_node                       the words that start a node whose OpenSSL is the system's: $node
+#   alone NAME                        no other test that says the same name runs meanwhile
 #   check CLAIM command...            anything else that must succeed
 #   traced SERVICE command...         only runs it under the library
 #   command || fail                   what the test needs, and makes or starts itself
@@ -104,6 +105,13 @@ wait_for() {
 
 free_port() {
 	/usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+# What the test starts holds it too, until it ends.
+alone() {
+	need flock
+	mkdir -p "$build/tests"
+	exec 200>"$build/tests/alone.$1" && flock 200
 }
 
 # Asked of the kernel: a connection made to find out would be one that the server sees.
