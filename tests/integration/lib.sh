@@ -75,6 +75,7 @@ trap 'failed=1; exit' INT TERM HUP
 
 # What the test needs and made itself is not as it should be.
 fail() {
+	echo "line ${BASH_LINENO[0]}: it could not be made or started"
 	failed=1
 	exit
 }

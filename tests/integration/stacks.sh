@@ -220,7 +220,7 @@ fi
 home=$(getent passwd "$(id -u)" | cut -d : -f 6)
 if HOME=$home rustc --version >/dev/null 2>&1; then
 	for mangling in legacy v0; do
-		HOME=$home rustc -O -g -C symbol-mangling-version=$mangling -o "$dir/rust" "$here/programs/stacks.rs" 2>/dev/null || fail
+		HOME=$home RUSTC_BOOTSTRAP=1 rustc -Z unstable-options -O -g -C symbol-mangling-version=$mangling -o "$dir/rust" "$here/programs/stacks.rs" 2>/dev/null || fail
 		tree_mask='s/^([^|]*\|)<?(stacks::stock::Client)>?(::fetch)[^|]*\|.*/\1\2\3/'
 		check "Rust, $mangling: not what its library does" stacks all "$dir/rust" "$port" <<<"/rust|stacks::stock::Client::fetch"
 	done
