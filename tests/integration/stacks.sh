@@ -27,7 +27,7 @@ stacks() {
 	timeout -k 2 "$limit" "${env[@]}" AUTOTRACE_STACKS="$how" ${redact:+AUTOTRACE_REDACT="$redact"} \
 		${depth:+AUTOTRACE_STACK_DEPTH=$depth} AUTOTRACE_LOG="$dir/log" "$@" >"$dir/out" 2>&1 </dev/null
 	status=$?
-	[ $status = 0 ] || { echo "  exit code $status"; head -5 "$dir/out"; return 1; }
+	[ $status = 0 ] || { echo "  exit code $status"; tail -n 5 "$dir/out"; return 1; }
 	/usr/bin/python3 "$here/stacks.py" "$spans" | sed -E -e 's/ < (main|main\+|thread|in_coroutine) < .*/ < \1/' \
 		-e 's/called> < .* < interr/called> < LIBC < interr/' -e "$tree_mask" >"$dir/got"
 	[ "${SHOW:-}" ] && cat "$dir/got"
@@ -227,7 +227,7 @@ if HOME=$home rustc --version >/dev/null 2>&1; then
 fi
 tree_mask='s/^([^|]*\|).* < _PyEval_EvalFrameDefault.*/\1EVAL/'
 check "python3: frames of C" stacks all /usr/bin/python3 -c \
-	"import urllib.request; urllib.request.urlopen('http://127.0.0.1:$port/python')" <<<"/python|EVAL"
+	"import urllib.request; urllib.request.urlopen('http://127.0.0.1:$port/ok')" <<<"/ok|EVAL"
 if command -v php >/dev/null; then
 	tree_mask='s/^([^|]*\|)php.*execute_ex.*/\1EXECUTE/'
 	check "PHP: frames of C" stacks all php -r "file_get_contents('http://127.0.0.1:$port/php');" <<<"/php|EXECUTE"
