@@ -38,7 +38,8 @@ say = $(if $(V),,@printf '  %-8s %s\n' '$(1)' '$(2)')
 # initial-exec because a general-dynamic access may allocate, and we are inside other people's calls.
 CPPFLAGS := -I. -isystem $(CJSON) -isystem $(NGHTTP2)/lib/includes -isystem $(LIBYAML)/include \
 	-isystem $(BEARSSL)/inc -D_GNU_SOURCE -U_FORTIFY_SOURCE
-CFLAGS ?= -O2 -g
+# Under a sanitizer what takes long is the compiler.
+CFLAGS ?= $(if $(SAN),$(if $(filter fuzzer%,$(SAN)),-O2 -g,-O1 -g1),-O2 -g)
 ALL_CFLAGS := -std=gnu11 $(CFLAGS) -Wall -Wextra $(if $(WERROR),-Werror) \
 	-fvisibility=hidden -fPIC -fno-stack-protector -ftls-model=initial-exec \
 	-ffunction-sections -fdata-sections \
@@ -300,10 +301,13 @@ FORCE:
 
 # ---- dependencies ------------------------------------------------------------------------------
 
-.PHONY: deps packages
-deps: packages $(CJSON)/cJSON.c $(NGHTTP2)/fetched $(LIBYAML)/fetched $(ZLIB)/zlib.h $(BEARSSL)/inc/bearssl.h $(LIBIBERTY)/fetched ## installs by apt and npm what the build, the demo and the tests need
+.PHONY: deps packages modules
+deps: packages modules $(CJSON)/cJSON.c $(NGHTTP2)/fetched $(LIBYAML)/fetched $(ZLIB)/zlib.h $(BEARSSL)/inc/bearssl.h $(LIBIBERTY)/fetched ## installs by apt and npm what the build, the demo and the tests need
 packages:
-	$(Q).ci/deps $(DEPS) $(if $(filter-out demo,$(MAKECMDGOALS)),,demo)
+	$(Q).ci/deps $(DEPS) $(if $(filter-out demo,$(MAKECMDGOALS)),packages,demo)
+# What npm has takes minutes, and nothing is built with it.
+modules: packages
+	$(Q)$(if $(filter-out demo,$(MAKECMDGOALS)),.ci/deps $(DEPS) modules)
 
 # Everything that is built comes after this one, and so after the packages where those are wanted.
 $(CJSON)/cJSON.c: $(if $(filter deps demo check bench soak portability transparency,$(MAKECMDGOALS)),| packages)
