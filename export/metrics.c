@@ -2,6 +2,7 @@
 #include "export/metrics.h"
 
 #include "export/encode/message.h"
+#include "export/grpc_status.h"
 #include "export/kernel.h"
 #include "export/print.h"
 
@@ -332,31 +333,6 @@ static struct atr_str digits(char room[static 16], int n)
 	return (struct atr_str){ t.at, t.len };
 }
 
-static const char *grpc_name(int status)
-{
-	static const char *const statuses[] = {
-		"OK",
-		"CANCELLED",
-		"UNKNOWN",
-		"INVALID_ARGUMENT",
-		"DEADLINE_EXCEEDED",
-		"NOT_FOUND",
-		"ALREADY_EXISTS",
-		"PERMISSION_DENIED",
-		"RESOURCE_EXHAUSTED",
-		"FAILED_PRECONDITION",
-		"ABORTED",
-		"OUT_OF_RANGE",
-		"UNIMPLEMENTED",
-		"INTERNAL",
-		"UNAVAILABLE",
-		"DATA_LOSS",
-		"UNAUTHENTICATED",
-	};
-
-	return status >= 0 && status <= 16 ? statuses[status] : "_OTHER";
-}
-
 static void put_duration(struct atr_message *m, const struct series *s,
 			 const struct atr_exporter_options *e)
 {
@@ -365,14 +341,16 @@ static void put_duration(struct atr_message *m, const struct series *s,
 	size_t n = label_exporter(e, labels);
 
 	if (e->is_grpc && s->grpc_status >= 0 && (s->status || s->grpc_status))
-		labels[n++] = text_label("rpc.response.status_code", grpc_name(s->grpc_status));
+		labels[n++] = text_label("rpc.response.status_code",
+					 atr_grpc_status_name((unsigned)s->grpc_status));
 	else if (s->status > 0)
 		labels[n++] =
 			(struct label){ .key = "http.response.status_code", .number = s->status };
 	if (s->error && *s->error)
 		labels[n++] = text_label("error.type", s->error);
 	else if (s->error && e->is_grpc && s->grpc_status >= 0)
-		labels[n++] = text_label("error.type", grpc_name(s->grpc_status));
+		labels[n++] =
+			text_label("error.type", atr_grpc_status_name((unsigned)s->grpc_status));
 	else if (s->error)
 		labels[n++] = (struct label){ "error.type", digits(room, s->status), 0 };
 	atr_message_open(m, 0x0a, NULL);

@@ -50,35 +50,38 @@ static inline uint64_t atr_get_u64(struct atr_bytes *from)
 	return atr_get_number(from, 8);
 }
 
-/* LEB128; bits that find no place are lost. */
-static inline uint64_t atr_get_uleb(struct atr_bytes *from)
+/* LEB128; bits that find no place are lost. *shift: how many there were; *sign: whether the last is set. */
+static inline uint64_t atr_get_leb(struct atr_bytes *from, unsigned *shift, bool *sign)
 {
 	uint64_t value = 0;
-	unsigned shift = 0;
 	uint8_t byte;
 
+	*shift = 0;
 	do {
 		byte = atr_get_u8(from);
-		if (shift < 64)
-			value |= (uint64_t)(byte & 0x7f) << shift;
-		shift += 7;
+		if (*shift < 64)
+			value |= (uint64_t)(byte & 0x7f) << *shift;
+		*shift += 7;
 	} while (byte & 0x80);
+	*sign = byte & 0x40;
 	return value;
+}
+
+static inline uint64_t atr_get_uleb(struct atr_bytes *from)
+{
+	unsigned shift;
+	bool sign;
+
+	return atr_get_leb(from, &shift, &sign);
 }
 
 static inline int64_t atr_get_sleb(struct atr_bytes *from)
 {
-	uint64_t value = 0;
-	unsigned shift = 0;
-	uint8_t byte;
+	unsigned shift;
+	bool sign;
+	uint64_t value = atr_get_leb(from, &shift, &sign);
 
-	do {
-		byte = atr_get_u8(from);
-		if (shift < 64)
-			value |= (uint64_t)(byte & 0x7f) << shift;
-		shift += 7;
-	} while (byte & 0x80);
-	if (byte & 0x40 && shift < 64)
+	if (sign && shift < 64)
 		value |= ~UINT64_C(0) << shift;
 	return (int64_t)value;
 }

@@ -2,29 +2,8 @@
 #include "preload/conn/rpc.h"
 
 #include "export/attr.h"
+#include "export/grpc_status.h"
 #include "preload/conn/semconv.h"
-
-/* Characters and no pointers, which would have to be relocated at start. */
-static const char names[][20] = {
-	"OK",
-	"CANCELLED",
-	"UNKNOWN",
-	"INVALID_ARGUMENT",
-	"DEADLINE_EXCEEDED",
-	"NOT_FOUND",
-	"ALREADY_EXISTS",
-	"PERMISSION_DENIED",
-	"RESOURCE_EXHAUSTED",
-	"FAILED_PRECONDITION",
-	"ABORTED",
-	"OUT_OF_RANGE",
-	"UNIMPLEMENTED",
-	"INTERNAL",
-	"UNAVAILABLE",
-	"DATA_LOSS",
-	"UNAUTHENTICATED",
-};
-#define NR_CODES (sizeof(names) / sizeof(names[0]))
 
 enum {
 	DEADLINE_EXCEEDED = 4,
@@ -50,7 +29,8 @@ unsigned atr_rpc_status(struct atr_str text)
 {
 	uint64_t code;
 
-	return atr_str_decimal(text, NR_CODES - 1, &code) ? (unsigned)code : ATR_RPC_UNKNOWN;
+	return atr_str_decimal(text, ATR_GRPC_STATUSES - 1, &code) ? (unsigned)code :
+								     ATR_RPC_UNKNOWN;
 }
 
 unsigned atr_rpc_of_http(uint16_t status)
@@ -99,9 +79,9 @@ static bool is_servers(unsigned code)
 
 void atr_rpc_put_status(struct atr_span *span, unsigned code)
 {
-	if (code >= NR_CODES)
+	if (code >= ATR_GRPC_STATUSES)
 		code = ATR_RPC_UNKNOWN;
-	atr_span_late_str(span, ATR_RPC_STATUS_CODE, atr_str(names[code]));
+	atr_span_late_str(span, ATR_RPC_STATUS_CODE, atr_str(atr_grpc_status_name(code)));
 	if (code && (span->kind == ATR_KIND_CLIENT || is_servers(code)))
-		atr_semconv_error(span, atr_str(names[code]));
+		atr_semconv_error(span, atr_str(atr_grpc_status_name(code)));
 }

@@ -196,22 +196,7 @@ traced_nginx() {
 
 if command -v nginx >/dev/null && command -v curl >/dev/null; then
 	nginx_port=$(free_port)
-	cat >"$dir/nginx.conf" <<END
-daemon off;
-error_log stderr crit;
-pid $dir/nginx.pid;
-events { worker_connections 256; }
-http {
-	access_log off;
-	client_body_temp_path $dir/body;
-	proxy_temp_path $dir/proxy;
-	fastcgi_temp_path $dir/fastcgi;
-	uwsgi_temp_path $dir/uwsgi;
-	scgi_temp_path $dir/scgi;
-	server { listen 127.0.0.1:$nginx_port; location / { proxy_pass $url; } }
-}
-END
-	chmod -R a+rwX "$dir"
+	nginx_conf 1 "server { listen 127.0.0.1:$nginx_port; location / { proxy_pass $url; } }"
 	check "of what nginx asks for others" traced_nginx
 fi
 
