@@ -443,14 +443,21 @@ HOOK int pthread_cancel(pthread_t thread)
 	return REAL(pthread_cancel)(thread);
 }
 
-void atr_process_ends(int status)
+/*
+ * In a handler that interrupted our own code: at the very end, perhaps, that another way is under
+ * way already. What that code was about to tell is not told; what waits is still sent.
+ */
+static void end_within(void)
+{
+	if (!atr_is_forked_child())
+		atr_outcome_keep_all();
+	atr_exporter_flush(atr_exporter_exit_flush_ms());
+}
+
+static void end_all(int status)
 {
 	struct atr_thread *self;
-	int saved;
 
-	if (!atr_was_entered || atr_in_shared_child())
-		return;
-	saved = errno;
 	keep_undecided();
 	atr_conn_end_all();
 	atr_functions_end();
@@ -460,20 +467,26 @@ void atr_process_ends(int status)
 		atr_exporter_flush(atr_exporter_exit_flush_ms());
 	}
 	atr_leave(self);
+}
+
+void atr_process_ends(int status)
+{
+	int saved;
+
+	if (!atr_was_entered || atr_in_shared_child())
+		return;
+	saved = errno;
+	if (atr_has_thread() && atr_self.inside && !atr_self.jumped && atr_process_is_on())
+		end_within();
+	else
+		end_all(status);
 	errno = saved;
 }
 
 void atr_process_dies(int number)
 {
-	if (!atr_was_entered || !atr_has_thread() || !atr_process_is_on())
-		return;
-	if (!atr_self.inside) {
+	if (atr_was_entered && atr_has_thread() && atr_process_is_on())
 		atr_process_ends(128 + number); /* as shells tell it */
-	} else {
-		if (!atr_is_forked_child())
-			atr_outcome_keep_all();
-		atr_exporter_flush(atr_exporter_exit_flush_ms());
-	}
 }
 
 HOOK _Noreturn void _exit(int status)

@@ -3,6 +3,8 @@
 # Ends of every kind: the same status, what is in the ring is sent, and no end comes later than the
 # limit for it, whatever the collector does. Also those of main's thread alone.
 . "$(dirname "$0")/lib.sh"
+program loading_slow_lookup -shared -fPIC
+slow=$program
 program life_exit
 origin
 
@@ -72,6 +74,14 @@ for how in refused silent drip; do
 	done
 done
 collector 0.1
+# Without us it returns before the signal comes: the exit codes are not compared.
+rm -f "$spans"
+times 1 "$get" >"$dir/want"
+env LD_PRELOAD="$library $slow" OTEL_EXPORTER_OTLP_ENDPOINT="http://localhost.slow:${endpoint##*:}" \
+	OTEL_EXPORTER_OTLP_PROTOCOL=http/json AUTOTRACE_EXIT_FLUSH_MS=20000 \
+	"$program" "$port" interrupted >"$dir/out"
+check "an end within an end: by the handler" test $? = 14
+check "an end within an end: the span" tree_is_there
 for way in return exit thread _exit quick_exit group abort term; do
 	rm -f "$spans"
 	times 1 "$get" >"$dir/want"

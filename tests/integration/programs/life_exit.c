@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <threads.h>
 
 static const char *port;
@@ -28,6 +29,12 @@ static void ask(void)
 static void at_exit(void)
 {
 	printf("at exit\n");
+}
+
+/* As apt's methods have it: the end of their input and the signal come one after the other. */
+static void ends_at_once(int number)
+{
+	_exit(number);
 }
 
 /* ---- threads that are there when main's is not any more ---------------------------------------- */
@@ -146,6 +153,13 @@ static void end(const char *how)
 		raise(SIGTERM);
 	if (!strcmp(how, "fault"))
 		*nowhere = 1;
+	if (!strcmp(how, "interrupted")) {
+		struct itimerval soon = { .it_value.tv_usec = 30000 };
+
+		signal(SIGALRM, ends_at_once);
+		setitimer(ITIMER_REAL, &soon, NULL);
+		/* and returns */
+	}
 	if (!strcmp(how, "clone")) {
 		size_t len = 256 * 1024;
 		int status;
