@@ -1167,6 +1167,13 @@ void atr_exporter_flush(uint32_t timeout_ms)
 		atomic_compare_exchange_strong(&ex.stop_ms, &until, 0);
 }
 
+uint32_t atr_exporter_flush_left_ms(void)
+{
+	uint64_t stop = atomic_load(&ex.stop_ms), now = stop ? atr_now_ms() : 0;
+
+	return stop > now ? (uint32_t)(stop - now) : 0;
+}
+
 bool atr_exporter_urge(uint32_t timeout_ms)
 {
 	uint64_t until = atr_now_ms() + timeout_ms, now;

@@ -81,6 +81,9 @@ void atr_exporter_adds_by(const struct atr_addition *addition);
  */
 void atr_exporter_flush(uint32_t timeout_ms);
 
+/* Any thread: how long a flush that is under way waits yet; 0 where none is. */
+uint32_t atr_exporter_flush_left_ms(void);
+
 /*
  * Any thread, when the process may soon stand still: has what is in the ring sent
  * now, and waits for that, but no longer than `timeout_ms`, and not while a backend that

@@ -217,6 +217,25 @@ static void keep_undecided(void)
 	atr_leave(self);
 }
 
+/* In a handler that interrupted our own code: at the very end, perhaps, that is under way already. */
+static bool interrupts_us(void)
+{
+	return atr_has_thread() && atr_self.inside && !atr_self.jumped && atr_process_is_on();
+}
+
+/*
+ * What that code was about to tell is not told; what waits is still sent, and an end that is under
+ * way is not put off by another.
+ */
+static void end_within(void)
+{
+	uint32_t left_ms = atr_exporter_flush_left_ms();
+
+	if (!atr_is_forked_child())
+		atr_outcome_keep_all();
+	atr_exporter_flush(left_ms ? left_ms : atr_exporter_exit_flush_ms());
+}
+
 /*
  * This process is about to be another program: what it has to tell is told before.
  * Not what is under way, where there will be no such program: then it goes on.
@@ -225,6 +244,10 @@ static void before_exec(bool is_last)
 {
 	struct atr_thread *self;
 
+	if (interrupts_us()) {
+		end_within();
+		return;
+	}
 	keep_undecided();
 	if (is_last) {
 		atr_conn_end_for_exec();
@@ -443,17 +466,6 @@ HOOK int pthread_cancel(pthread_t thread)
 	return REAL(pthread_cancel)(thread);
 }
 
-/*
- * In a handler that interrupted our own code: at the very end, perhaps, that another way is under
- * way already. What that code was about to tell is not told; what waits is still sent.
- */
-static void end_within(void)
-{
-	if (!atr_is_forked_child())
-		atr_outcome_keep_all();
-	atr_exporter_flush(atr_exporter_exit_flush_ms());
-}
-
 static void end_all(int status)
 {
 	struct atr_thread *self;
@@ -476,7 +488,7 @@ void atr_process_ends(int status)
 	if (!atr_was_entered || atr_in_shared_child())
 		return;
 	saved = errno;
-	if (atr_has_thread() && atr_self.inside && !atr_self.jumped && atr_process_is_on())
+	if (interrupts_us())
 		end_within();
 	else
 		end_all(status);

@@ -75,13 +75,15 @@ for how in refused silent drip; do
 done
 collector 0.1
 # Without us it returns before the signal comes: the exit codes are not compared.
-rm -f "$spans"
 times 1 "$get" >"$dir/want"
-env LD_PRELOAD="$library $slow" OTEL_EXPORTER_OTLP_ENDPOINT="http://localhost.slow:${endpoint##*:}" \
-	OTEL_EXPORTER_OTLP_PROTOCOL=http/json AUTOTRACE_EXIT_FLUSH_MS=20000 \
-	"$program" "$port" interrupted >"$dir/out"
-check "an end within an end: by the handler" test $? = 14
-check "an end within an end: the span" tree_is_there
+for how in "interrupted" "interrupted by an exec"; do
+	rm -f "$spans"
+	env LD_PRELOAD="$library $slow" OTEL_EXPORTER_OTLP_ENDPOINT="http://localhost.slow:${endpoint##*:}" \
+		OTEL_EXPORTER_OTLP_PROTOCOL=http/json AUTOTRACE_EXIT_FLUSH_MS=20000 \
+		"$program" "$port" "$how" >"$dir/out"
+	check "an end, $how: the handler has the last word" test $? = 14
+	check "an end, $how: the span" tree_is_there
+done
 for way in return exit thread _exit quick_exit group abort term; do
 	rm -f "$spans"
 	times 1 "$get" >"$dir/want"

@@ -127,7 +127,11 @@ static void fails(const char *way)
 	FAILS("not to be executed", becomes("execve", name, environ));
 	fchmod(file, 0700);
 	close(file);
-	FAILS("empty", becomes("execve", name, environ));
+	/* what has no form of the kernel's own may have one that was registered */
+	if (access("/proc/sys/fs/binfmt_misc/register", F_OK))
+		FAILS("empty", becomes("execve", name, environ));
+	else
+		ask();
 	unlink(name);
 	close(new_file(name, script, sizeof(script) - 1));
 	FAILS("its interpreter is not there", becomes("execve", name, environ));
