@@ -65,14 +65,3 @@ void atr_arena_unmap(void)
 	base = NULL;
 	used = 0;
 }
-
-void atr_json_put(struct atr_buf *out, const cJSON *item)
-{
-	const char *text = item ? cJSON_PrintUnformatted(item) : NULL;
-
-	if (text)
-		atr_buf_put(out, text, strlen(text));
-	else
-		out->failed = true;
-	atr_arena_empty();
-}

@@ -7,8 +7,6 @@
  * request. cJSON is compiled with these names in the place of malloc's. One
  * thread, the exporter's.
  */
-#include "export/encode/buf.h"
-
 #include <stddef.h>
 
 void *atr_arena_malloc(size_t len);
@@ -16,12 +14,5 @@ void *atr_arena_realloc(void *at, size_t len);
 void atr_arena_free(void *at);
 void atr_arena_empty(void);
 void atr_arena_unmap(void); /* empty, and its memory given back */
-
-/*
- * Appends the text of an item of cJSON's, and empties the arena: item by item the same few
- * pages are used again and again, where a whole batch would touch thousands.
- */
-struct cJSON;
-void atr_json_put(struct atr_buf *out, const struct cJSON *item);
 
 #endif

@@ -261,8 +261,9 @@ void atr_message_fixed32(struct atr_message *m, char tag, const char *name, uint
 	}
 }
 
-void atr_message_fixed64s(struct atr_message *m, char tag, const char *name, const uint64_t *values,
-			  size_t nr)
+/* Words of 8 bytes: packed, or a list of what each is in JSON. */
+static void put_words(struct atr_message *m, char tag, const char *name, const void *values,
+		      size_t nr, void (*put_one)(struct atr_message *m, const void *value))
 {
 	char *at;
 
@@ -274,27 +275,31 @@ void atr_message_fixed64s(struct atr_message *m, char tag, const char *name, con
 	atr_message_list(m, name);
 	for (size_t i = 0; i < nr; i++) {
 		put_name(m, NULL);
-		put_long(m, values[i], false);
+		put_one(m, (const char *)values + 8 * i);
 	}
 	atr_message_end(m);
+}
+
+static void put_one_long(struct atr_message *m, const void *value)
+{
+	put_long(m, *(const uint64_t *)value, false);
+}
+
+static void put_one_real(struct atr_message *m, const void *value)
+{
+	put_real(m, *(const double *)value);
+}
+
+void atr_message_fixed64s(struct atr_message *m, char tag, const char *name, const uint64_t *values,
+			  size_t nr)
+{
+	put_words(m, tag, name, values, nr, put_one_long);
 }
 
 void atr_message_doubles(struct atr_message *m, char tag, const char *name, const double *values,
 			 size_t nr)
 {
-	char *at;
-
-	if (!m->is_json) {
-		if ((at = room(m, 8 * nr)))
-			wrote(m, atr_pb_bytes(at, tag, values, 8 * nr));
-		return;
-	}
-	atr_message_list(m, name);
-	for (size_t i = 0; i < nr; i++) {
-		put_name(m, NULL);
-		put_real(m, values[i]);
-	}
-	atr_message_end(m);
+	put_words(m, tag, name, values, nr, put_one_real);
 }
 
 /* KeyValue: key = 1, value = 2 { string 1, bool 2, int 3, double 4, array 5 } */

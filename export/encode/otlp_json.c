@@ -2,25 +2,15 @@
 #include "export/attr.h"
 #include "export/encode/arena.h"
 #include "export/encode/encode.h"
+#include "export/encode/json.h"
 #include "export/encode/message.h"
 #include "export/print.h"
 #include "export/version.h"
-#include "propagator/hex.h"
-
-#include "cJSON.h"
 
 /*
  * OTLP's JSON: ids in hex, 64-bit numbers as decimal strings, enums as numbers. Numbers
  * are printed here: cJSON prints them by stdio, in the program's locale.
  */
-
-static void put_id(cJSON *to, const char *key, const uint8_t *id, size_t len)
-{
-	char text[2 * ATR_TRACE_ID_LEN + 1];
-
-	*atr_hex_write(text, id, len) = 0;
-	cJSON_AddStringToObject(to, key, text);
-}
 
 /* A 64-bit number: a string. */
 static void put_number(cJSON *to, const char *key, int64_t value)
@@ -31,17 +21,6 @@ static void put_number(cJSON *to, const char *key, int64_t value)
 	atr_print_int(&t, value);
 	text[t.len] = 0;
 	cJSON_AddStringToObject(to, key, text);
-}
-
-/* One of at most 32 bits: a number. */
-static void put_small(cJSON *to, const char *key, uint32_t value)
-{
-	char text[16];
-	struct atr_print t = { text, 0, sizeof(text) - 1, false };
-
-	atr_print_uint(&t, value);
-	text[t.len] = 0;
-	cJSON_AddRawToObject(to, key, text);
 }
 
 /* What JSON has no number for is a word, as in protobuf's mapping to JSON. */
@@ -59,30 +38,12 @@ static void put_double(cJSON *to, const char *key, double value)
 	}
 }
 
-/* Text as a string of its own, ended by a NUL, clean and within the limit; "" when memory failed. */
-static const char *text_of(const char *at, size_t len, size_t limit)
-{
-	char *out;
-
-	len = strnlen(at, len); /* a NUL would end it early: cJSON's strings have none */
-	out = atr_arena_malloc(3 * len + 1);
-	if (!out)
-		return "";
-	out[atr_utf8_clean(at, len, limit, out)] = 0;
-	return out;
-}
-
-static const char *plain_text(struct atr_str s)
-{
-	return text_of(s.at, s.len, SIZE_MAX);
-}
-
 /* {"key": ..., "value": {...}} appended to an array; returns the value to be filled. */
 static cJSON *add_pair(cJSON *array, struct atr_str key)
 {
 	cJSON *pair = cJSON_CreateObject();
 
-	cJSON_AddStringToObject(pair, "key", plain_text(key));
+	cJSON_AddStringToObject(pair, "key", atr_json_text(key, SIZE_MAX));
 	cJSON_AddItemToArray(array, pair);
 	return cJSON_AddObjectToObject(pair, "value");
 }
@@ -112,7 +73,7 @@ static void put_list(cJSON *array, const struct atr_item *item, size_t limit)
 	values = cJSON_AddArrayToObject(cJSON_AddObjectToObject(values, "arrayValue"), "values");
 	while (atr_item_list_next(&list, &text)) {
 		one = cJSON_CreateObject();
-		cJSON_AddStringToObject(one, "stringValue", text_of(text.at, text.len, limit));
+		cJSON_AddStringToObject(one, "stringValue", atr_json_text(text, limit));
 		cJSON_AddItemToArray(values, one);
 	}
 }
@@ -146,7 +107,8 @@ static void put_attribute(cJSON *array, const struct atr_item *item, size_t limi
 		put_double(value, "doubleValue", real);
 		break;
 	default:
-		cJSON_AddStringToObject(value, "stringValue", text_of(bytes, item->len, limit));
+		cJSON_AddStringToObject(value, "stringValue",
+					atr_json_text((struct atr_str){ bytes, item->len }, limit));
 	}
 }
 
@@ -162,9 +124,9 @@ static uint32_t put_items(cJSON *to, const struct atr_span *span, const struct a
 		if (item->part != ATR_OF_SPAN || item->type == ATR_TYPE_EVENT)
 			continue;
 		if (item->id == ATR_NAME)
-			cJSON_AddStringToObject(to, "name", plain_text(text));
+			cJSON_AddStringToObject(to, "name", atr_json_text(text, SIZE_MAX));
 		else if (item->id == ATR_TRACESTATE)
-			cJSON_AddStringToObject(to, "traceState", plain_text(text));
+			cJSON_AddStringToObject(to, "traceState", atr_json_text(text, SIZE_MAX));
 		else if (item->id > ATR_EVENT && nr++ < limits->attribute_count_limit)
 			put_attribute(attributes, item, limits->attribute_value_length_limit);
 		else if (item->id > ATR_EVENT)
@@ -184,8 +146,10 @@ static cJSON *event_of(const struct atr_span *span, const struct atr_item *item,
 
 	memcpy(&time_ns, atr_item_bytes(item), 8);
 	put_number(event, "timeUnixNano", (int64_t)time_ns);
-	cJSON_AddStringToObject(event, "name",
-				text_of(atr_item_bytes(item) + 8, item->len - 8, SIZE_MAX));
+	cJSON_AddStringToObject(
+		event, "name",
+		atr_json_text((struct atr_str){ atr_item_bytes(item) + 8, item->len - 8 },
+			      SIZE_MAX));
 	attributes = cJSON_AddArrayToObject(event, "attributes");
 	while ((item = atr_span_next(span, item)) && item->type != ATR_TYPE_EVENT) {
 		if (item->part != ATR_OF_EVENT)
@@ -196,7 +160,7 @@ static cJSON *event_of(const struct atr_span *span, const struct atr_item *item,
 			dropped++;
 	}
 	if (dropped)
-		put_small(event, "droppedAttributesCount", dropped);
+		atr_json_uint(event, "droppedAttributesCount", dropped);
 	return event;
 }
 
@@ -226,9 +190,9 @@ static cJSON *link_of(const struct atr_span *span, const struct atr_item *item,
 	const uint8_t *bytes = (const uint8_t *)atr_item_bytes(item);
 	cJSON *link = cJSON_CreateObject(), *attributes;
 
-	put_id(link, "traceId", bytes, ATR_TRACE_ID_LEN);
-	put_id(link, "spanId", bytes + ATR_TRACE_ID_LEN, ATR_SPAN_ID_LEN);
-	put_small(link, "flags", bytes[ATR_TRACE_ID_LEN + ATR_SPAN_ID_LEN] | 0x300u);
+	atr_json_id(link, "traceId", bytes, ATR_TRACE_ID_LEN);
+	atr_json_id(link, "spanId", bytes + ATR_TRACE_ID_LEN, ATR_SPAN_ID_LEN);
+	atr_json_uint(link, "flags", bytes[ATR_TRACE_ID_LEN + ATR_SPAN_ID_LEN] | 0x300u);
 	attributes = cJSON_AddArrayToObject(link, "attributes");
 	while ((item = atr_span_next(span, item)) && item->part == ATR_OF_LINK)
 		put_attribute(attributes, item, limits->attribute_value_length_limit);
@@ -265,8 +229,9 @@ static void put_status(cJSON *to, const struct atr_span *span)
 	if (message)
 		cJSON_AddStringToObject(
 			status, "message",
-			plain_text((struct atr_str){ atr_item_bytes(message), message->len }));
-	put_small(status, "code", span->status);
+			atr_json_text((struct atr_str){ atr_item_bytes(message), message->len },
+				      SIZE_MAX));
+	atr_json_uint(status, "code", span->status);
 }
 
 static cJSON *span_of(const struct atr_span *span, const struct atr_options *limits)
@@ -275,23 +240,23 @@ static cJSON *span_of(const struct atr_span *span, const struct atr_options *lim
 	cJSON *to = cJSON_CreateObject();
 	uint32_t dropped;
 
-	put_id(to, "traceId", span->trace_id, sizeof(span->trace_id));
-	put_id(to, "spanId", span->span_id, sizeof(span->span_id));
+	atr_json_id(to, "traceId", span->trace_id, sizeof(span->trace_id));
+	atr_json_id(to, "spanId", span->span_id, sizeof(span->span_id));
 	if (memcmp(span->parent_id, none, sizeof(none)) != 0)
-		put_id(to, "parentSpanId", span->parent_id, sizeof(span->parent_id));
-	put_small(to, "flags", span->flags | 0x100u | (span->parent_remote ? 0x200u : 0));
-	put_small(to, "kind", span->kind);
+		atr_json_id(to, "parentSpanId", span->parent_id, sizeof(span->parent_id));
+	atr_json_uint(to, "flags", span->flags | 0x100u | (span->parent_remote ? 0x200u : 0));
+	atr_json_uint(to, "kind", span->kind);
 	put_number(to, "startTimeUnixNano", (int64_t)span->start_ns);
 	put_number(to, "endTimeUnixNano", (int64_t)span->end_ns);
 	dropped = put_items(to, span, limits);
 	if (dropped)
-		put_small(to, "droppedAttributesCount", dropped);
+		atr_json_uint(to, "droppedAttributesCount", dropped);
 	dropped = put_events(to, span, limits);
 	if (dropped)
-		put_small(to, "droppedEventsCount", dropped);
+		atr_json_uint(to, "droppedEventsCount", dropped);
 	dropped = put_links(to, span, limits);
 	if (dropped)
-		put_small(to, "droppedLinksCount", dropped);
+		atr_json_uint(to, "droppedLinksCount", dropped);
 	put_status(to, span);
 	return to;
 }

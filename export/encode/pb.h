@@ -3,7 +3,7 @@
 #define ATR_EXPORT_ENCODE_PB_H
 
 /*
- * pb: the protobuf wire format, written (Protocol Buffers, "Encoding") behind a
+ * pb: the protobuf wire format (Protocol Buffers, "Encoding"), written behind a
  * cursor: each takes where to write and returns where it ended. Who calls has
  * seen to the room: for a number 10 bytes.
  *
@@ -70,6 +70,52 @@ static inline char *atr_pb_close(char *begin, char *end)
 		begin[-i] = (char)(len | 0x80);
 	begin[-1] = (char)len;
 	return end;
+}
+
+static inline bool atr_pb_read_varint(struct atr_str *in, uint64_t *out)
+{
+	*out = 0;
+	for (unsigned shift = 0; in->len && shift < 64; shift += 7) {
+		unsigned char c = (unsigned char)*in->at++;
+
+		in->len--;
+		*out |= (uint64_t)(c & 0x7f) << shift;
+		if (!(c & 0x80))
+			return true;
+	}
+	return false;
+}
+
+/* The next field of what was received: a number, or bytes. False at the end, and of what is malformed. */
+static inline bool atr_pb_next(struct atr_str *in, uint64_t *tag, uint64_t *number,
+			       struct atr_str *bytes)
+{
+	uint64_t len = 0;
+
+	*bytes = (struct atr_str){ 0 };
+	*number = 0;
+	if (!atr_pb_read_varint(in, tag))
+		return false;
+	switch (*tag & 7) {
+	case 0:
+		return atr_pb_read_varint(in, number);
+	case 2:
+		if (!atr_pb_read_varint(in, &len))
+			return false;
+		break;
+	case 1:
+	case 5:
+		len = (*tag & 7) == 1 ? 8 : 4;
+		break;
+	default:
+		return false;
+	}
+	if (len > in->len)
+		return false;
+	*bytes = (struct atr_str){ in->at, (size_t)len };
+	in->at += len;
+	in->len -= (size_t)len;
+	return true;
 }
 
 #endif

@@ -2,11 +2,10 @@
 #include "export/attr.h"
 #include "export/encode/arena.h"
 #include "export/encode/encode.h"
+#include "export/encode/json.h"
 #include "export/env.h"
 #include "export/version.h"
 #include "propagator/hex.h"
-
-#include "cJSON.h"
 
 /*
  * X-Ray segment documents (X-Ray developer guide, "Segment documents"; schema
@@ -31,14 +30,6 @@ static void put_trace_id(cJSON *to, const uint8_t id[static ATR_TRACE_ID_LEN])
 	cJSON_AddStringToObject(to, "trace_id", text);
 }
 
-static void put_span_id(cJSON *to, const char *key, const uint8_t id[static ATR_SPAN_ID_LEN])
-{
-	char text[2 * ATR_SPAN_ID_LEN + 1];
-
-	*atr_hex_write(text, id, ATR_SPAN_ID_LEN) = 0;
-	cJSON_AddStringToObject(to, key, text);
-}
-
 /* Seconds with microseconds, written out: a double would be printed with noise. */
 static void put_time(cJSON *to, const char *key, uint64_t ns)
 {
@@ -53,17 +44,6 @@ static void put_time(cJSON *to, const char *key, uint64_t ns)
 		*--at = (char)('0' + us % 10);
 	while (us /= 10);
 	cJSON_AddRawToObject(to, key, at);
-}
-
-static const char *clean(struct atr_str text, size_t limit)
-{
-	size_t len = text.len ? strnlen(text.at, text.len) : 0;
-	char *out = atr_arena_malloc(3 * len + 1);
-
-	if (!out)
-		return "";
-	out[atr_utf8_clean(text.at, len, limit, out)] = 0;
-	return out;
 }
 
 static struct atr_str text_of(const struct atr_item *item)
@@ -91,7 +71,7 @@ static bool get_int(const struct atr_span *span, uint16_t id, int64_t *out)
 static void put_text(cJSON *to, const char *key, struct atr_str text)
 {
 	if (text.len)
-		cJSON_AddStringToObject(to, key, clean(text, TEXT_MAX_LEN));
+		cJSON_AddStringToObject(to, key, atr_json_text(text, TEXT_MAX_LEN));
 }
 
 static struct atr_str resource(const struct atr_batch *batch, struct atr_str key)
@@ -172,7 +152,7 @@ static void put_name(cJSON *to, const struct atr_span *span, const struct atr_ba
 		name = get(span, ATR_RPC_SERVICE);
 	else if (span->kind == ATR_KIND_CLIENT && get(span, ATR_SERVER_ADDRESS).len)
 		name = get(span, ATR_SERVER_ADDRESS);
-	text = clean(name, NAME_MAX_LEN);
+	text = atr_json_text(name, NAME_MAX_LEN);
 	out = atr_arena_malloc(strlen(text) + 5);
 	if (!out)
 		return;
@@ -338,7 +318,7 @@ static void put_cause(cJSON *to, const struct atr_span *span)
 	exception = cJSON_CreateObject();
 	memcpy(id, span->span_id, sizeof(id));
 	id[0] ^= 0x80; /* any that no other has */
-	put_span_id(exception, "id", id);
+	atr_json_id(exception, "id", id, ATR_SPAN_ID_LEN);
 	put_text(exception, "type", type);
 	put_text(exception, "message", message.len ? message : type);
 	if (get(span, ATR_AWS_ERROR_CODE).len)
@@ -391,7 +371,7 @@ static void put_value(cJSON *to, const char *key, const struct atr_item *item, s
 	double real;
 
 	if (item->type == ATR_TYPE_STR) {
-		cJSON_AddStringToObject(to, key, clean(text_of(item), limit));
+		cJSON_AddStringToObject(to, key, atr_json_text(text_of(item), limit));
 		return;
 	}
 	memcpy(&word, atr_item_bytes(item), 8);
@@ -426,11 +406,12 @@ static struct atr_str whole_key(const struct atr_item *item, struct atr_str rest
 static void put_list(cJSON *to, const struct atr_item *item, size_t limit)
 {
 	struct atr_item_list list = atr_item_list(item);
-	cJSON *values = cJSON_AddArrayToObject(to, clean(whole_key(item, list.key), SIZE_MAX));
+	cJSON *values =
+		cJSON_AddArrayToObject(to, atr_json_text(whole_key(item, list.key), SIZE_MAX));
 	struct atr_str text;
 
 	while (atr_item_list_next(&list, &text))
-		cJSON_AddItemToArray(values, cJSON_CreateString(clean(text, limit)));
+		cJSON_AddItemToArray(values, cJSON_CreateString(atr_json_text(text, limit)));
 }
 
 static bool is_listed(struct atr_str list, struct atr_str name)
@@ -490,7 +471,7 @@ static void put_attributes(cJSON *to, const struct atr_span *span, const struct 
 			put_value(annotations, annotation_key(name), item,
 				  most < TEXT_MAX_LEN ? most : TEXT_MAX_LEN);
 		else if (!has_a_place(item->id))
-			put_value(values, clean(name, SIZE_MAX), item, most);
+			put_value(values, atr_json_text(name, SIZE_MAX), item, most);
 	}
 	if (annotations->child)
 		cJSON_AddItemToObject(to, "annotations", annotations);
@@ -509,7 +490,8 @@ static void put_link_attributes(cJSON *link, const struct atr_span *span,
 	while ((item = atr_span_next(span, item)) && item->part == ATR_OF_LINK) {
 		if (!attributes)
 			attributes = cJSON_AddObjectToObject(link, "attributes");
-		put_value(attributes, clean(atr_attr_name(item->id), SIZE_MAX), item, TEXT_MAX_LEN);
+		put_value(attributes, atr_json_text(atr_attr_name(item->id), SIZE_MAX), item,
+			  TEXT_MAX_LEN);
 	}
 }
 
@@ -528,7 +510,7 @@ static void put_links(cJSON *to, const struct atr_span *span, const struct atr_b
 			links = cJSON_AddArrayToObject(to, "links");
 		link = cJSON_CreateObject();
 		put_trace_id(link, ids);
-		put_span_id(link, "id", ids + ATR_TRACE_ID_LEN);
+		atr_json_id(link, "id", ids + ATR_TRACE_ID_LEN, ATR_SPAN_ID_LEN);
 		put_link_attributes(link, span, item);
 		cJSON_AddItemToArray(links, link);
 		nr++;
@@ -550,10 +532,10 @@ static cJSON *document(const struct atr_span *span, const struct atr_batch *batc
 	cJSON *to = cJSON_CreateObject();
 
 	put_name(to, span, batch, is_segment);
-	put_span_id(to, "id", span->span_id);
+	atr_json_id(to, "id", span->span_id, ATR_SPAN_ID_LEN);
 	put_trace_id(to, span->trace_id);
 	if (!is_root(span))
-		put_span_id(to, "parent_id", span->parent_id);
+		atr_json_id(to, "parent_id", span->parent_id, ATR_SPAN_ID_LEN);
 	if (!is_segment)
 		cJSON_AddStringToObject(to, "type", "subsegment");
 	put_time(to, "start_time", span->start_ns);

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export/attr.h"
-#include "export/encode/arena.h"
 #include "export/encode/encode.h"
+#include "export/encode/json.h"
 #include "export/print.h"
 #include "export/version.h"
-#include "propagator/hex.h"
-
-#include "cJSON.h"
 
 #include <arpa/inet.h>
 
@@ -14,42 +11,6 @@
  * Zipkin's JSON, version 2, as OpenTelemetry maps spans to it: what has no place of its own
  * is a tag, and every tag is text. Times are microseconds.
  */
-
-static const char *clean(const char *at, size_t len, size_t limit)
-{
-	char *out;
-
-	len = len ? strnlen(at, len) : 0; /* a NUL would end it early: cJSON's strings have none */
-	out = atr_arena_malloc(3 * len + 1);
-	if (!out)
-		return "";
-	out[atr_utf8_clean(at, len, limit, out)] = 0;
-	return out;
-}
-
-static const char *plain(struct atr_str s)
-{
-	return clean(s.at, s.len, SIZE_MAX);
-}
-
-static void put_id(cJSON *to, const char *key, const uint8_t *id, size_t len)
-{
-	char text[2 * ATR_TRACE_ID_LEN + 1];
-
-	*atr_hex_write(text, id, len) = 0;
-	cJSON_AddStringToObject(to, key, text);
-}
-
-/* A number as JSON has it, printed here: cJSON prints by stdio, in the program's locale. */
-static void put_number(cJSON *to, const char *key, uint64_t value)
-{
-	char text[24];
-	struct atr_print t = { text, 0, sizeof(text) - 1, false };
-
-	atr_print_uint(&t, value);
-	text[t.len] = 0;
-	cJSON_AddRawToObject(to, key, text);
-}
 
 /* The text of a value, of whatever type it is. */
 static const char *text_of(const struct atr_item *item, size_t limit)
@@ -61,20 +22,20 @@ static const char *text_of(const struct atr_item *item, size_t limit)
 	double real;
 
 	if (item->type == ATR_TYPE_STR)
-		return clean(bytes, item->len, limit);
+		return atr_json_text((struct atr_str){ bytes, item->len }, limit);
 	memcpy(&word, bytes, 8);
 	if (item->type == ATR_TYPE_BOOL)
 		return word ? "true" : "false";
 	if (item->type == ATR_TYPE_INT || item->type == ATR_TYPE_KEYED_INT) {
 		atr_print_int(&t, word);
-		return clean(text, t.len, SIZE_MAX);
+		return atr_json_text((struct atr_str){ text, t.len }, SIZE_MAX);
 	}
 	memcpy(&real, bytes, 8);
 	if (real != real)
 		return "NaN";
 	if (real - real != 0)
 		return real > 0 ? "Infinity" : "-Infinity";
-	return clean(text, atr_print_double(real, text), SIZE_MAX);
+	return atr_json_text((struct atr_str){ text, atr_print_double(real, text) }, SIZE_MAX);
 }
 
 /* The key of a list or a number that goes on in the item. */
@@ -98,7 +59,7 @@ static void put_list(cJSON *tags, const struct atr_item *item, size_t limit)
 	cJSON *values = cJSON_CreateArray();
 
 	while (atr_item_list_next(&list, &text))
-		cJSON_AddItemToArray(values, cJSON_CreateString(clean(text.at, text.len, limit)));
+		cJSON_AddItemToArray(values, cJSON_CreateString(atr_json_text(text, limit)));
 	cJSON_AddStringToObject(tags, whole_key(item, list.key, key),
 				cJSON_PrintUnformatted(values));
 }
@@ -141,14 +102,16 @@ static uint32_t put_attributes(cJSON *tags, const struct atr_span *span,
 static const char *annotation_of(const struct atr_span *span, const struct atr_item *item,
 				 const struct atr_options *limits)
 {
-	const char *name = clean(atr_item_bytes(item) + 8, item->len - 8, SIZE_MAX), *of;
+	const char *name = atr_json_text(
+			   (struct atr_str){ atr_item_bytes(item) + 8, item->len - 8 }, SIZE_MAX),
+		   *of;
 	cJSON *attributes = cJSON_CreateObject(), *pair;
 	uint32_t nr = 0;
 
 	while ((item = atr_span_next(span, item)) && item->type != ATR_TYPE_EVENT)
 		if (item->part == ATR_OF_EVENT && nr++ < limits->event_attribute_count_limit)
 			cJSON_AddStringToObject(
-				attributes, plain(atr_attr_name(item->id)),
+				attributes, atr_json_text(atr_attr_name(item->id), SIZE_MAX),
 				text_of(item, limits->attribute_value_length_limit));
 	if (!nr)
 		return name;
@@ -156,7 +119,9 @@ static const char *annotation_of(const struct atr_span *span, const struct atr_i
 	cJSON_AddItemToObject(pair, name, attributes);
 	of = cJSON_PrintUnformatted(pair);
 	/* as it is, without the braces around it */
-	return of && strlen(of) > 2 ? clean(of + 1, strlen(of) - 2, SIZE_MAX) : name;
+	return of && strlen(of) > 2 ?
+		       atr_json_text((struct atr_str){ of + 1, strlen(of) - 2 }, SIZE_MAX) :
+		       name;
 }
 
 static uint32_t put_events(cJSON *to, const struct atr_span *span, const struct atr_options *limits)
@@ -177,7 +142,7 @@ static uint32_t put_events(cJSON *to, const struct atr_span *span, const struct 
 			annotations = cJSON_AddArrayToObject(to, "annotations");
 		one = cJSON_CreateObject();
 		memcpy(&time_ns, atr_item_bytes(item), 8);
-		put_number(one, "timestamp", time_ns / 1000);
+		atr_json_uint(one, "timestamp", time_ns / 1000);
 		cJSON_AddStringToObject(one, "value", annotation_of(span, item, limits));
 		cJSON_AddItemToArray(annotations, one);
 	}
@@ -211,12 +176,12 @@ static void put_port(cJSON *to, const struct atr_span *span, uint16_t id)
 	if (item && item->type == ATR_TYPE_INT)
 		memcpy(&port, atr_item_bytes(item), 8);
 	if (port > 0 && port < 65536)
-		put_number(to, "port", (uint64_t)port);
+		atr_json_uint(to, "port", (uint64_t)port);
 }
 
 static void put_address(cJSON *to, struct atr_str address)
 {
-	const char *text = plain(address);
+	const char *text = atr_json_text(address, SIZE_MAX);
 	struct in6_addr bytes;
 
 	if (inet_pton(AF_INET, text, &bytes) == 1)
@@ -236,7 +201,7 @@ static void put_remote(cJSON *to, const struct atr_span *span)
 		return;
 	remote = cJSON_AddObjectToObject(to, "remoteEndpoint");
 	if (server.len)
-		cJSON_AddStringToObject(remote, "serviceName", plain(server));
+		cJSON_AddStringToObject(remote, "serviceName", atr_json_text(server, SIZE_MAX));
 	put_address(remote, peer.len ? peer : server);
 	put_port(remote, span, peer.len ? ATR_NETWORK_PEER_PORT : ATR_SERVER_PORT);
 }
@@ -257,12 +222,13 @@ static void put_tags(cJSON *to, const struct atr_span *span, const struct atr_ba
 	uint32_t dropped = put_attributes(tags, span, batch->limits);
 
 	if (space.len)
-		cJSON_AddStringToObject(tags, "service.namespace", plain(space));
+		cJSON_AddStringToObject(tags, "service.namespace", atr_json_text(space, SIZE_MAX));
 	if (span->status == ATR_STATUS_OK)
 		cJSON_AddStringToObject(tags, "otel.status_code", "OK");
 	if (span->status == ATR_STATUS_ERROR) {
 		cJSON_AddStringToObject(tags, "otel.status_code", "ERROR");
-		cJSON_AddStringToObject(tags, "error", plain(text_at(span, ATR_STATUS_MESSAGE)));
+		cJSON_AddStringToObject(tags, "error",
+					atr_json_text(text_at(span, ATR_STATUS_MESSAGE), SIZE_MAX));
 	}
 	cJSON_AddStringToObject(tags, "otel.scope.name", "libautotrace");
 	cJSON_AddStringToObject(tags, "otel.scope.version", ATR_VERSION);
@@ -280,19 +246,19 @@ static cJSON *span_of(const struct atr_span *span, const struct atr_batch *batch
 	uint64_t us = (span->end_ns - span->start_ns + 500) / 1000;
 	cJSON *to = cJSON_CreateObject();
 
-	put_id(to, "traceId", span->trace_id, sizeof(span->trace_id));
-	put_id(to, "id", span->span_id, sizeof(span->span_id));
+	atr_json_id(to, "traceId", span->trace_id, sizeof(span->trace_id));
+	atr_json_id(to, "id", span->span_id, sizeof(span->span_id));
 	if (memcmp(span->parent_id, none, sizeof(none)) != 0)
-		put_id(to, "parentId", span->parent_id, sizeof(span->parent_id));
-	cJSON_AddStringToObject(to, "name", plain(text_at(span, ATR_NAME)));
+		atr_json_id(to, "parentId", span->parent_id, sizeof(span->parent_id));
+	cJSON_AddStringToObject(to, "name", atr_json_text(text_at(span, ATR_NAME), SIZE_MAX));
 	if (span->kind == ATR_KIND_CLIENT || span->kind == ATR_KIND_SERVER)
 		cJSON_AddStringToObject(to, "kind",
 					span->kind == ATR_KIND_CLIENT ? "CLIENT" : "SERVER");
-	put_number(to, "timestamp", span->start_ns / 1000);
-	put_number(to, "duration", us ? us : 1);
+	atr_json_uint(to, "timestamp", span->start_ns / 1000);
+	atr_json_uint(to, "duration", us ? us : 1);
 	if (service.len)
 		cJSON_AddStringToObject(cJSON_AddObjectToObject(to, "localEndpoint"), "serviceName",
-					plain(service));
+					atr_json_text(service, SIZE_MAX));
 	put_remote(to, span);
 	put_tags(to, span, batch);
 	return to;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "export/encode/pb.h"
 #include "export/heavy/parts.h"
 
 #include <string.h>
@@ -48,52 +49,6 @@ static size_t decode(struct atr_str in, unsigned char *out, size_t cap)
 	return n;
 }
 
-static bool varint(struct atr_str *in, uint64_t *out)
-{
-	*out = 0;
-	for (unsigned shift = 0; in->len && shift < 64; shift += 7) {
-		unsigned char c = (unsigned char)*in->at++;
-
-		in->len--;
-		*out |= (uint64_t)(c & 0x7f) << shift;
-		if (!(c & 0x80))
-			return true;
-	}
-	return false;
-}
-
-/* The next field: a number, or bytes. False at the end, and of what is malformed. */
-static bool next(struct atr_str *in, uint64_t *tag, uint64_t *number, struct atr_str *bytes)
-{
-	static const unsigned fixed[] = { 0, 8, 0, 0, 0, 4 };
-	uint64_t len;
-
-	*bytes = (struct atr_str){ 0 };
-	*number = 0;
-	if (!varint(in, tag))
-		return false;
-	switch (*tag & 7) {
-	case 0:
-		return varint(in, number);
-	case 2:
-		if (!varint(in, &len) || len > in->len)
-			return false;
-		break;
-	case 1:
-	case 5:
-		len = fixed[*tag & 7];
-		if (len > in->len)
-			return false;
-		break;
-	default:
-		return false;
-	}
-	*bytes = (struct atr_str){ in->at, (size_t)len };
-	in->at += len;
-	in->len -= (size_t)len;
-	return true;
-}
-
 #define DELAY_MOST_S 86400
 
 static uint32_t ms_of(struct atr_str duration)
@@ -101,7 +56,7 @@ static uint32_t ms_of(struct atr_str duration)
 	uint64_t tag, number, seconds = 0, nanos = 0;
 	struct atr_str bytes;
 
-	while (next(&duration, &tag, &number, &bytes)) {
+	while (atr_pb_next(&duration, &tag, &number, &bytes)) {
 		if (tag == 0x08)
 			seconds = number < DELAY_MOST_S ? number :
 				  number > INT64_MAX	? 0 /* below zero */ :
@@ -124,7 +79,7 @@ static bool read_any(struct atr_str any, uint32_t *ms)
 	struct atr_str type = { 0 }, value = { 0 }, bytes;
 	uint64_t tag, number;
 
-	while (next(&any, &tag, &number, &bytes)) {
+	while (atr_pb_next(&any, &tag, &number, &bytes)) {
 		if (tag == 0x0a)
 			type = bytes;
 		else if (tag == 0x12)
@@ -132,7 +87,7 @@ static bool read_any(struct atr_str any, uint32_t *ms)
 	}
 	if (!ends_in(type, "/google.rpc.RetryInfo"))
 		return false;
-	while (next(&value, &tag, &number, &bytes))
+	while (atr_pb_next(&value, &tag, &number, &bytes))
 		if (tag == 0x0a)
 			*ms = ms_of(bytes);
 	return true;
@@ -146,7 +101,7 @@ bool atr_grpc_retry_info(struct atr_str details, uint32_t *ms)
 	uint64_t tag, number;
 
 	*ms = 0;
-	while (next(&status, &tag, &number, &part))
+	while (atr_pb_next(&status, &tag, &number, &part))
 		if (tag == 0x1a && read_any(part, ms))
 			return true;
 	return false;
