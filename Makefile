@@ -4,6 +4,7 @@
 # make V=1        shows the commands
 # make SAN=...    address,undefined or thread: the same under build/san-.../
 # make CC=clang BUILD=build/clang
+# make CC=aarch64-linux-gnu-gcc BUILD=build/aarch64
 #
 # Adding a source is adding a file: everything below goes by wildcard.
 
@@ -15,6 +16,14 @@ comma := ,
 ifeq ($(origin CC),default)
 CC := gcc
 endif
+# What belongs to the compiler is the machine's that it compiles for.
+TRIPLE := $(shell $(CC) -dumpmachine)
+MACHINE := $(firstword $(subst -, ,$(TRIPLE)))
+tool = $(shell $(CC) -print-prog-name=$(1))
+AR := $(call tool,ar)
+NM := $(call tool,nm)
+OBJCOPY := $(call tool,objcopy)
+STRIP := $(call tool,strip)
 SAN ?=
 BUILD ?= build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
 DEPS := build/deps
@@ -118,7 +127,7 @@ CONFIG_OBJ := $(call objects,$(CONFIG_SRC)) $(LIBYAML_OBJ)
 # What is in the object beside the library: zlib's deflate, without its heap, and of BearSSL what a client
 # needs, without asking the system for the time or for random numbers.
 ZLIB_OBJ := $(patsubst %,$(BUILD)/obj/zlib/%.o,adler32 crc32 deflate trees zutil)
-BEARSSL_LIB := $(BEARSSL)/bearssl.a
+BEARSSL_LIB := $(BEARSSL)/$(MACHINE)/bearssl.a
 # In the object for stacks: zlib's inflate, for packed sections, and of libiberty what reads the names of
 # C++ and Rust.
 INFLATE_OBJ := $(patsubst %,$(BUILD)/obj/zlib/%.o,adler32 crc32 inffast inflate inftrees zutil)
@@ -178,10 +187,10 @@ $(BUILD)/ebpf.map: Makefile
 	$(Q)echo '{ global: atr_ebpf_table; local: *; };' > $@
 
 # The kernel's side. Its kernel need not be the one that this is built on: nothing of that is asked.
-TRIPLE := $(shell $(CC) -dumpmachine)
-BPF_ARCH := $(if $(filter aarch64-%,$(TRIPLE)),arm64,x86)
+# (Its headers lie in one folder where its libraries may be installed, in the other where they cannot.)
+BPF_ARCH := $(if $(filter aarch64,$(MACHINE)),arm64,x86)
 BPF_FLAGS := -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH) -I. \
-	-I/usr/include/$(firstword $(subst -, ,$(TRIPLE)))-linux-gnu -Wall -Wextra $(if $(WERROR),-Werror)
+	-I/usr/include/$(MACHINE)-linux-gnu -I/usr/$(MACHINE)-linux-gnu/include -Wall -Wextra $(if $(WERROR),-Werror)
 $(BUILD)/gen/%.lskel.h: ebpf/%.bpf.c ebpf/event.h ebpf/wire.h ebpf/kernel.bpf.h Makefile | $(CJSON)/cJSON.c
 	$(call say,BPF,$<)
 	$(Q)mkdir -p $(@D)
@@ -244,8 +253,8 @@ $(NGHTTP2_OBJ): $(BUILD)/obj/nghttp2/%.o: $(NGHTTP2)/fetched $(BUILD)/flags
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -U_FORTIFY_SOURCE -DNDEBUG -DHAVE_ARPA_INET_H -I$(NGHTTP2)/lib/includes $(ALL_CFLAGS) $(WARM_CFLAGS) -w -c \
 		-o $@ $(NGHTTP2)/lib/$*.c
-	$(Q)nm --format=posix $@ | awk '$$1 ~ /^(nghttp2|huff)_/ { print $$1, "atr_" $$1 }' > $@.names
-	$(Q)objcopy --redefine-syms=$@.names $@
+	$(Q)$(NM) --format=posix $@ | awk '$$1 ~ /^(nghttp2|huff)_/ { print $$1, "atr_" $$1 }' > $@.names
+	$(Q)$(OBJCOPY) --redefine-syms=$@.names $@
 
 $(LIBYAML_OBJ): $(BUILD)/obj/libyaml/%.o: $(LIBYAML)/fetched $(BUILD)/flags
 	$(call say,CC,$(LIBYAML)/src/$*.c)
@@ -279,9 +288,9 @@ BEARSSL_FLAGS := -std=gnu11 -O2 -g -w -fPIC -fvisibility=hidden -fno-stack-prote
 	-fdata-sections -U_FORTIFY_SOURCE -DBR_USE_URANDOM=0 -DBR_USE_UNIX_TIME=0 -DBR_RDRAND=0
 $(BEARSSL_LIB): $(BEARSSL)/inc/bearssl.h Makefile
 	$(call say,CC,$(BEARSSL)/src)
-	$(Q)rm -rf $(BEARSSL)/obj $@ && mkdir -p $(BEARSSL)/obj
-	$(Q)cd $(BEARSSL)/obj && find ../src -name '*.c' | xargs -P 2 -n 40 $(CC) $(BEARSSL_FLAGS) -I../inc -I../src -c
-	$(Q)find $(BEARSSL)/obj -name '*.o' | sort | xargs $(AR) rcs $@
+	$(Q)rm -rf $(@D) && mkdir -p $(@D)
+	$(Q)cd $(@D) && find ../src -name '*.c' | xargs -P 2 -n 40 $(CC) $(BEARSSL_FLAGS) -I../inc -I../src -c
+	$(Q)find $(@D) -name '*.o' | sort | xargs $(AR) rcs $@
 
 $(BUILD)/man/%: tools/man/%.scd | $(CJSON)/cJSON.c
 	$(call say,MAN,$@)
@@ -437,9 +446,9 @@ install: all ## into DESTDIR and PREFIX (/usr/local), stripped; what was strippe
 	$(Q)install -d $(LIBDIR)/debug $(BINDIR) $(MANDIR)
 	$(Q)install -m 755 $(SO) $(CONFIG_SO) $(HEAVY) $(STACKS) $(EBPF_SO) $(LIBDIR)
 	$(Q)install -m 755 $(TOOL) $(BINDIR)/autotrace
-	$(Q)objcopy --only-keep-debug $(SO) $(LIBDIR)/debug/libautotrace.so.debug
-	$(Q)strip --strip-unneeded $(LIBDIR)/libautotrace.so $(LIBDIR)/libautotrace-config.so $(LIBDIR)/libautotrace-tls.so $(LIBDIR)/libautotrace-stacks.so $(LIBDIR)/libautotrace-ebpf.so $(BINDIR)/autotrace
-	$(Q)objcopy --add-gnu-debuglink=$(LIBDIR)/debug/libautotrace.so.debug $(LIBDIR)/libautotrace.so
+	$(Q)$(OBJCOPY) --only-keep-debug $(SO) $(LIBDIR)/debug/libautotrace.so.debug
+	$(Q)$(STRIP) --strip-unneeded $(LIBDIR)/libautotrace.so $(LIBDIR)/libautotrace-config.so $(LIBDIR)/libautotrace-tls.so $(LIBDIR)/libautotrace-stacks.so $(LIBDIR)/libautotrace-ebpf.so $(BINDIR)/autotrace
+	$(Q)$(OBJCOPY) --add-gnu-debuglink=$(LIBDIR)/debug/libautotrace.so.debug $(LIBDIR)/libautotrace.so
 	$(Q)for page in $(MAN); do \
 		install -D -m 644 $$page $(MANDIR)/man$${page##*.}/$${page##*/} || exit 1; done
 	$(Q)for file in $(wildcard tools/completion/autotrace.bash); do \
@@ -448,10 +457,9 @@ install: all ## into DESTDIR and PREFIX (/usr/local), stripped; what was strippe
 		install -D -m 644 $$file $(ZSHDIR)/_autotrace || exit 1; done
 	$(Q)stat -c 'libautotrace.so: %s bytes, stripped' $(LIBDIR)/libautotrace.so
 
-MACHINE = $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
 .PHONY: lambda-layer
 lambda-layer: $(SO) $(CONFIG_SO) $(HEAVY) $(STACKS) ## build/autotrace-layer-x86_64.zip: a layer for AWS Lambda, the library at lib/
-	$(Q).ci/lambda-layer $(SO) $(BUILD)/autotrace-layer-$(MACHINE).zip
+	$(Q)STRIP=$(STRIP) .ci/lambda-layer $(SO) $(BUILD)/autotrace-layer-$(MACHINE).zip
 
 .PHONY: format
 format: ## clang-format over every source
