@@ -8,6 +8,7 @@
 #include "ebpf/object.h"
 #include "export/heavy.h"
 #include "export/stacks.h"
+#include "preload/live/code.h"
 #include "tools/program.h"
 #include "tools/variables.h"
 
@@ -297,11 +298,27 @@ static void miss_function(void *arg, const char *name)
 	    name);
 }
 
+static void forbid_functions(void *arg, const char *why)
+{
+	struct patient *p = arg;
+
+	say(&p->unseen, "Functions are not followed by what they were built for: %s.", why);
+}
+
 static void examine_functions(struct patient *p)
 {
-	struct atr_functions_told told = { tell_function, miss_function, p };
+	struct atr_functions_told told = {
+		.found = tell_function,
+		.missing = miss_function,
+		.forbidden = forbid_functions,
+		.arg = p,
+	};
 	const char *list = p->functions ? p->functions : value_of("AUTOTRACE_FUNCTIONS");
 
+	if (*list && atr_code_has_shadow_stack())
+		say(&p->unseen,
+		    "The processor keeps return addresses (SHSTK): of functions only those are "
+		    "followed that were built with -finstrument-functions.");
 	if (*list)
 		atr_functions_tell(&p->libraries, p->executable, list, &told);
 }

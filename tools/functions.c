@@ -2,10 +2,12 @@
 #include "tools/functions.h"
 
 #include "export/env.h"
+#include "preload/live/code.h"
 #include "preload/live/symbols.h"
 #include "preload/live/wanted.h"
 #include "tools/program.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +35,20 @@ static bool names(const struct atr_elf *elf, const char *name, bool as_import)
 	return false;
 }
 
-static const char *built_of(const struct atr_elf *elf)
+/* As the library finds it: its process is started by who starts us. */
+static bool may_change(const struct atr_elf *elf, const struct atr_functions_told *told)
+{
+	char why[256];
+
+	if (atr_code_may_change((void *)elf->bytes))
+		return true;
+	snprintf(why, sizeof(why), "the start of functions may not be changed here (%s)",
+		 strerror(errno));
+	told->forbidden(told->arg, why);
+	return false;
+}
+
+static const char *built_of(const struct atr_elf *elf, const struct atr_functions_told *told)
 {
 	uint64_t at, len;
 
@@ -42,7 +57,8 @@ static const char *built_of(const struct atr_elf *elf)
 	if (names(elf, "mcount", true) || names(elf, "_mcount", true) ||
 	    names(elf, "__fentry__", true))
 		return "built with -pg";
-	if (atr_symbols_section(elf->bytes, elf->len, "__patchable_function_entries", &at, &len))
+	if (atr_symbols_section(elf->bytes, elf->len, "__patchable_function_entries", &at, &len) &&
+	    may_change(elf, told))
 		return "built with -fpatchable-function-entry";
 	return NULL;
 }
@@ -81,7 +97,7 @@ static void read_file(const char *path, bool is_program, unsigned nr,
 		return;
 	if (state == ATR_ELF_GOOD) {
 		reading.elf = &elf;
-		reading.built = built_of(&elf);
+		reading.built = built_of(&elf, told);
 		atr_symbols_each(elf.bytes, elf.len, found, &reading, &is_stripped);
 	}
 	atr_elf_close(&elf);

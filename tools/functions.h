@@ -9,6 +9,8 @@ struct atr_functions_told {
 	/* each that is there; `how` says what follows it, NULL: it cannot be followed */
 	void (*found)(void *arg, const char *name, const char *library, const char *how);
 	void (*missing)(void *arg, const char *name); /* that is in none of the files */
+	/* what would be followed and is not, because the system or the processor forbids it */
+	void (*forbidden)(void *arg, const char *why);
 	void *arg;
 };
 

@@ -123,7 +123,8 @@ static bool get_entry(const struct atr_cfi *cfi, const uint8_t *at, struct atr_b
 	return !from.failed;
 }
 
-static bool read_fde(const struct atr_cfi *cfi, const uint8_t *at, struct fde *fde)
+__attribute__((noinline)) static bool read_fde(const struct atr_cfi *cfi, const uint8_t *at,
+					       struct fde *fde)
 {
 	struct atr_bytes from, cie;
 	const uint8_t *id_at;
@@ -180,20 +181,25 @@ static const uint8_t *find_entry(const struct atr_cfi *cfi, uintptr_t at)
 
 /* ---- the program of an entry ----------------------------------------------------------------- */
 
+/* Shorter than what it is read by: rows lie on the program's stack. NULL: there is none. */
+struct expression {
+	const uint8_t *at;
+	uint32_t len;
+};
+
 /* A row of the table that an entry stands for: of it what leads to the caller. */
 struct row {
-	uint64_t cfa_register;
-	int64_t cfa_offset;
+	struct expression expression; /* of the frame's end */
+	struct expression rbp_expression;
+	int64_t cfa_offset, rbp_at;
+	uint8_t cfa_register;
 	bool is_expression;
-	struct atr_bytes expression; /* of the frame's end */
 	bool rbp_is_saved, rbp_is_odd;
-	int64_t rbp_at;
-	struct atr_bytes rbp_expression;
 	bool is_outermost;
 	bool is_odd; /* the return address is elsewhere */
 };
 
-#define REMEMBERED_MAX 4 /* compilers nest them not at all */
+#define REMEMBERED_MAX 2 /* compilers nest them not at all */
 
 struct machine {
 	const struct cie *cie;
@@ -228,7 +234,19 @@ static void restore(struct machine *m, uint64_t which)
 	}
 }
 
-static void save_oddly(struct machine *m, uint64_t which, struct atr_bytes expression)
+static struct expression get_expression(struct atr_bytes *from)
+{
+	struct atr_bytes part = atr_get_part(from, atr_get_uleb(from));
+
+	return (struct expression){ part.failed ? NULL : part.at, (uint32_t)(part.end - part.at) };
+}
+
+static struct atr_bytes bytes_of(struct expression expression)
+{
+	return (struct atr_bytes){ expression.at, expression.at + expression.len, !expression.at };
+}
+
+static void save_oddly(struct machine *m, uint64_t which, struct expression expression)
 {
 	if (which == RBP) {
 		m->row.rbp_is_odd = true;
@@ -257,9 +275,15 @@ static int64_t scaled(const struct machine *m, uint64_t n)
 	return (int64_t)(n * (uint64_t)m->cie->data_factor);
 }
 
+/* Of those that there are a few matter. */
+static uint8_t register_of(uint64_t which)
+{
+	return which < UINT8_MAX ? (uint8_t)which : UINT8_MAX;
+}
+
 static void define(struct machine *m, uint64_t which, int64_t offset)
 {
-	m->row.cfa_register = which;
+	m->row.cfa_register = register_of(which);
 	m->row.cfa_offset = offset;
 	m->row.is_expression = false;
 }
@@ -304,7 +328,7 @@ static bool run_extended(struct machine *m, struct atr_bytes *from, uint8_t op)
 	case 0x09: /* register */
 		which = atr_get_uleb(from);
 		atr_get_uleb(from);
-		save_oddly(m, which, (struct atr_bytes){ NULL, NULL, true });
+		save_oddly(m, which, (struct expression){ NULL, 0 });
 		break;
 	case 0x0a: /* remember_state */
 		if (m->nr_remembered == REMEMBERED_MAX)
@@ -325,7 +349,7 @@ static bool run_extended(struct machine *m, struct atr_bytes *from, uint8_t op)
 		define(m, which, scaled(m, (uint64_t)atr_get_sleb(from)));
 		break;
 	case 0x0d: /* def_cfa_register */
-		m->row.cfa_register = atr_get_uleb(from);
+		m->row.cfa_register = register_of(atr_get_uleb(from));
 		break;
 	case 0x0e: /* def_cfa_offset */
 		m->row.cfa_offset = (int64_t)atr_get_uleb(from);
@@ -334,19 +358,19 @@ static bool run_extended(struct machine *m, struct atr_bytes *from, uint8_t op)
 		m->row.cfa_offset = scaled(m, (uint64_t)atr_get_sleb(from));
 		break;
 	case 0x0f: /* def_cfa_expression */
-		m->row.expression = atr_get_part(from, atr_get_uleb(from));
+		m->row.expression = get_expression(from);
 		m->row.is_expression = true;
 		break;
 	case 0x10: /* expression, val_expression */
 	case 0x16:
 		which = atr_get_uleb(from);
-		save_oddly(m, which, atr_get_part(from, atr_get_uleb(from)));
+		save_oddly(m, which, get_expression(from));
 		break;
 	case 0x14: /* val_offset, val_offset_sf */
 	case 0x15:
 		which = atr_get_uleb(from);
 		atr_get_uleb(from);
-		save_oddly(m, which, (struct atr_bytes){ NULL, NULL, true });
+		save_oddly(m, which, (struct expression){ NULL, 0 });
 		break;
 	case 0x2e: /* GNU_args_size */
 		atr_get_uleb(from);
@@ -358,7 +382,7 @@ static bool run_extended(struct machine *m, struct atr_bytes *from, uint8_t op)
 }
 
 /* Up to the row that the wanted address is in. */
-static bool run(struct machine *m, struct atr_bytes from)
+__attribute__((noinline)) static bool run(struct machine *m, struct atr_bytes from)
 {
 	while (from.at < from.end && !from.failed) {
 		uint8_t op = atr_get_u8(&from), low = op & 0x3f;
@@ -413,7 +437,7 @@ static bool fits(int64_t n)
 	return n >= INT32_MIN && n <= INT32_MAX;
 }
 
-static struct atr_rule rule_of(const struct row *row, uintptr_t at)
+__attribute__((noinline)) static struct atr_rule rule_of(const struct row *row, uintptr_t at)
 {
 	struct atr_rule none = { .kind = ATR_RULE_NONE }, rule = none;
 	int64_t offset = row->cfa_offset, rbp_at = 0;
@@ -423,14 +447,16 @@ static struct atr_rule rule_of(const struct row *row, uintptr_t at)
 		return (struct atr_rule){ .kind = ATR_RULE_OUTERMOST };
 	if (row->is_odd)
 		return none;
-	if (row->is_expression && is_at_rbp(row->expression, &offset, &is_deref) && is_deref) {
+	if (row->is_expression && is_at_rbp(bytes_of(row->expression), &offset, &is_deref) &&
+	    is_deref) {
 		/* rbp then lies where it points to itself */
-		if (!row->rbp_is_odd || !is_at_rbp(row->rbp_expression, &rbp_at, &is_deref) ||
-		    is_deref || rbp_at || !fits(offset))
+		if (!row->rbp_is_odd ||
+		    !is_at_rbp(bytes_of(row->rbp_expression), &rbp_at, &is_deref) || is_deref ||
+		    rbp_at || !fits(offset))
 			return none;
 		return (struct atr_rule){ ATR_RULE_REALIGNED, (int32_t)offset, 0 };
 	}
-	if (row->is_expression && !is_plt(row->expression, at, &offset))
+	if (row->is_expression && !is_plt(bytes_of(row->expression), at, &offset))
 		return none;
 	if (row->is_expression || row->cfa_register == RSP)
 		rule.kind = ATR_RULE_RSP;
@@ -443,31 +469,40 @@ static struct atr_rule rule_of(const struct row *row, uintptr_t at)
 	return rule;
 }
 
-struct atr_rule atr_cfi_rule(const struct atr_cfi *cfi, uintptr_t at)
+/* Not inlined, nor are the others: of the program's stack each takes its part after the other. */
+__attribute__((noinline)) static bool find_row(const struct fde *fde, uintptr_t at, struct row *out)
 {
-	struct atr_rule none = { .kind = ATR_RULE_NONE };
-	const uint8_t *entry = find_entry(cfi, at);
 	struct machine m;
-	struct fde fde;
 
-	if (!entry || !read_fde(cfi, entry, &fde) || at - fde.begin >= fde.len)
-		return none;
-	if (fde.cie.is_signal)
-		return (struct atr_rule){ .kind = ATR_RULE_SIGNAL };
-	if (fde.cie.return_register != RIP)
-		return none;
-	m.cie = &fde.cie;
+	m.cie = &fde->cie;
 	m.nr_remembered = 0;
 	memset(&m.row, 0, sizeof(m.row));
 	memset(&m.initial, 0, sizeof(m.initial));
 	m.at = 0;
 	m.wanted = UINTPTR_MAX;
-	if (!run(&m, fde.cie.program))
-		return none;
+	if (!run(&m, fde->cie.program))
+		return false;
 	m.initial = m.row;
-	m.at = fde.begin;
+	m.at = fde->begin;
 	m.wanted = at;
-	if (!run(&m, fde.program))
+	if (!run(&m, fde->program))
+		return false;
+	*out = m.row;
+	return true;
+}
+
+struct atr_rule atr_cfi_rule(const struct atr_cfi *cfi, uintptr_t at)
+{
+	struct atr_rule none = { .kind = ATR_RULE_NONE };
+	const uint8_t *entry = find_entry(cfi, at);
+	struct fde fde;
+	struct row row;
+
+	if (!entry || !read_fde(cfi, entry, &fde) || at - fde.begin >= fde.len)
 		return none;
-	return rule_of(&m.row, at);
+	if (fde.cie.is_signal)
+		return (struct atr_rule){ .kind = ATR_RULE_SIGNAL };
+	if (fde.cie.return_register != RIP || !find_row(&fde, at, &row))
+		return none;
+	return rule_of(&row, at);
 }

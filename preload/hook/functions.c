@@ -8,6 +8,7 @@
 
 #include "export/diag.h"
 #include "export/weak.h"
+#include "preload/live/code.h"
 #include "preload/live/function.h"
 #include "preload/live/sampler.h"
 #include "preload/live/symbols.h"
@@ -151,14 +152,24 @@ static bool is_listed(const struct adding *adding, uintptr_t begin)
 	return false;
 }
 
+/* Once: the system says it of all of them. */
+static void say_may_not_be_changed(void)
+{
+	static bool is_said;
+
+	if (!is_said)
+		atr_log("AUTOTRACE_FUNCTIONS: the start of functions may not be changed here: %s",
+			strerror(errno));
+	is_said = true;
+}
+
 static bool patches(struct adding *adding, uintptr_t begin)
 {
 	if (!atr_patch_has_room(begin))
 		return false;
 	if (atr_patch(&adding->object, begin))
 		return true;
-	atr_log("AUTOTRACE_FUNCTIONS: the start of functions may not be changed here: %s",
-		strerror(errno));
+	say_may_not_be_changed();
 	adding->has_room = false;
 	return false;
 }
@@ -185,9 +196,13 @@ static void look_for_room(struct adding *adding, const void *file, size_t len)
 	adding->starts = (const void *)(adding->object.base + at);
 	adding->nr_starts = section_len / sizeof(*adding->starts);
 	adding->has_room = has_one_thread();
-	if (!adding->has_room)
+	if (!adding->has_room) {
 		atr_log("AUTOTRACE_FUNCTIONS: the start of functions is not changed, because there "
 			"are threads already");
+	} else if (!atr_code_may_change((void *)file)) {
+		say_may_not_be_changed();
+		adding->has_room = false;
+	}
 }
 
 /* What the compiler puts into every object is no function of the program's. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "preload/hook/stubs.h"
 
+#include "preload/live/code.h"
 #include "preload/live/function.h"
 
 #include <errno.h>
@@ -408,18 +409,9 @@ static void learn_vectors(void)
 	atr_vectors_len = atr_vectors_compact ? compact : plain;
 }
 
-/* Where the processor keeps return addresses, too, this reads where; elsewhere it does nothing. */
-static bool has_shadow_stack(void)
-{
-	uint64_t at = 0;
-
-	__asm__ volatile("rdsspq %0" : "+r"(at));
-	return at != 0;
-}
-
 bool atr_stubs_setup(const char **why)
 {
-	if (has_shadow_stack()) {
+	if (atr_code_has_shadow_stack()) {
 		*why = "the processor keeps return addresses (SHSTK)";
 		return false;
 	}

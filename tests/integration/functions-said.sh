@@ -10,7 +10,7 @@ logs() {
 	local list=$1
 	shift
 	: >"$dir/file"
-	env LD_PRELOAD="$library" OTEL_TRACES_EXPORTER=none AUTOTRACE_LOG="$dir/file" AUTOTRACE_FUNCTIONS="$list" \
+	env LD_PRELOAD="$library${also:+:$also}" OTEL_TRACES_EXPORTER=none AUTOTRACE_LOG="$dir/file" AUTOTRACE_FUNCTIONS="$list" \
 		"$@" >/dev/null 2>&1
 	sed -e 's/^autotrace\[[0-9]*\]: //' "$dir/file" >"$dir/log"
 	rm -f "$dir/file"
@@ -68,4 +68,24 @@ said "by the command, of a library" <<END
   - main, and each function that is said above not to be followed: its calls are direct. Build it with -finstrument-functions, -pg or -fpatchable-function-entry=16.
   function   libsaid_library.so:quick  where another object calls it, or its own by its table
   function   main  cannot be followed
+END
+
+# SELinux without execmod, as a library that answers for it: what was code and is written to is none any more.
+program refuses_code -shared -fPIC
+refuses=$program
+functions_program said_refused -fpatchable-function-entry=16
+also=$refuses
+logs quick "$program" 1 quick
+said "code may not be changed" <<END
+AUTOTRACE_FUNCTIONS: the start of functions may not be changed here: Permission denied
+AUTOTRACE_FUNCTIONS: quick cannot be followed: its calls are direct, and it was not built to tell of them
+END
+runs() {
+	LD_PRELOAD="$library:$refuses" OTEL_TRACES_EXPORTER=none AUTOTRACE_FUNCTIONS=quick \
+		"$program" 1 quick >"$dir/out" 2>&1
+}
+check "the program goes on" runs
+LD_PRELOAD=$refuses "$autotrace" doctor --functions quick "$program" 2>&1 | grep -o 'Functions are not.*' >"$dir/log"
+said "and the command says so" <<END
+Functions are not followed by what they were built for: the start of functions may not be changed here (Permission denied).
 END

@@ -23,6 +23,7 @@ takes_at_most() { # BYTES WHAT
 	[ $((traced - plain)) -le "$1" ]
 }
 check "a request takes 3584 bytes of stack at most" takes_at_most 3584 requests
+AUTOTRACE_STACKS=all check "with its stack, too" takes_at_most 3584 requests
 check "a lookup takes 1 kB of stack at most" takes_at_most 1024 lookup
 origin
 
