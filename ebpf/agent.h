@@ -10,7 +10,7 @@
 #include "ebpf/probe.h"
 
 #define ATR_AGENT_MAGIC 0x42464541u
-#define ATR_AGENT_VERSION 1 /* of these two, and of event.h */
+#define ATR_AGENT_VERSION 2 /* of these two, and of event.h */
 #define ATR_AGENT_WHY_MAX 160
 
 struct atr_agent_question {

@@ -13,6 +13,8 @@
 #include "ebpf/kernel.bpf.h"
 
 #include <asm/unistd.h>
+#include <bpf/bpf_endian.h>
+#include <linux/stat.h>
 #include <stdbool.h>
 
 #define SAMPLED 1
@@ -33,7 +35,10 @@ struct thread {
 	__u64 spent_ns;	  /* on the CPU, of its call, and not summed yet */
 	__u64 off_ns, woken_ns, off_span;
 	__u32 number, slot;
-	__u32 is_preempted, unused;
+	__u32 is_for_io;
+	__u32 is_known;
+	__s32 fd; /* that its call is on; -1: none that may be a connection */
+	__u64 minor_faults, major_faults; /* of its own count, what is summed */
 };
 
 struct {
@@ -172,21 +177,116 @@ static __always_inline void comes(struct thread *thread, __u64 now)
 	if (thread->off_ns && thread->off_span && (slot = slot_of(thread, thread->off_span))) {
 		__sync_fetch_and_add(&slot->blocked_ns, woken - thread->off_ns);
 		__sync_fetch_and_add(&slot->runqueue_ns, now - woken);
+		if (thread->is_for_io)
+			__sync_fetch_and_add(&slot->io_ns, woken - thread->off_ns);
 		slot->touched_ns = now;
 	}
 	thread->off_ns = 0;
 }
 
+/* The kernel counts them for each thread: what is new since then. */
+static __always_inline void add_faults(struct thread *thread, struct task_struct *task,
+				       struct atr_ebpf_slot *slot)
+{
+	__u64 minor = task->min_flt, major = task->maj_flt;
+
+	if (slot && minor != thread->minor_faults)
+		__sync_fetch_and_add(&slot->minor_faults, minor - thread->minor_faults);
+	if (slot && major != thread->major_faults)
+		__sync_fetch_and_add(&slot->major_faults, major - thread->major_faults);
+	thread->minor_faults = minor;
+	thread->major_faults = major;
+}
+
+static __always_inline bool may_be_on_tcp(__u32 number)
+{
+	switch (number) {
+	case __NR_read:
+	case __NR_write:
+	case __NR_readv:
+	case __NR_writev:
+	case __NR_recvfrom:
+	case __NR_sendto:
+	case __NR_recvmsg:
+	case __NR_sendmsg:
+	case __NR_sendmmsg:
+	case __NR_recvmmsg:
+	case __NR_sendfile:
+	case __NR_connect:
+		return true;
+	}
+	return false;
+}
+
+/* NULL: no socket. What a descriptor is may change meanwhile: it is read, and never followed blindly. */
+static __always_inline struct sock *sock_of(struct task_struct *task, __s32 fd)
+{
+	struct fdtable *table = task->files->fdt;
+	struct file *file = 0;
+	struct socket *socket;
+
+	if ((__u32)fd >= table->max_fds ||
+	    bpf_probe_read_kernel(&file, sizeof(file), table->fd + fd) || !file ||
+	    (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
+		return 0;
+	socket = BPF_CORE_READ(file, private_data);
+	return socket ? BPF_CORE_READ(socket, sk) : 0;
+}
+
+/* The span's place for that connection, or a free one; it has as many as it has. */
+static __always_inline struct atr_ebpf_tcp *tcp_of(struct atr_ebpf_slot *slot, __u32 ports)
+{
+	for (int i = 0; i < ATR_EBPF_TCPS; i++) {
+		struct atr_ebpf_tcp *one = &slot->tcp[i];
+		__u32 before = one->ports;
+
+		if (!before)
+			before = __sync_val_compare_and_swap(&one->ports, 0, ports);
+		if (!before || before == ports)
+			return one;
+	}
+	return 0;
+}
+
+#define AF_INET 2
+#define AF_INET6 10
+#define IPPROTO_TCP 6
+
+static __noinline int add_tcp(struct atr_ebpf_slot *slot, struct thread *thread)
+{
+	struct sock *sk;
+	struct tcp_sock *tcp;
+	struct atr_ebpf_tcp *to;
+	__u32 family, ports, resent;
+
+	if (!slot || !thread)
+		return 0;
+	sk = sock_of(bpf_get_current_task_btf(), thread->fd);
+	if (!sk || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
+		return 0;
+	family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	ports = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport)) |
+		(__u32)BPF_CORE_READ(sk, __sk_common.skc_num) << 16;
+	if ((family != AF_INET && family != AF_INET6) || !(ports & 0xffff))
+		return 0;
+	tcp = (struct tcp_sock *)sk;
+	resent = BPF_CORE_READ(tcp, total_retrans);
+	to = tcp_of(slot, ports);
+	if (!to)
+		return 0;
+	/* a connection that it opened is its own from the start */
+	if (!to->rtt_us && !to->resent && thread->number != __NR_connect)
+		to->resent_before = resent;
+	to->rtt_us = BPF_CORE_READ(tcp, srtt_us) >> 3;
+	to->resent = resent;
+	return 0;
+}
+
 /* The call that has no effect, with more in its registers than it takes. */
 static __always_inline void arm(struct pt_regs *regs, __u32 tgid)
 {
-#if defined(__TARGET_ARCH_x86)
-	__u64 said = regs->di;
-	__s64 offset = regs->si;
-#else
-	__u64 said = regs->regs[0];
-	__s64 offset = regs->regs[1];
-#endif
+	__u64 said = FIRST(regs);
+	__s64 offset = SECOND(regs);
 	struct atr_ebpf_told *t;
 
 	if (said != token || (only && only != tgid) || (watched.tgid && watched.tgid != tgid))
@@ -218,7 +318,11 @@ int atr_enter(__u64 *args)
 	now = bpf_ktime_get_ns();
 	if (!thread->since_ns)
 		comes(thread, now);
+	if (!thread->is_known)
+		add_faults(thread, task, 0);
+	thread->is_known = true;
 	thread->span = span_of(task);
+	thread->fd = thread->span && may_be_on_tcp(number) ? (__s32)FIRST(regs) : -1;
 	thread->spent_ns = now - thread->since_ns;
 	thread->since_ns = thread->entered_ns = now;
 	thread->number = number;
@@ -248,13 +352,15 @@ static __always_inline void tell_slow(struct thread *thread, __u64 ns, __s64 res
 SEC("tp_btf/sys_exit")
 int atr_exit(__u64 *args)
 {
-	__u64 now, ns;
+	struct task_struct *task;
 	struct thread *thread;
-	struct atr_ebpf_slot *slot;
+	struct atr_ebpf_slot *slot = 0;
+	__u64 now, ns;
 
 	if ((__u32)(bpf_get_current_pid_tgid() >> 32) != watched.tgid)
 		return 0;
-	thread = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), 0, 0);
+	task = bpf_get_current_task_btf();
+	thread = bpf_task_storage_get(&threads, task, 0, 0);
 	if (!thread || !thread->entered_ns)
 		return 0;
 	now = bpf_ktime_get_ns();
@@ -267,7 +373,10 @@ int atr_exit(__u64 *args)
 		slot->touched_ns = now;
 		if (ns >= slow_ns)
 			tell_slow(thread, ns, (__s64)args[1]);
+		if (thread->fd >= 0)
+			add_tcp(slot, thread);
 	}
+	add_faults(thread, task, slot);
 	thread->entered_ns = 0;
 	thread->spent_ns = 0;
 	thread->since_ns = now;
@@ -278,7 +387,7 @@ int atr_exit(__u64 *args)
 static __always_inline void goes(struct task_struct *task, bool is_preempted, __u64 now)
 {
 	struct thread *thread = bpf_task_storage_get(&threads, task, 0, 0);
-	struct atr_ebpf_slot *slot;
+	struct atr_ebpf_slot *slot = 0;
 
 	if (!thread)
 		return;
@@ -287,8 +396,10 @@ static __always_inline void goes(struct task_struct *task, bool is_preempted, __
 		__sync_fetch_and_add(&slot->cpu_ns, thread->spent_ns + now - thread->since_ns);
 		slot->touched_ns = now;
 	}
+	add_faults(thread, task, slot);
 	thread->spent_ns = 0;
 	thread->since_ns = 0;
+	thread->is_for_io = BPF_CORE_READ_BITFIELD(task, in_iowait);
 	thread->off_ns = now;
 	thread->woken_ns = is_preempted ? now : 0;
 }

@@ -12,6 +12,7 @@
 #define ATR_EBPF_SLOTS 4096
 #define ATR_EBPF_PROBES 8
 #define ATR_EBPF_CALLS 16 /* different ones of a span; the rest are summed as one */
+#define ATR_EBPF_TCPS 4	  /* connections of a span that are told apart */
 #define ATR_EBPF_RING_LEN (256 * 1024)
 
 struct atr_ebpf_call {
@@ -20,12 +21,22 @@ struct atr_ebpf_call {
 	__u64 ns;
 };
 
+/* A TCP connection that the span's threads read or wrote. */
+struct atr_ebpf_tcp {
+	__u32 ports; /* the peer's, and above it ours; 0: free */
+	__u32 rtt_us;
+	__u32 resent_before, resent; /* segments, as the kernel counts them for the connection */
+};
+
 struct atr_ebpf_slot {
 	__u64 span; /* its id, as bytes; 0: free. Taken in the kernel, given back by us */
 	__u64 touched_ns;
 	__u64 cpu_ns, runqueue_ns, blocked_ns;
 	__u64 others_ns;
 	__u32 others, unused;
+	__u64 io_ns; /* of what it was blocked, for a disk */
+	__u32 minor_faults, major_faults;
+	struct atr_ebpf_tcp tcp[ATR_EBPF_TCPS];
 	struct atr_ebpf_call calls[ATR_EBPF_CALLS];
 };
 

@@ -127,7 +127,7 @@ def connect():
     s.settimeout(20)
     s.connect(path)
     return s
-def question(magic=0x42464541, version=1, token=7, slow=1):
+def question(magic=0x42464541, version=2, token=7, slow=1):
     return struct.pack("<IIQQ", magic, version, token, slow)
 def answer(s):
     try:
@@ -139,7 +139,7 @@ def answer(s):
         fds.frombytes(raw[:len(raw) // 4 * 4])
     return (struct.unpack_from("<i", data, 8)[0] if data else None), list(fds)
 if how == "garbage":
-    for data in (b"x", b"x" * 24, b"x" * 5000, question(version=2), question(magic=1), question(token=0), question()[:-1]):
+    for data in (b"x", b"x" * 24, b"x" * 5000, question(version=1), question(magic=1), question(token=0), question()[:-1]):
         s = connect()
         s.send(data)
         error, fds = answer(s)
@@ -226,7 +226,7 @@ sys.stdout.flush()
 while True:
     s, _ = listener.accept()
     s.recv(4096)
-    good = struct.pack("<IIiI160s", 0x42464541, 1, 0, 0, b"")
+    good = struct.pack("<IIiI160s", 0x42464541, 2, 0, 0, b"")
     fds = [os.open(path + ".short" if how == "short" else "/dev/null", os.O_RDWR) for _ in range(7)]
     with_fds = lambda n: [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", (fds * 2)[:n]))]
     if how == "garbage":

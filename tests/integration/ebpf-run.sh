@@ -124,7 +124,7 @@ running=${running/ $asking/}
 kill "$runner"
 is_over
 check "Python, whose threads serve" sums not-partial /hold
-check "that slept in it" sums at-least /hold blocked.duration 0.2
+check "that slept in it" sums at-least /hold syscall.clock_nanosleep.duration 0.2
 
 # Who may not, is told so once, and its program runs.
 chmod a+rx "$dir"
