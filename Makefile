@@ -182,7 +182,7 @@ TRIPLE := $(shell $(CC) -dumpmachine)
 BPF_ARCH := $(if $(filter aarch64-%,$(TRIPLE)),arm64,x86)
 BPF_FLAGS := -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH) -I. \
 	-I/usr/include/$(firstword $(subst -, ,$(TRIPLE)))-linux-gnu -Wall -Wextra $(if $(WERROR),-Werror)
-$(BUILD)/gen/%.lskel.h: ebpf/%.bpf.c ebpf/event.h ebpf/wire.h ebpf/kernel.bpf.h Makefile | $(CJSON)/cJSON.c
+$(BUILD)/gen/%.lskel.h: ebpf/%.bpf.c ebpf/event.h ebpf/wire.h ebpf/kernel.bpf.h ebpf/task.bpf.h Makefile | $(CJSON)/cJSON.c
 	$(call say,BPF,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)clang $(BPF_FLAGS) -c -o $(@D)/$*.bpf.o $<

@@ -40,6 +40,21 @@ struct atr_ebpf_slot {
 	struct atr_ebpf_call calls[ATR_EBPF_CALLS];
 };
 
+/*
+ * A process that is watched has a seat. Programs find it by the process's number, by a bucket
+ * of up to four seats' numbers + 1, 16 bits each; all others' calls cost a look into one.
+ */
+#define ATR_EBPF_SEATS 256
+#define ATR_EBPF_BUCKETS 512
+
+struct atr_ebpf_seat {
+	__u64 token; /* who tells it takes the seat; 0: nobody can */
+	__u64 slow_ns;
+	__s64 offset; /* of the variable, from a thread's pointer */
+	__u32 only;   /* the process that may tell it; 0: any */
+	__u32 tgid;   /* that has told it */
+};
+
 /* One record of the ring buffer. Times are of CLOCK_MONOTONIC. */
 struct atr_ebpf_slow {
 	__u64 span;

@@ -22,7 +22,7 @@ struct atr_ebpf_asked {
 
 struct atr_ebpf {
 	uint32_t version;
-	/* False, and *why says what is missing. Its own thread's, whose descriptors are its own. */
+	/* False, and *why says what is missing; true, and it is NULL or says what of it is. Its own thread's, whose descriptors are its own. */
 	bool (*start)(const struct atr_ebpf_asked *asked, struct atr_sums *sums, const char **why);
 	bool (*take)(struct atr_sums *sums, uint64_t span, struct atr_ebpf_slot *out);
 	uint32_t (*rtt_us)(const struct atr_sums *sums, const struct atr_ebpf_slot *taken,

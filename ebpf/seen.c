@@ -71,7 +71,7 @@ static const struct atr_ebpf *begin(const struct atr_io *io, const char **why)
 /* A forked child's too: of what its parent had nothing is mapped. */
 static void start(const struct atr_io *io)
 {
-	const char *why = "";
+	const char *why = NULL;
 
 	seen.nr_waiting = 0;
 	seen.spans_lost = seen.slow_lost = seen.nr_batches = 0;
@@ -79,6 +79,8 @@ static void start(const struct atr_io *io)
 	seen.object = begin(io, &why);
 	if (!seen.object)
 		atr_log("AUTOTRACE_EBPF: %s; nothing is seen from the kernel", why);
+	else if (why)
+		atr_log("AUTOTRACE_EBPF: %s", why);
 }
 
 static void tell_losses(void)
