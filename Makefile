@@ -191,7 +191,7 @@ $(BUILD)/ebpf.map: Makefile
 BPF_ARCH := $(if $(filter aarch64,$(MACHINE)),arm64,x86)
 BPF_FLAGS := -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH) -I. \
 	-I/usr/include/$(MACHINE)-linux-gnu -I/usr/$(MACHINE)-linux-gnu/include -Wall -Wextra $(if $(WERROR),-Werror)
-$(BUILD)/gen/%.lskel.h: ebpf/%.bpf.c ebpf/event.h ebpf/wire.h ebpf/kernel.bpf.h Makefile | $(CJSON)/cJSON.c
+$(BUILD)/gen/%.lskel.h: ebpf/%.bpf.c ebpf/event.h ebpf/wire.h ebpf/kernel.bpf.h ebpf/task.bpf.h Makefile | $(CJSON)/cJSON.c
 	$(call say,BPF,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)clang $(BPF_FLAGS) -c -o $(@D)/$*.bpf.o $<

@@ -19,7 +19,9 @@ union rights {
 
 bool atr_agent_answer(int fd, const struct atr_probe *probe, int error, const char *why)
 {
-	struct atr_agent_answer answer = { ATR_AGENT_MAGIC, ATR_AGENT_VERSION, error, 0, "" };
+	struct atr_agent_answer answer = {
+		ATR_AGENT_MAGIC, ATR_AGENT_VERSION, error, 0, probe ? probe->token : 0, ""
+	};
 	struct iovec bytes = { &answer, sizeof(answer) };
 	union rights rights = { 0 };
 	struct msghdr message = { .msg_iov = &bytes, .msg_iovlen = 1 };
@@ -110,11 +112,14 @@ static int converse(int fd, const struct atr_probe_options *options, struct atr_
 	if (receive(fd, &message) != sizeof(answer))
 		return -EIO;
 	has_fds = take_fds(&message, probe);
-	if (answer.magic == ATR_AGENT_MAGIC && answer.version == ATR_AGENT_VERSION && has_fds)
+	answer.why[sizeof(answer.why) - 1] = 0;
+	probe->token = answer.token;
+	if (answer.magic == ATR_AGENT_MAGIC && answer.version == ATR_AGENT_VERSION && has_fds) {
+		*why = answer.why[0] ? answer.why : NULL;
 		return 0;
+	}
 	if (has_fds)
 		atr_probe_close(probe);
-	answer.why[sizeof(answer.why) - 1] = 0;
 	*why = "the agent (AUTOTRACE_EBPF_AGENT) is of another version";
 	if (answer.magic == ATR_AGENT_MAGIC && answer.version == ATR_AGENT_VERSION)
 		*why = answer.why;

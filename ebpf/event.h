@@ -12,6 +12,7 @@
 #define ATR_EBPF_SLOTS 4096
 #define ATR_EBPF_PROBES 8
 #define ATR_EBPF_CALLS 16 /* different ones of a span; the rest are summed as one */
+#define ATR_EBPF_TCPS 4	  /* connections of a span that are told apart */
 #define ATR_EBPF_RING_LEN (256 * 1024)
 
 struct atr_ebpf_call {
@@ -20,13 +21,38 @@ struct atr_ebpf_call {
 	__u64 ns;
 };
 
+/* A TCP connection that the span's threads read or wrote. */
+struct atr_ebpf_tcp {
+	__u32 ports; /* the peer's, and above it ours; 0: free */
+	__u32 rtt_us;
+	__u32 resent_before, resent; /* segments, as the kernel counts them for the connection */
+};
+
 struct atr_ebpf_slot {
 	__u64 span; /* its id, as bytes; 0: free. Taken in the kernel, given back by us */
 	__u64 touched_ns;
 	__u64 cpu_ns, runqueue_ns, blocked_ns;
 	__u64 others_ns;
 	__u32 others, unused;
+	__u64 io_ns; /* of what it was blocked, for a disk */
+	__u32 minor_faults, major_faults;
+	struct atr_ebpf_tcp tcp[ATR_EBPF_TCPS];
 	struct atr_ebpf_call calls[ATR_EBPF_CALLS];
+};
+
+/*
+ * A process that is watched has a seat. Programs find it by the process's number, by a bucket
+ * of up to four seats' numbers + 1, 16 bits each; all others' calls cost a look into one.
+ */
+#define ATR_EBPF_SEATS 256
+#define ATR_EBPF_BUCKETS 512
+
+struct atr_ebpf_seat {
+	__u64 token; /* who tells it takes the seat; 0: nobody can */
+	__u64 slow_ns;
+	__s64 offset; /* of the variable, from a thread's pointer */
+	__u32 only;   /* the process that may tell it; 0: any */
+	__u32 tgid;   /* that has told it */
 };
 
 /* One record of the ring buffer. Times are of CLOCK_MONOTONIC. */

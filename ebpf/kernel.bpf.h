@@ -10,6 +10,8 @@
 #include <linux/bpf.h>
 
 #include <bpf/bpf_helpers.h>
+/* needs the one above */
+#include <bpf/bpf_core_read.h>
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -32,11 +34,55 @@ struct pt_regs {
 };
 #endif
 
+struct sock_common {
+	unsigned short skc_family;
+	__be16 skc_dport;
+	__u16 skc_num;
+};
+struct sock {
+	struct sock_common __sk_common;
+	__u16 sk_type, sk_protocol;
+};
+struct tcp_sock {
+	__u32 srtt_us, total_retrans;
+};
+struct socket {
+	struct sock *sk;
+};
+struct inode {
+	unsigned short i_mode;
+};
+struct file {
+	struct inode *f_inode;
+	void *private_data;
+};
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+struct files_struct {
+	struct fdtable *fdt;
+};
+
 struct task_struct {
 	int pid, tgid;
+	unsigned long min_flt, maj_flt;
+	unsigned in_iowait : 1;
+	struct files_struct *files;
 	struct thread_struct thread;
 };
 
 #pragma clang attribute pop
+
+/* A call's arguments. */
+#if defined(__TARGET_ARCH_x86)
+#define FIRST(regs) ((regs)->di)
+#define SECOND(regs) ((regs)->si)
+#define THIRD(regs) ((regs)->dx)
+#else
+#define FIRST(regs) ((regs)->regs[0])
+#define SECOND(regs) ((regs)->regs[1])
+#define THIRD(regs) ((regs)->regs[2])
+#endif
 
 #endif

@@ -5,7 +5,6 @@
 #include "ebpf/names.h"
 
 #include <errno.h>
-#include <sys/random.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -16,43 +15,33 @@ static void close_maps(const struct atr_probe *probe)
 		syscall(SYS_close, probe->fds[i]);
 }
 
-static bool has_token(struct atr_probe_options *options, const char **why)
+static bool open_probe(const struct atr_ebpf_asked *asked, struct atr_probe *probe,
+		       const char **why)
 {
-	long n = sizeof(options->token);
-
-	*why = "no random number can be had";
-	return syscall(SYS_getrandom, &options->token, n, 0) == n && options->token;
-}
-
-static bool open_probe(const struct atr_ebpf_asked *asked, struct atr_probe_options *options,
-		       struct atr_probe *probe, const char **why)
-{
+	struct atr_probe_options options = { .slow_ns = asked->slow_ns, .token = asked->token };
 	int error;
 
-	options->token = asked->token;
-	if (asked->token && asked->agent && !atr_agent_ask(asked->agent, options, probe, why))
+	if (asked->token && asked->agent && !atr_agent_ask(asked->agent, &options, probe, why))
 		return true;
-	if (!has_token(options, why))
-		return false;
-	error = atr_probe_open(options, probe, why);
+	options.token = 0;
+	error = atr_probe_open(&options, probe, why);
 	if ((error == -EPERM || error == -EACCES || error == -ENOSYS) && asked->agent)
-		error = atr_agent_ask(asked->agent, options, probe, why);
+		error = atr_agent_ask(asked->agent, &options, probe, why);
 	return !error;
 }
 
 static bool start(const struct atr_ebpf_asked *asked, struct atr_sums *sums, const char **why)
 {
-	struct atr_probe_options options = { .slow_ns = asked->slow_ns };
 	struct atr_probe probe;
 
-	if (!open_probe(asked, &options, &probe, why))
+	if (!open_probe(asked, &probe, why))
 		return false;
 	if (!atr_sums_map(sums, &probe)) {
 		atr_probe_close(&probe);
 		*why = "what there is to read cannot be mapped";
 		return false;
 	}
-	atr_probe_arm(options.token, asked->offset);
+	atr_probe_arm(probe.token, asked->offset);
 	if (sums->told->armed_ns) {
 		close_maps(&probe);
 		return true;
@@ -67,6 +56,8 @@ static const struct atr_ebpf table = {
 	.version = ATR_EBPF_VERSION,
 	.start = start,
 	.take = atr_sums_take,
+	.rtt_us = atr_sums_rtt_us,
+	.resent = atr_sums_resent,
 	.are_partial = atr_sums_are_partial,
 	.sweep = atr_sums_sweep,
 	.next_slow = atr_sums_next_slow,

@@ -10,7 +10,7 @@
 #include "ebpf/sums.h"
 
 #define ATR_EBPF_FILE "libautotrace-ebpf.so"
-#define ATR_EBPF_VERSION 1 /* of the table; another one is not taken */
+#define ATR_EBPF_VERSION 2 /* of the table; another one is not taken */
 
 struct atr_ebpf_asked {
 	uint64_t slow_ns;
@@ -22,9 +22,12 @@ struct atr_ebpf_asked {
 
 struct atr_ebpf {
 	uint32_t version;
-	/* False, and *why says what is missing. Its own thread's, whose descriptors are its own. */
+	/* False, and *why says what is missing; true, and it is NULL or says what of it is. Its own thread's, whose descriptors are its own. */
 	bool (*start)(const struct atr_ebpf_asked *asked, struct atr_sums *sums, const char **why);
 	bool (*take)(struct atr_sums *sums, uint64_t span, struct atr_ebpf_slot *out);
+	uint32_t (*rtt_us)(const struct atr_sums *sums, const struct atr_ebpf_slot *taken,
+			   uint64_t parent, uint16_t peer_port);
+	uint32_t (*resent)(const struct atr_ebpf_slot *slot);
 	bool (*are_partial)(const struct atr_sums *sums, uint64_t start_ns, uint64_t end_ns);
 	unsigned (*sweep)(struct atr_sums *sums, uint64_t since_ns);
 	bool (*next_slow)(struct atr_sums *sums, struct atr_ebpf_slow *out);

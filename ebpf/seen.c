@@ -71,7 +71,7 @@ static const struct atr_ebpf *begin(const struct atr_io *io, const char **why)
 /* A forked child's too: of what its parent had nothing is mapped. */
 static void start(const struct atr_io *io)
 {
-	const char *why = "";
+	const char *why = NULL;
 
 	seen.nr_waiting = 0;
 	seen.spans_lost = seen.slow_lost = seen.nr_batches = 0;
@@ -79,6 +79,8 @@ static void start(const struct atr_io *io)
 	seen.object = begin(io, &why);
 	if (!seen.object)
 		atr_log("AUTOTRACE_EBPF: %s; nothing is seen from the kernel", why);
+	else if (why)
+		atr_log("AUTOTRACE_EBPF: %s", why);
 }
 
 static void tell_losses(void)
@@ -152,6 +154,13 @@ static void add_call(struct atr_span *span, size_t room, const struct atr_ebpf_c
 				  seconds(call->ns));
 }
 
+/* What there was none of is not told. */
+static void add_count(struct atr_span *span, size_t room, uint16_t key, uint32_t nr)
+{
+	if (nr)
+		atr_span_add_int(span, room, key, nr);
+}
+
 static void add_sums(struct atr_span *span, size_t room, const struct atr_ebpf_slot *slot)
 {
 	struct atr_ebpf_call calls[ATR_SUMS_TOP];
@@ -162,6 +171,29 @@ static void add_sums(struct atr_span *span, size_t room, const struct atr_ebpf_s
 	atr_span_add_double(span, room, ATR_CPU_DURATION, seconds(slot->cpu_ns));
 	atr_span_add_double(span, room, ATR_RUNQUEUE_DURATION, seconds(slot->runqueue_ns));
 	atr_span_add_double(span, room, ATR_BLOCKED_DURATION, seconds(slot->blocked_ns));
+	if (slot->io_ns)
+		atr_span_add_double(span, room, ATR_BLOCKED_IO_DURATION, seconds(slot->io_ns));
+	add_count(span, room, ATR_PAGE_FAULTS_MINOR, slot->minor_faults);
+	add_count(span, room, ATR_PAGE_FAULTS_MAJOR, slot->major_faults);
+	add_count(span, room, ATR_TCP_RETRANSMITS, seen.object->resent(slot));
+}
+
+/* Of its own connection, which is known by the peer's port. */
+static void add_rtt(struct atr_span *span, size_t room, const struct atr_ebpf_slot *taken)
+{
+	const struct atr_item *port = atr_span_find(span, ATR_NETWORK_PEER_PORT);
+	uint64_t parent;
+	int64_t number;
+	uint32_t us;
+
+	if (!port || port->len != sizeof(number))
+		return;
+	memcpy(&number, atr_item_bytes(port), sizeof(number));
+	memcpy(&parent, span->parent_id, sizeof(parent));
+	us = seen.object->rtt_us(&seen.sums, taken, span->kind == ATR_KIND_CLIENT ? parent : 0,
+				 (uint16_t)number);
+	if (us)
+		atr_span_add_double(span, room, ATR_TCP_RTT, (double)us / 1e6);
 }
 
 static void offer_slow(const struct atr_span *parent, const struct atr_ebpf_slow *one)
@@ -214,13 +246,16 @@ static bool is_partial(const struct atr_span *span)
 static void add(struct atr_span *span, size_t room)
 {
 	struct atr_ebpf_slot slot;
+	bool has_sums;
 	uint64_t id;
 
 	if (!seen.object)
 		return;
 	memcpy(&id, span->span_id, sizeof(id));
-	if (seen.object->take(&seen.sums, id, &slot))
+	has_sums = seen.object->take(&seen.sums, id, &slot);
+	if (has_sums)
 		add_sums(span, room, &slot);
+	add_rtt(span, room, has_sums ? &slot : NULL);
 	if (is_partial(span))
 		atr_span_add_bool(span, room, ATR_SYSCALL_PARTIAL, true);
 	if (seen.nr_waiting)

@@ -75,16 +75,42 @@ static void add_call(struct atr_ebpf_slot *to, const struct atr_ebpf_call *call)
 	to->others_ns += call->ns;
 }
 
+static void add_tcp(struct atr_ebpf_slot *to, const struct atr_ebpf_tcp *tcp)
+{
+	for (int i = 0; i < ATR_EBPF_TCPS; i++) {
+		struct atr_ebpf_tcp *one = &to->tcp[i];
+
+		if (!one->ports)
+			*one = *tcp;
+		if (one->ports == tcp->ports) {
+			/* of two parts the later has the greater count */
+			if (tcp->resent >= one->resent)
+				one->rtt_us = tcp->rtt_us;
+			if (tcp->resent > one->resent)
+				one->resent = tcp->resent;
+			if (tcp->resent_before < one->resent_before)
+				one->resent_before = tcp->resent_before;
+			return;
+		}
+	}
+}
+
 static void add(struct atr_ebpf_slot *to, const struct atr_ebpf_slot *from)
 {
 	to->cpu_ns += from->cpu_ns;
 	to->runqueue_ns += from->runqueue_ns;
 	to->blocked_ns += from->blocked_ns;
+	to->io_ns += from->io_ns;
+	to->minor_faults += from->minor_faults;
+	to->major_faults += from->major_faults;
 	to->others += from->others;
 	to->others_ns += from->others_ns;
 	for (int i = 0; i < ATR_EBPF_CALLS; i++)
 		if (from->calls[i].number)
 			add_call(to, &from->calls[i]);
+	for (int i = 0; i < ATR_EBPF_TCPS; i++)
+		if (from->tcp[i].ports)
+			add_tcp(to, &from->tcp[i]);
 }
 
 /* What is added meanwhile, by a call that another thread is still in, is lost or the next one's. */
@@ -117,6 +143,40 @@ bool atr_sums_take(struct atr_sums *sums, uint64_t span, struct atr_ebpf_slot *o
 		give_back(slot);
 	}
 	return found;
+}
+
+static uint32_t rtt_in(const struct atr_ebpf_slot *slot, uint16_t peer_port)
+{
+	uint32_t found = 0;
+
+	for (int i = 0; i < ATR_EBPF_TCPS; i++)
+		if ((uint16_t)slot->tcp[i].ports == peer_port && slot->tcp[i].rtt_us)
+			found = slot->tcp[i].rtt_us;
+	return found;
+}
+
+uint32_t atr_sums_rtt_us(const struct atr_sums *sums, const struct atr_ebpf_slot *taken,
+			 uint64_t parent, uint16_t peer_port)
+{
+	uint32_t first = atr_ebpf_hash(parent), found = taken ? rtt_in(taken, peer_port) : 0;
+
+	for (uint32_t i = 0; parent && !found && i < ATR_EBPF_PROBES; i++) {
+		const struct atr_ebpf_slot *slot = &sums->slots[(first + i) & (ATR_EBPF_SLOTS - 1)];
+
+		if (__atomic_load_n(&slot->span, __ATOMIC_ACQUIRE) == parent)
+			found = rtt_in(slot, peer_port);
+	}
+	return found;
+}
+
+uint32_t atr_sums_resent(const struct atr_ebpf_slot *slot)
+{
+	uint32_t nr = 0;
+
+	for (int i = 0; i < ATR_EBPF_TCPS; i++)
+		if (slot->tcp[i].resent > slot->tcp[i].resent_before)
+			nr += slot->tcp[i].resent - slot->tcp[i].resent_before;
+	return nr;
 }
 
 bool atr_sums_are_partial(const struct atr_sums *sums, uint64_t start_ns, uint64_t end_ns)

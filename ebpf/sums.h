@@ -26,6 +26,15 @@ void atr_sums_unmap(struct atr_sums *sums);
 /* One thread. The sums of a span that has ended, which are then no longer there; false: none. */
 bool atr_sums_take(struct atr_sums *sums, uint64_t span, struct atr_ebpf_slot *out);
 
+/*
+ * How long a segment and its acknowledgement took, of the connection to that port of a peer's: as
+ * the span's own sums have it (NULL: it has none), or its parent's, whose a request made for it
+ * is; in microseconds, 0: not known. How many segments were sent again while it used them.
+ */
+uint32_t atr_sums_rtt_us(const struct atr_sums *sums, const struct atr_ebpf_slot *taken,
+			 uint64_t parent, uint16_t peer_port);
+uint32_t atr_sums_resent(const struct atr_ebpf_slot *slot);
+
 /* Whether calls were lost or let go of while a span lived, as far as that is remembered. */
 bool atr_sums_are_partial(const struct atr_sums *sums, uint64_t start_ns, uint64_t end_ns);
 

@@ -89,16 +89,6 @@ static __always_inline struct atr_wire_event *begin(__u32 kind, __u32 process, i
 	return event;
 }
 
-#if defined(__TARGET_ARCH_x86)
-#define FIRST(regs) ((regs)->di)
-#define SECOND(regs) ((regs)->si)
-#define THIRD(regs) ((regs)->dx)
-#else
-#define FIRST(regs) ((regs)->regs[0])
-#define SECOND(regs) ((regs)->regs[1])
-#define THIRD(regs) ((regs)->regs[2])
-#endif
-
 static __always_inline int is_looked_at(__u32 number)
 {
 	switch (number) {

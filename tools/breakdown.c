@@ -149,6 +149,17 @@ static void put_count(FILE *out, const struct atr_node *node, struct atr_str nam
 		fprintf(out, " (%" PRId64 ")", count);
 }
 
+static void put_blocked(struct line *line, const struct atr_node *node, uint64_t ns)
+{
+	char text[ATR_TEXT_DURATION_MAX];
+
+	put_time(line, "blocked", ns);
+	if (!find(node, "autotrace.blocked.io.duration", &ns))
+		return;
+	atr_text_duration(ns, text);
+	fprintf(line->out, " (disk %s)", text);
+}
+
 static void put_kernel(struct line *line, const struct atr_node *node)
 {
 	struct call calls[SYSCALLS_MAX];
@@ -161,7 +172,7 @@ static void put_kernel(struct line *line, const struct atr_node *node)
 	if (find(node, "autotrace.runqueue.duration", &ns))
 		put_time(line, "runnable", ns);
 	if (find(node, "autotrace.blocked.duration", &ns))
-		put_time(line, "blocked", ns);
+		put_blocked(line, node, ns);
 	else if (n)
 		put_word(line, "system calls");
 	for (size_t i = 0; i < n; i++) {
@@ -173,6 +184,29 @@ static void put_kernel(struct line *line, const struct atr_node *node)
 	}
 }
 
+static void put_number(struct line *line, const struct atr_node *node, const char *key,
+		       const char *word)
+{
+	int64_t n;
+
+	if (!atr_fields_integer(&node->attributes, key, &n))
+		return;
+	put_word(line, word);
+	fprintf(line->out, " %" PRId64, n);
+}
+
+/* What the kernel counted beside that. */
+static void put_counts(struct line *line, const struct atr_node *node)
+{
+	uint64_t ns;
+
+	if (find(node, "autotrace.tcp.rtt", &ns))
+		put_time(line, "round trip", ns);
+	put_number(line, node, "autotrace.tcp.retransmits", "sent again");
+	put_number(line, node, "autotrace.page_faults.minor", "page faults");
+	put_number(line, node, "autotrace.page_faults.major", "from disk");
+}
+
 bool atr_breakdown_put(FILE *out, const struct atr_node *node)
 {
 	struct line line = { out, false, "" };
@@ -180,5 +214,7 @@ bool atr_breakdown_put(FILE *out, const struct atr_node *node)
 	put_exchange(&line, node);
 	line.before = " | ";
 	put_kernel(&line, node);
+	line.before = " | ";
+	put_counts(&line, node);
 	return line.has_part;
 }

@@ -458,7 +458,7 @@ static void judge_endpoint(struct patient *p)
 /* Loads the programs for a moment, as the library would: by itself, else by the agent. */
 static void judge_ebpf(struct patient *p)
 {
-	const struct atr_probe_options options = { .token = 1 };
+	const struct atr_probe_options options = { 0 };
 	const char *agent = value_of("AUTOTRACE_EBPF_AGENT"), *by = "", *why;
 	struct atr_probe probe;
 	int error = atr_probe_open(&options, &probe, &why);
@@ -470,6 +470,8 @@ static void judge_ebpf(struct patient *p)
 	if (!error) {
 		atr_probe_close(&probe);
 		fact("eBPF", "attaches%s: sys_enter, sys_exit, sched_switch, sched_wakeup", by);
+		if (why)
+			say(&p->unseen, "%s.", why);
 	} else {
 		fact("eBPF", "does not attach: %s", why);
 		say(&p->unseen, "Nothing is seen from the kernel: %s.", why);

@@ -101,7 +101,7 @@ static const char *read_options(int argc, char **argv, struct atr_ebpf_agent *ag
 /* Whether it can be done at all, before anybody asks. */
 static bool can_load(void)
 {
-	const struct atr_probe_options options = { .token = 1 };
+	const struct atr_probe_options options = { 0 };
 	struct atr_probe probe;
 	const char *why;
 

@@ -137,7 +137,7 @@ static void set_environment(const struct run *run)
 	if (run->has_other_agent)
 		setenv("AUTOTRACE_EBPF", "true", 1);
 	if (run->agent_path[0]) {
-		snprintf(token, sizeof(token), "%llx", (unsigned long long)run->agent.ready_token);
+		snprintf(token, sizeof(token), "%llx", (unsigned long long)run->agent.ready.token);
 		setenv("AUTOTRACE_EBPF_TOKEN", token, 1);
 		setenv("AUTOTRACE_EBPF_AGENT", run->agent_path, 1);
 		setenv("AUTOTRACE_EBPF", "true", 1);
@@ -348,22 +348,22 @@ static void begin_ebpf(struct run *run)
 		.slow_ns = UINT64_C(1000000) * (slow && *slow ? strtoul(slow, NULL, 10) : 100),
 	};
 	const char *path = atr_receiver_path(run->receiver);
-	uint64_t random[2];
+	uint64_t random;
 	int error = -ENOMEM;
 
-	if (getrandom(random, sizeof(random), 0) == sizeof(random)) {
-		options.token = random[0];
-		error = atr_probe_open(&options, &run->agent.ready, &why);
-	}
-	if (!error && atr_observer_open(&run->observer, options.token, &why) == 0)
+	if (getrandom(&random, sizeof(random), 0) == sizeof(random))
+		error = atr_ebpf_agent_prepare(&run->agent, &options, &why);
+	if (!error && why)
+		fprintf(stderr, "autotrace: --ebpf: %s\n", why);
+	if (!error && atr_observer_open(&run->observer, run->agent.ready.token, &why) == 0)
 		run->observed = atr_observed_open(&run->trace, &run->root, run->executable);
 	if (!error) {
-		run->token = run->agent.ready_token = options.token;
+		run->token = run->agent.ready.token;
 		run->agent.peers_most = ATR_AGENT_PEERS_MAX;
 		run->agent.serves_all = true;
 		/* as the receiver's, its name is not to be guessed */
 		snprintf(run->agent_path, sizeof(run->agent_path), "%.*s/%016llx",
-			 (int)(strrchr(path, '/') - path), path, (unsigned long long)random[1]);
+			 (int)(strrchr(path, '/') - path), path, (unsigned long long)random);
 		error = atr_ebpf_agent_open(&run->agent, run->agent_path);
 		why = strerror(-error);
 	}

@@ -122,42 +122,120 @@ static void accept_peer(struct atr_ebpf_agent *agent, int fd)
 		agent->peers[agent->nr_peers].fd = fd;
 		agent->peers[agent->nr_peers].pid = who.pid;
 		agent->peers[agent->nr_peers].uid = who.uid;
-		agent->peers[agent->nr_peers].is_served = false;
+		agent->peers[agent->nr_peers].seat = -1;
 		agent->peers[agent->nr_peers++].since_ms = now_ms();
 	}
 }
 
+/* ---- seats ---- */
+
+static bool is_anybody_served(const struct atr_ebpf_agent *agent)
+{
+	for (unsigned i = 0; i < ATR_AGENT_PEERS_MAX; i++)
+		if (agent->seats[i].is_taken)
+			return true;
+	return false;
+}
+
+static void leave(struct atr_ebpf_agent *agent, int seat)
+{
+	if (seat < 0)
+		return;
+	atr_watch_dismiss(&agent->watch, (unsigned)seat);
+	agent->seats[seat].is_taken = false;
+}
+
 static void drop(struct atr_ebpf_agent *agent, unsigned i)
 {
+	leave(agent, agent->peers[i].seat);
 	close(agent->peers[i].fd);
 	agent->peers[i] = agent->peers[--agent->nr_peers];
 }
 
-/* What is loaded for a process is told to no other: by its number, and by a token that it alone knows. */
+static void clear_away(struct atr_agent_seat *seat)
+{
+	for (int i = 0; i < ATR_NR_PROBE_MAPS; i++) {
+		if (seat->fds[i] > 0)
+			close(seat->fds[i]);
+		seat->fds[i] = 0;
+	}
+}
+
+/*
+ * Memory that a user's process may still have is given to no other user: of those that are
+ * free his own, else one that nobody had, else one whose memory is let go of. -1: none.
+ */
+static int choose_seat(struct atr_ebpf_agent *agent, uid_t uid)
+{
+	int unused = -1, another = -1;
+
+	for (int i = (int)agent->peers_most - 1; i >= 0; i--) {
+		struct atr_agent_seat *seat = &agent->seats[i];
+
+		if (seat->is_taken)
+			continue;
+		if (seat->fds[0] > 0 && seat->uid == uid)
+			return i;
+		if (seat->fds[0] <= 0)
+			unused = i;
+		else
+			another = i;
+	}
+	if (unused < 0 && another >= 0)
+		clear_away(&agent->seats[another]);
+	return unused >= 0 ? unused : another;
+}
+
+static int admit(struct atr_ebpf_agent *agent, int number, uid_t uid,
+		 const struct atr_probe_options *options, struct atr_probe *probe, const char **why)
+{
+	struct atr_agent_seat *seat = &agent->seats[number];
+	int error = agent->watch.is_open ? 0 : atr_watch_open(&agent->watch, why);
+
+	if (error)
+		return error;
+	*probe = (struct atr_probe){ 0 };
+	for (int i = 0; i < ATR_NR_PROBE_MAPS; i++)
+		probe->fds[i] = seat->fds[i] > 0 ? seat->fds[i] : -1;
+	error = atr_watch_admit(&agent->watch, (unsigned)number, options, probe, why);
+	memcpy(seat->fds, probe->fds, sizeof(seat->fds));
+	seat->uid = uid;
+	seat->is_taken = !error;
+	if (error)
+		clear_away(seat);
+	return error;
+}
+
+int atr_ebpf_agent_prepare(struct atr_ebpf_agent *agent, const struct atr_probe_options *options,
+			   const char **why)
+{
+	return admit(agent, 0, geteuid(), options, &agent->ready, why);
+}
+
+/* What is one process's is told to no other: by its number, and by a token that it alone knows. */
 static bool answer(struct atr_ebpf_agent *agent, unsigned i,
 		   const struct atr_agent_question *question)
 {
 	struct atr_probe_options options = {
-		.token = question->token,
 		.slow_ns = question->slow_ns,
 		.only = agent->knows_pids ? (uint32_t)agent->peers[i].pid : 0,
 	};
-	struct atr_probe probe;
-	const char *why = "";
-	bool is_ready = agent->ready_token && agent->ready_token == question->token &&
+	bool is_ready = agent->ready.token && agent->ready.token == question->token &&
 			agent->ready_for == agent->peers[i].pid;
+	int seat = is_ready ? 0 : choose_seat(agent, agent->peers[i].uid), error = 0;
+	struct atr_probe probe;
+	const char *why = agent->watch.lacks;
 	bool is_sent;
-	int error = 0;
 
 	if (is_ready)
 		probe = agent->ready;
 	else
-		error = atr_probe_open(&options, &probe, &why);
+		error = admit(agent, seat, agent->peers[i].uid, &options, &probe, &why);
 	is_sent = atr_agent_answer(agent->peers[i].fd, error ? NULL : &probe, error, why);
-	if (!error)
-		atr_probe_close(&probe);
 	if (is_ready)
-		agent->ready_token = 0;
+		agent->ready.token = 0;
+	if (!error)
+		agent->peers[i].seat = seat;
 	say(agent, error ? why : "served", agent->peers[i].pid, agent->peers[i].uid);
 	return !error && is_sent;
 }
@@ -169,16 +247,15 @@ static bool serve_peer(struct atr_ebpf_agent *agent, unsigned i, long long now)
 	ssize_t n = recv(agent->peers[i].fd, &question, sizeof(question), MSG_DONTWAIT | MSG_TRUNC);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return agent->peers[i].is_served || now - agent->peers[i].since_ms < SILENT_MS;
-	if (n != sizeof(question) || agent->peers[i].is_served)
+		return agent->peers[i].seat >= 0 || now - agent->peers[i].since_ms < SILENT_MS;
+	if (n != sizeof(question) || agent->peers[i].seat >= 0)
 		return false;
-	if (question.magic != ATR_AGENT_MAGIC || question.version != ATR_AGENT_VERSION ||
-	    !question.token) {
+	if (question.magic != ATR_AGENT_MAGIC || question.version != ATR_AGENT_VERSION) {
 		atr_agent_answer(agent->peers[i].fd, NULL, -EPROTO,
 				 "the agent (AUTOTRACE_EBPF_AGENT) is of another version");
 		return false;
 	}
-	return agent->peers[i].is_served = answer(agent, i, &question);
+	return answer(agent, i, &question);
 }
 
 void atr_ebpf_agent_serve(struct atr_ebpf_agent *agent)
@@ -195,14 +272,21 @@ void atr_ebpf_agent_serve(struct atr_ebpf_agent *agent)
 			break;
 		accept_peer(agent, fd);
 	}
+	if (agent->watch.is_open && !is_anybody_served(agent))
+		atr_watch_let_go(&agent->watch);
 }
 
 void atr_ebpf_agent_close(struct atr_ebpf_agent *agent, const char *path)
 {
-	while (agent->nr_peers)
+	while (agent->nr_peers) {
+		/* who is served stays so */
+		agent->peers[0].seat = -1;
 		drop(agent, 0);
-	if (agent->ready_token)
-		atr_probe_close(&agent->ready);
+	}
+	for (unsigned i = 0; i < ATR_AGENT_PEERS_MAX; i++)
+		clear_away(&agent->seats[i]);
+	if (agent->watch.is_open)
+		atr_watch_close(&agent->watch);
 	close(agent->listener);
 	unlink(path);
 }

@@ -53,7 +53,7 @@ static double call_takes(int turns, double (*now)(void))
 
 int main(int argc, char **argv)
 {
-	const struct atr_probe_options options = { .token = 0x5eed, .slow_ns = 1000000000 };
+	const struct atr_probe_options options = { .slow_ns = 1000000000 };
 	struct atr_probe probe;
 	const char *why;
 	double none, others, idle;
@@ -68,7 +68,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	others = call_takes(TURNS, thread_cpu_ns);
-	atr_probe_arm(options.token, (char *)&shown - (char *)__builtin_thread_pointer());
+	atr_probe_arm(probe.token, (char *)&shown - (char *)__builtin_thread_pointer());
 	idle = call_takes(TURNS, thread_cpu_ns);
 	shown = &context;
 	printf("%.1f\t%.1f\t%.1f\t%.1f\n", none, others, idle, call_takes(TURNS, thread_cpu_ns));

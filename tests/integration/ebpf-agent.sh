@@ -75,6 +75,10 @@ says() { # TEXT: in the library's log, in one line
 	return 1
 }
 
+grep_or_gone() { # TEXT FILE PID
+	grep -q "$1" "$2" || is_gone "$3"
+}
+
 programs() { # how many there are of ours in the kernel
 	PATH=$PATH:/usr/sbin:/sbin bpftool prog show 2>/dev/null | grep -c 'name atr_enter'
 }
@@ -120,14 +124,16 @@ stop "$agent"
 
 # What nobody understands, and too many.
 cat >"$dir/bad.py" <<'END'
-import array, os, socket, struct, sys, time
+import array, ctypes, mmap, os, platform, socket, struct, sys, time
 path, how = sys.argv[1:3]
+getpid = {"x86_64": 39, "aarch64": 172}[platform.machine()]
+call = ctypes.CDLL(None).syscall
 def connect():
     s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     s.settimeout(20)
     s.connect(path)
     return s
-def question(magic=0x42464541, version=1, token=7, slow=1):
+def question(magic=0x42464541, version=2, token=0, slow=1):
     return struct.pack("<IIQQ", magic, version, token, slow)
 def answer(s):
     try:
@@ -137,9 +143,17 @@ def answer(s):
     fds = array.array("i")
     for _, _, raw in ancillary:
         fds.frombytes(raw[:len(raw) // 4 * 4])
+    global token
+    token = struct.unpack_from("<Q", data, 16)[0] if len(data) >= 24 else 0
     return (struct.unpack_from("<i", data, 8)[0] if data else None), list(fds)
+def arm(token):
+    call(ctypes.c_long(getpid), ctypes.c_ulong(token), ctypes.c_long(0), ctypes.c_ulong(0))
+def told(fds):
+    return mmap.mmap(fds[1], 4096)
+def armed(told):
+    return struct.unpack_from("<Q", told, 0)[0]
 if how == "garbage":
-    for data in (b"x", b"x" * 24, b"x" * 5000, question(version=2), question(magic=1), question(token=0), question()[:-1]):
+    for data in (b"x", b"x" * 24, b"x" * 5000, question(version=1), question(magic=1), question()[:-1]):
         s = connect()
         s.send(data)
         error, fds = answer(s)
@@ -152,7 +166,7 @@ elif how == "flood":
     for i in range(300):
         s = connect()
         try:
-            s.send(question(token=i + 1))
+            s.send(question())
         except BrokenPipeError:
             pass
         error, fds = answer(s)
@@ -168,25 +182,39 @@ elif how == "silent":
     sys.stdout.flush()
     time.sleep(60)
 elif how == "other":
-    import ctypes, mmap, platform
-    getpid = {"x86_64": 39, "aarch64": 172}[platform.machine()]
-    call = ctypes.CDLL(None).syscall
-    arm = lambda token: call(ctypes.c_long(getpid), ctypes.c_ulong(token), ctypes.c_long(0))
     s = connect()
-    s.send(question(token=0x1234567))
+    s.send(question())
     error, fds = answer(s)
-    assert error == 0, error
-    told = mmap.mmap(fds[1], 4096)
-    armed = lambda: struct.unpack_from("<Q", told, 0)[0]
+    assert error == 0 and token, error
+    mine = told(fds)
     if os.fork() == 0:
-        arm(0x1234567)
+        arm(token)
         os._exit(0)
     os.wait()
-    assert not armed(), "another process was taken for it"
-    arm(0x1234568)
-    assert not armed(), "another token was taken"
-    arm(0x1234567)
-    assert armed()
+    assert not armed(mine), "another process was taken for it"
+    for other in (token + 1, token ^ 1 << 40, token & 255, 0):
+        arm(other)
+    assert not armed(mine), "another token was taken"
+    arm(token)
+    assert armed(mine)
+elif how == "again":
+    # who says good-bye, keeps what he was given, and comes again
+    os.setuid(int(sys.argv[3]))
+    held = []
+    for i in range(20):
+        s = connect()
+        s.send(question())
+        error, fds = answer(s)
+        assert error == 0, error
+        mine = told(fds)
+        assert not armed(mine), "what the last one had is there still"
+        arm(token)
+        assert armed(mine)
+        held.append((fds, mine))
+        s.close()
+        time.sleep(0.05)
+    print("held", flush=True)
+    time.sleep(60)
 elif how == "twice":
     s = connect()
     s.send(question())
@@ -201,6 +229,20 @@ check "nor a second question" /usr/bin/python3 "$dir/bad.py" "$socket" twice
 check "who asks gets it for his own process alone" /usr/bin/python3 "$dir/bad.py" "$socket" other
 check "of one user no more than a quarter is served" /usr/bin/python3 "$dir/bad.py" "$socket" flood $nobody 3
 wait_for 20 has_programs 0
+has_memory() { # of no more seats than that, beside what others had before
+	[ "$(PATH=$PATH:/usr/sbin:/sbin bpftool map show | grep -c 'name slow ')" -le $((had_memory + 2 + $1)) ]
+}
+had_memory=$(PATH=$PATH:/usr/sbin:/sbin bpftool map show | grep -c 'name slow ')
+/usr/bin/python3 "$dir/bad.py" "$socket" again $nobody >"$dir/again" &
+again=$!
+running="$running $again"
+wait_for 30 grep_or_gone held "$dir/again" $again
+check "who comes again and again, and keeps all that he was given" grep -q held "$dir/again"
+check "holds the programs once" wait_for 20 has_programs 1
+check "and the memory of his quarter of the seats at most" has_memory 3
+stop $again
+check "and when he has gone nothing is left" wait_for 20 has_programs 0
+
 /usr/bin/python3 "$dir/bad.py" "$socket" silent 3 >/dev/null &
 running="$running $!"
 first $other_user
@@ -226,11 +268,11 @@ sys.stdout.flush()
 while True:
     s, _ = listener.accept()
     s.recv(4096)
-    good = struct.pack("<IIiI160s", 0x42464541, 1, 0, 0, b"")
+    good = struct.pack("<IIiIQ160s", 0x42464541, 2, 0, 0, 7, b"")
     fds = [os.open(path + ".short" if how == "short" else "/dev/null", os.O_RDWR) for _ in range(7)]
     with_fds = lambda n: [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", (fds * 2)[:n]))]
     if how == "garbage":
-        s.sendmsg([os.urandom(176)], with_fds(3))
+        s.sendmsg([os.urandom(184)], with_fds(3))
     elif how == "few":
         s.sendmsg([good], with_fds(6))
     elif how == "many":

@@ -74,7 +74,13 @@ runs --ebpf -- curl -sS "http://127.0.0.1:$other/ok"
 check "curl's one span, which is its first" client False
 
 # Its workers are forked, and of another user: their programs are loaded behind their first span.
-had=$(PATH=$PATH:/usr/sbin:/sbin bpftool prog show | grep -c 'name atr_enter')
+has() { # maps|programs: how many there are of ours
+	case $1 in
+	maps) PATH=$PATH:/usr/sbin:/sbin bpftool map show | grep -c 'ringbuf  name slow ' ;;
+	programs) PATH=$PATH:/usr/sbin:/sbin bpftool prog show | grep -c 'name atr_enter' ;;
+	esac
+}
+had_programs=$(has programs) had_maps=$(has maps)
 port=$(free_port)
 mkdir -p "$dir/www"
 echo ok >"$dir/www/ok"
@@ -89,11 +95,13 @@ END
 runner=$!
 running="$running $runner"
 ready "$port" "$runner" || fail
-has_programs() { # at least so many more than before
-	[ "$(PATH=$PATH:/usr/sbin:/sbin bpftool prog show | grep -c 'name atr_enter')" -ge $((had + $1)) ]
+have_memory() { # at least so many more than before
+	[ "$(has maps)" -ge $((had_maps + $1)) ]
 }
 for i in 1 2 3 4 5 6 7 8; do asks /ok; done
-wait_for 20 has_programs 2
+wait_for 20 have_memory 2
+check "each process has its own memory" have_memory 2
+check "and all one set of programs" test "$(has programs)" = $((had_programs + 1))
 for i in 1 2 3 4 5 6 7 8; do asks /ok?later; done
 kill -QUIT "$(cat "$dir/nginx.pid")"
 is_over
@@ -124,7 +132,7 @@ running=${running/ $asking/}
 kill "$runner"
 is_over
 check "Python, whose threads serve" sums not-partial /hold
-check "that slept in it" sums at-least /hold blocked.duration 0.2
+check "that slept in it" sums at-least /hold syscall.clock_nanosleep.duration 0.2
 
 # Who may not, is told so once, and its program runs.
 chmod a+rx "$dir"

@@ -97,6 +97,19 @@ wait_for 20 is_sent /quick
 check "a short span's calls" sums count /quick getppid 10
 check "which had no long one" sums below /quick recvfrom 0
 check "nor are they another span's" sums count /work getppid 0
+check "page faults that there were none of are not told" sums at-most /quick page_faults.major 0
+dd if=/dev/urandom of="$dir/file" bs=4096 count=4 conv=fsync 2>/dev/null
+asks /pages /disk
+wait_for 20 is_sent /disk
+check "a thousand pages that were touched" sums at-least /pages page_faults.minor 1000
+check "are not many more" sums at-most /pages page_faults.minor 1100
+check "reading from the disk was waiting for it" sums at-least /disk blocked.io.duration 0.00005
+check "which is of what it was blocked" sums within /disk blocked.io.duration blocked.duration
+check "sleeping is not" sums at-most /pages blocked.io.duration 0
+asks /lossy
+wait_for 20 is_sent /lossy
+check "the round-trip time of either connection" sums rtt /lossy "$(tail -n 1 "$dir/out")"
+check "nothing was sent again" sums at-most /lossy tcp.retransmits 0
 ends
 check "nothing is lost" test -z "$(counter 'too many spans at once')$(counter 'or were not sent')"
 
@@ -106,6 +119,17 @@ wait_for 20 is_sent /work
 wait_for 20 grep -q '"clock_nanosleep"' "$spans"
 ends
 check "with another limit, so are shorter ones" sums below /work clock_nanosleep 3 0.0199
+
+slow_one=$other other=$(free_port)
+"$seen" deaf "$other" 400 &
+running="$running $!"
+ready "$other" $! || fail
+first --
+asks /lossy
+wait_for 20 is_sent /lossy
+ends
+check "what was lost on its way was sent again" sums at-least /lossy tcp.retransmits 1
+other=$slow_one
 
 # The same run, seen by strace as well. It stops the program at each call, so that what it measures is the longer.
 first -- strace -f -T -o "$dir/strace"

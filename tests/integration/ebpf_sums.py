@@ -5,7 +5,9 @@
     one PATH        how many spans of a server there are for it: 1
     whole PATH      each of its spans has sums, and all of its time is on the CPU, waiting or blocked
     at-least PATH KEY SECONDS, at-most PATH KEY SECONDS
+    within PATH KEY KEY           the one is no more than the other
     count PATH CALL N
+    rtt PATH MICROSECONDS         what it asked took that long to the other and back; and it has one of its own
     partial PATH, not-partial PATH
     none PATH       has no sums
     below PATH NAME N [SECONDS]   has so many spans below it that are calls of this name, each as long
@@ -88,6 +90,14 @@ def marked(path, most):
         fail("too many")
 
 
+def rtt(path, of_other):
+    for span in of_path(path):
+        below = [s for s in spans if s.get("parentSpanId") == span["spanId"] and s["kind"] == 3]
+        demand(len(below) == 1, span, f"{len(below)} requests below it")
+        demand(abs(number(below[0], "tcp.rtt") - float(of_other) / 1e6) < 1e-9, below[0], f"it was {of_other}")
+        demand(0 < number(span, "tcp.rtt") < 0.05, span, "no round-trip time")
+
+
 args = sys.argv[2:]
 check = args.pop(0)
 if check == "strace":
@@ -96,6 +106,8 @@ elif check == "every":
     every(*args)
 elif check == "marked":
     marked(*args)
+elif check == "rtt":
+    rtt(*args)
 elif check == "below":
     path, name, n = args[:3]
     for span in of_path(path):
@@ -118,6 +130,8 @@ else:
             demand(number(span, args[1]) >= float(args[2]), span, f"less than {args[2]}")
         elif check == "at-most":
             demand(number(span, args[1]) <= float(args[2]), span, f"more than {args[2]}")
+        elif check == "within":
+            demand(number(span, args[1]) <= number(span, args[2]), span, f"{args[1]} is more than {args[2]}")
         elif check == "count":
             got = int(number(span, f"syscall.{args[1]}.count"))
             demand(got == int(args[2]), span, f"{got} of {args[1]}")

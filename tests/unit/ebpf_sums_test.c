@@ -92,6 +92,27 @@ TEST(sums_in_two_places_are_one)
 	CHECK(slot_at(7, 1)->span == 9);
 }
 
+TEST(sums_have_the_connection_of_the_peers_port)
+{
+	struct atr_sums sums = empty();
+	struct atr_ebpf_slot out;
+
+	*slot_at(7, 0) = (struct atr_ebpf_slot){
+		.span = 7, .tcp = { { 80 | 5u << 16, 100, 3, 4 }, { 443 | 6u << 16, 200, 0, 0 } }
+	};
+	*slot_at(7, 1) =
+		(struct atr_ebpf_slot){ .span = 7, .tcp = { { 80 | 5u << 16, 150, 4, 6 } } };
+	/* not its own, but its parent's */
+	CHECK(atr_sums_rtt_us(&sums, NULL, 7, 443) == 200);
+	CHECK(!atr_sums_rtt_us(&sums, NULL, 7, 444) && !atr_sums_rtt_us(&sums, NULL, 0, 443));
+	CHECK(atr_sums_take(&sums, 7, &out));
+	CHECK(!atr_sums_rtt_us(&sums, NULL, 7, 443));
+	CHECK(atr_sums_rtt_us(&sums, &out, 0, 80) == 150);
+	CHECK(atr_sums_resent(&out) == 3);
+	out.tcp[0].resent_before = 7; /* hostile */
+	CHECK(atr_sums_resent(&out) == 0);
+}
+
 TEST(sums_of_more_calls_than_have_a_place_are_with_the_others)
 {
 	struct atr_sums sums = empty();

@@ -197,6 +197,25 @@ TEST(breakdown_has_the_longest_system_calls_first)
 	atr_trace_free(&trace);
 }
 
+TEST(breakdown_has_what_the_kernel_counted)
+{
+	struct atr_trace trace = { 0 };
+	struct atr_node *node = tools_add(&trace, 1, 0, 0);
+
+	add_seconds(&trace, node, "autotrace.tcp.rtt", 0.00025);
+	check_breakdown(node, "round trip 250us");
+	add_count(&trace, node, "autotrace.page_faults.minor", 12);
+	add_count(&trace, node, "autotrace.page_faults.major", 2);
+	add_count(&trace, node, "autotrace.tcp.retransmits", 1);
+	add_seconds(&trace, node, "autotrace.blocked.io.duration", 0.002);
+	check_breakdown(node, "round trip 250us, sent again 1, page faults 12, from disk 2");
+	add_seconds(&trace, node, "autotrace.blocked.duration", 0.06);
+	add_seconds(&trace, node, "autotrace.syscall.read.duration", 0.05);
+	check_breakdown(node, "blocked 60.0ms (disk 2.00ms): read 50.0ms | round trip 250us, "
+			      "sent again 1, page faults 12, from disk 2");
+	atr_trace_free(&trace);
+}
+
 TEST(waterfall_has_the_line_of_code_under_its_span)
 {
 	struct atr_trace trace = { 0 };

@@ -3,15 +3,21 @@
  * kernel_seen serve PORT FILE OTHER: answers requests one by one; of /work it first sleeps three
  * times for 20 ms, writes to FILE and has it written to the disk five times, asks the server at
  * port OTHER, and computes for 50 ms of its own time. Of /quick it makes ten calls that take nothing.
- * Of /corrupt it first makes nonsense of where its thread shows its span, and makes calls; of
+ * Of /lossy it asks the server at OTHER and no more, and prints the round-trip time that the
+ * kernel has for that connection then. Of /pages it touches a thousand pages, of /disk it reads
+ * FILE past the kernel's cache. Of /corrupt it first makes nonsense of where its thread shows its span, and makes calls; of
  * /right it sets that right again; of /quit it ends.
- * kernel_seen slow PORT MS: a server that answers after so long.
+ * kernel_seen slow PORT MS: a server that answers after so long. kernel_seen deaf PORT MS: one
+ * whose connections lose, for so long, whatever they are sent.
  */
 #include "net.h"
 
 #include <dlfcn.h>
+#include <linux/filter.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 
@@ -36,10 +42,43 @@ static void compute(void)
 
 static void ask(const char *port)
 {
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof(info);
 	int fd = connect_to(port);
 
 	send(fd, GET_CLOSE, sizeof(GET_CLOSE) - 1, 0);
 	read_to(fd, "ok\n");
+	getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len);
+	printf("%u\n", info.tcpi_rtt);
+	fflush(stdout);
+	close(fd);
+}
+
+#define PAGES 1000
+
+static void touch_pages(void)
+{
+	long page = sysconf(_SC_PAGESIZE);
+	char *at = mmap(NULL, (size_t)(PAGES * page), PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (at == MAP_FAILED)
+		die("mmap");
+	/* each by itself, however large the kernel would have them */
+	madvise(at, (size_t)(PAGES * page), MADV_NOHUGEPAGE);
+	for (long i = 0; i < PAGES; i++)
+		at[i * page] = 1;
+	munmap(at, (size_t)(PAGES * page));
+}
+
+static void read_from_disk(const char *file)
+{
+	static _Alignas(4096) char block[4096];
+	int fd = open(file, O_RDONLY | O_DIRECT);
+
+	for (int i = 0; i < 20; i++)
+		if (fd < 0 || pread(fd, block, sizeof(block), 0) <= 0)
+			die("read");
 	close(fd);
 }
 
@@ -110,6 +149,12 @@ static void answer(int fd, const char *head, char **argv)
 		usleep((useconds_t)atoi(argv[3]) * 1000);
 	else if (strstr(head, "work"))
 		work(argv[3], argv[4]);
+	else if (strstr(head, "lossy"))
+		ask(argv[4]);
+	else if (strstr(head, "pages"))
+		touch_pages();
+	else if (strstr(head, "disk"))
+		read_from_disk(argv[3]);
 	else if (strstr(head, "quit"))
 		exit(0);
 	else if (strstr(head, "corrupt")) {
@@ -123,13 +168,34 @@ static void answer(int fd, const char *head, char **argv)
 	send(fd, ANSWER, ANSWER_LEN, 0);
 }
 
+/* Of what comes only what has no more than a head is let in: connections can be made. */
+static void be_deaf(int listener)
+{
+	struct sock_filter drop[] = { { BPF_LD | BPF_W | BPF_LEN, 0, 0, 0 },
+				      { BPF_JMP | BPF_JGT | BPF_K, 0, 1, 60 },
+				      { BPF_RET | BPF_K, 0, 0, 0 },
+				      { BPF_RET | BPF_K, 0, 0, 0xffff } };
+	struct sock_fprog filter = { sizeof(drop) / sizeof(drop[0]), drop };
+
+	if (setsockopt(listener, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)))
+		die("filter");
+}
+
 static void serve(char **argv)
 {
-	int listener = listen_at(argv[2]), fd;
+	int listener = listen_at(argv[2]), fd, none = 0;
+	bool is_deaf = !strcmp(argv[1], "deaf");
 
+	if (is_deaf)
+		be_deaf(listener);
 	while ((fd = accept(listener, NULL, NULL)) >= 0) {
-		const char *head = read_to(fd, "\r\n\r\n");
+		const char *head;
 
+		if (is_deaf) {
+			usleep((useconds_t)atoi(argv[3]) * 1000);
+			setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &none, sizeof(none));
+		}
+		head = read_to(fd, "\r\n\r\n");
 		while (*head) {
 			answer(fd, head, argv);
 			head = strstr(head, "close") ? "" : read_to(fd, "\r\n\r\n");
