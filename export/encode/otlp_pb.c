@@ -364,50 +364,19 @@ static bool encode(const struct atr_batch *batch, struct atr_buf *out)
 	return true;
 }
 
-static bool read_varint(struct atr_str *in, uint64_t *out)
-{
-	*out = 0;
-	for (unsigned shift = 0; in->len && shift < 64; shift += 7) {
-		unsigned char c = (unsigned char)*in->at++;
-
-		in->len--;
-		*out |= (uint64_t)(c & 0x7f) << shift;
-		if (!(c & 0x80))
-			return true;
-	}
-	return false;
-}
-
-/* Fields that are varints or bytes; anything else ends the reading. */
-static bool read_field(struct atr_str *in, uint64_t *tag, uint64_t *number, struct atr_str *bytes)
-{
-	if (!read_varint(in, tag) || !read_varint(in, number))
-		return false;
-	*bytes = (struct atr_str){ 0 };
-	if ((*tag & 7) == 0)
-		return true;
-	if ((*tag & 7) != 2 || *number > in->len)
-		return false;
-	*bytes = (struct atr_str){ in->at, (size_t)*number };
-	in->at += *number;
-	in->len -= (size_t)*number;
-	return true;
-}
-
 /* ExportTraceServiceResponse: partial_success = 1 { rejected_spans = 1, error_message = 2 } */
 static void response(struct atr_str body, uint64_t *rejected, struct atr_str *message)
 {
-	struct atr_str part, bytes;
-	uint64_t tag, number;
+	struct atr_pb_field outer, inner;
 
-	while (read_field(&body, &tag, &number, &part)) {
-		if (tag != 0x0a)
+	while (atr_pb_read(&body, &outer)) {
+		if (outer.tag != 0x0a)
 			continue;
-		while (read_field(&part, &tag, &number, &bytes)) {
-			if (tag == 0x08 && number <= INT64_MAX) /* none is below 0 */
-				*rejected = number;
-			else if (tag == 0x12)
-				*message = bytes;
+		while (atr_pb_read(&outer.bytes, &inner)) {
+			if (inner.tag == 0x08 && inner.number <= INT64_MAX) /* none is below 0 */
+				*rejected = inner.number;
+			else if (inner.tag == 0x12)
+				*message = inner.bytes;
 		}
 	}
 }

@@ -10,6 +10,8 @@
  * A message whose length is known only afterwards begins with a gap for it, of
  * four bytes, always all of them used: a longer form of a varint is read by
  * every decoder, and nothing has to be moved.
+ *
+ * And read, field by field, within the bytes there are.
  */
 #include "propagator/str.h"
 
@@ -70,6 +72,59 @@ static inline char *atr_pb_close(char *begin, char *end)
 		begin[-i] = (char)(len | 0x80);
 	begin[-1] = (char)len;
 	return end;
+}
+
+static inline bool atr_pb_read_varint(struct atr_str *in, uint64_t *out)
+{
+	*out = 0;
+	for (unsigned shift = 0; in->len && shift < 64; shift += 7) {
+		unsigned char c = (unsigned char)*in->at++;
+
+		in->len--;
+		*out |= (uint64_t)(c & 0x7f) << shift;
+		if (!(c & 0x80))
+			return true;
+	}
+	return false;
+}
+
+/* One field: its tag, and its number (also the bits of a fixed one) or its bytes, borrowed. */
+struct atr_pb_field {
+	uint64_t tag, number;
+	struct atr_str bytes;
+};
+
+/* False: there is no more, or it is none. */
+static inline bool atr_pb_read(struct atr_str *in, struct atr_pb_field *field)
+{
+	size_t len;
+
+	field->bytes = (struct atr_str){ 0 };
+	field->number = 0;
+	if (!atr_pb_read_varint(in, &field->tag))
+		return false;
+	switch (field->tag & 7) {
+	case 0:
+		return atr_pb_read_varint(in, &field->number);
+	case 1:
+	case 5:
+		len = (field->tag & 7) == 1 ? 8 : 4;
+		if (len > in->len)
+			return false;
+		memcpy(&field->number, in->at, len);
+		break;
+	case 2:
+		if (!atr_pb_read_varint(in, &field->number) || field->number > in->len)
+			return false;
+		len = (size_t)field->number;
+		field->bytes = (struct atr_str){ in->at, len };
+		break;
+	default:
+		return false;
+	}
+	in->at += len;
+	in->len -= len;
+	return true;
 }
 
 #endif
