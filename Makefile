@@ -374,7 +374,7 @@ $(HOOKED): $(BUILD)/tests/hooked_%: $(BUILD)/obj/tests/hooked/%.o $(call objects
 # A fuzz target that compares with another library says which: LIBS_<target>.
 LIBS_http1 := -lhttp_parser
 # Those of which what is read allocates from the arena, and not from the heap.
-FUZZ_ARENA := xray_rules config rules
+FUZZ_ARENA := xray_rules config rules strategy
 fuzz_cjson = $(if $(filter $(1),$(FUZZ_ARENA)),$(CJSON_ARENA),$(CJSON_HEAP))
 
 .PHONY: replays fuzzers

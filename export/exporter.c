@@ -1209,6 +1209,15 @@ void atr_exporter_alarm(uint64_t at_ms, void (*ring)(void))
 	wake();
 }
 
+void atr_exporter_begin(void)
+{
+	int saved = errno;
+
+	if (ex.ring && atomic_load_explicit(&ex.state, memory_order_relaxed) == NOT_STARTED)
+		start();
+	errno = saved;
+}
+
 bool atr_exporter_ask(const struct atr_exporter_options *to, struct atr_str body,
 		      uint32_t timeout_ms, struct atr_answer *answer)
 {
@@ -1217,8 +1226,8 @@ bool atr_exporter_ask(const struct atr_exporter_options *to, struct atr_str body
 	enum atr_outcome outcome;
 
 	answer->body_len = 0;
-	outcome = atr_http_post(&ex.sending, to, link, &request, atr_now_ms() + timeout_ms,
-				&ex.stop_ms, answer);
+	outcome = (to->is_grpc ? atr_grpc_post : atr_http_post)(
+		&ex.sending, to, link, &request, atr_now_ms() + timeout_ms, &ex.stop_ms, answer);
 	atr_link_close(ex.io, link);
 	return outcome == ATR_SENT;
 }

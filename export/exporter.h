@@ -97,10 +97,13 @@ bool atr_exporter_urge(uint32_t timeout_ms);
  */
 void atr_exporter_alarm(uint64_t at_ms, void (*ring)(void));
 
+/* Any thread, as atr_exporter_offer: has the thread started without a span, for an alarm. */
+void atr_exporter_begin(void);
+
 /*
- * Our thread, in an alarm: posts JSON to somebody else than a backend, and closes the
- * connection. Whether it was accepted, with what was answered, within the time that is given
- * and before the process ends.
+ * Our thread, in an alarm: asks somebody else than a backend, and closes the connection. JSON is
+ * posted, no body gets; by gRPC it is a message. Whether it was accepted, with what was answered,
+ * within the time that is given and before the process ends.
  */
 struct atr_exporter_options;
 struct atr_answer;

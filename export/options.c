@@ -120,9 +120,10 @@ static struct atr_str otlp(const struct atr_exporter_options *e, unsigned what, 
 
 static struct atr_str path_of(const struct atr_exporter_options *e)
 {
-	return e->signal == ATR_METRICS ? ATR_STR("/v1/metrics") :
-	       e->signal == ATR_LOGS	? ATR_STR("/v1/logs") :
-					  ATR_STR("/v1/traces");
+	return e->signal == ATR_METRICS	 ? ATR_STR("/v1/metrics") :
+	       e->signal == ATR_LOGS	 ? ATR_STR("/v1/logs") :
+	       e->signal == ATR_SAMPLING ? ATR_STR("/") :
+					   ATR_STR("/v1/traces");
 }
 
 static bool strip(struct atr_str *s, struct atr_str prefix)
@@ -545,6 +546,55 @@ void atr_options_read_daemon_http(struct atr_str url, struct atr_exporter_option
 	out->way = ATR_WAY_HTTP;
 	if (!url.len || read_url(url, false, out))
 		read_daemon(out, "tcp:");
+}
+
+static bool is_unreserved(char c)
+{
+	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') ||
+	       (c && strchr("-._~", c));
+}
+
+#define SERVICE_MAX 255
+
+/* ?service=NAME, percent-encoded. */
+static struct atr_str with_service(struct atr_str path, struct atr_str service)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	char room[sizeof("&service=") + 3 * SERVICE_MAX], *at = room;
+
+	at = stpcpy(at, memchr(path.at, '?', path.len) ? "&service=" : "?service=");
+	for (size_t i = 0; i < service.len && i < SERVICE_MAX; i++) {
+		unsigned char c = (unsigned char)service.at[i];
+
+		if (is_unreserved((char)c)) {
+			*at++ = (char)c;
+			continue;
+		}
+		*at++ = '%';
+		*at++ = digits[c >> 4];
+		*at++ = digits[c & 15];
+	}
+	return keep(path, (struct atr_str){ room, (size_t)(at - room) });
+}
+
+bool atr_options_read_strategies(struct atr_str url, struct atr_str service,
+				 struct atr_exporter_options *out)
+{
+	out->way = ATR_WAY_HTTP;
+	out->signal = ATR_SAMPLING;
+	if (!url.len)
+		url = ATR_STR("http://localhost:5778/sampling");
+	else if (!memmem(url.at, url.len, "://", 3) &&
+		 memcmp(url.at, "unix:", url.len < 5 ? url.len : 5))
+		url = keep(ATR_STR("http://"), url);
+	if (!url.at || read_url(url, false, out))
+		return false;
+	if (atr_str_equal(out->path, ATR_STR("/")) && out->port == 5778)
+		out->path = ATR_STR("/sampling");
+	out->is_grpc = atr_str_equal(out->path, ATR_STR("/"));
+	if (!out->is_grpc)
+		out->path = with_service(out->path, service);
+	return out->path.at;
 }
 
 bool atr_options_say_xray(void)

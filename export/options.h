@@ -18,7 +18,7 @@ enum atr_encoding {
 };
 enum atr_way { ATR_WAY_HTTP, ATR_WAY_FILE, ATR_WAY_STDOUT, ATR_WAY_UDP };
 
-enum atr_signal { ATR_TRACES, ATR_METRICS, ATR_LOGS };
+enum atr_signal { ATR_TRACES, ATR_METRICS, ATR_LOGS, ATR_SAMPLING /* what a sampler asks for */ };
 
 #define ATR_EXPORTERS_MAX 5
 #define ATR_BATCH_MAX 4096
@@ -89,6 +89,14 @@ bool atr_options_say_xray(void);
  * or none, what AWS_XRAY_DAEMON_ADDRESS says of TCP, or port 2000 here.
  */
 void atr_options_read_daemon_http(struct atr_str url, struct atr_exporter_options *out);
+
+/*
+ * The exporter thread. Where Jaeger's sampling strategies are to be had: by HTTP at a URL with a path,
+ * or of port 5778, whose path is /sampling, otherwise by gRPC; without a scheme, in the clear. Its
+ * path is then with the service that is asked for. False: it is no such URL.
+ */
+bool atr_options_read_strategies(struct atr_str url, struct atr_str service,
+				 struct atr_exporter_options *out);
 
 /* One attribute of the resource; an item of a list has no key. */
 enum atr_resource_type {

@@ -18,7 +18,7 @@ static const char *const child[] = {
 
 struct simple {
 	const char *name;     /* NULL: a fault */
-	struct atr_str ratio; /* of traceidratio */
+	struct atr_str ratio; /* of traceidratio; of jaeger_remote all that is said of it */
 };
 
 #define DEEPEST 16
@@ -106,6 +106,49 @@ static struct simple unknown(struct atr_reading *r, struct atr_str name, enum si
 	return (struct simple){ "always_on", ATR_STR("") };
 }
 
+static struct simple resolve(struct atr_reading *r, int node, enum situation situation, int depth);
+
+static const char jaeger_remote[] = "jaeger_remote";
+
+/* As its variable has it: endpoint=...,pollingIntervalMs=...,initialSamplingRate=... */
+static struct simple jaeger(struct atr_reading *r, int node, int depth)
+{
+	int endpoint = atr_reading_find(r, node, "endpoint");
+	int interval = atr_reading_find(r, node, "interval");
+	int initial = atr_reading_find(r, node, "initial_sampler");
+	struct atr_str url = endpoint ? atr_reading_text(r, endpoint) : ATR_STR("");
+	const struct atr_scalar *ms = interval ? atr_reading_scalar(r, interval) : NULL;
+	struct atr_print arg = atr_reading_room(r, 1024);
+	struct simple first = by_default(ROOT);
+
+	if (!url.len || memchr(url.at, ',', url.len))
+		atr_reading_fail(r, "its endpoint is missing, or no URL");
+	if (interval && (!ms || (ms->type != ATR_SCALAR_NULL &&
+				 (ms->type != ATR_SCALAR_INT || ms->number < 0))))
+		atr_reading_fail(r, "its interval is no number of milliseconds");
+	if (!initial)
+		atr_reading_fail(r, "its initial_sampler is missing");
+	else
+		first = resolve(r, initial, ROOT, depth + 1);
+	if (!r->is_wrong && first.name == jaeger_remote)
+		atr_reading_fail(r, "its initial_sampler is another of its kind");
+	if (r->is_wrong)
+		return first;
+	atr_print(&arg, ATR_STR("endpoint="));
+	atr_print(&arg, url);
+	if (ms && ms->type == ATR_SCALAR_INT && ms->number) {
+		atr_print(&arg, ATR_STR(",pollingIntervalMs="));
+		atr_print_int(&arg, ms->number);
+	}
+	atr_print(&arg, ATR_STR(",initialSamplingRate="));
+	atr_print(&arg, first.ratio.len			 ? first.ratio :
+			!strcmp(first.name, "always_on") ? ATR_STR("1") :
+							   ATR_STR("0"));
+	if (arg.is_cut)
+		atr_reading_fail(r, "its endpoint is too long");
+	return (struct simple){ jaeger_remote, { arg.at, arg.len } };
+}
+
 static struct simple resolve(struct atr_reading *r, int node, enum situation situation, int depth)
 {
 	struct atr_str name;
@@ -120,6 +163,8 @@ static struct simple resolve(struct atr_reading *r, int node, enum situation sit
 	if (atr_str_equal(name, ATR_STR("trace_id_ratio_based")) ||
 	    atr_str_equal(name, ATR_STR("probability/development")))
 		return ratio_of(r, own);
+	if (atr_str_equal(name, ATR_STR("jaeger_remote/development")))
+		return jaeger(r, own, depth);
 	if (atr_str_equal(name, ATR_STR("parent_based"))) {
 		next = atr_reading_find(r, own, child[situation]);
 		return next ? resolve(r, next, situation, depth + 1) : by_default(situation);
@@ -159,6 +204,11 @@ static void put_parents(struct atr_reading *r, const struct simple *all)
 	struct atr_print list = atr_reading_room(r, 1024);
 
 	for (int i = REMOTE_SAMPLED; i < NR_SITUATIONS; i++) {
+		if (all[i].name == jaeger_remote) {
+			atr_reading_fault(r, "Jaeger's strategies are for roots in this version",
+					  "what parents decided is used");
+			return;
+		}
 		if (list.len)
 			atr_print(&list, ATR_STR(","));
 		atr_print(&list, atr_str(child[i]));

@@ -367,17 +367,16 @@ static bool encode(const struct atr_batch *batch, struct atr_buf *out)
 /* ExportTraceServiceResponse: partial_success = 1 { rejected_spans = 1, error_message = 2 } */
 static void response(struct atr_str body, uint64_t *rejected, struct atr_str *message)
 {
-	struct atr_str part, bytes;
-	uint64_t tag, number;
+	struct atr_pb_field outer, inner;
 
-	while (atr_pb_next(&body, &tag, &number, &part)) {
-		if (tag != 0x0a)
+	while (atr_pb_read(&body, &outer)) {
+		if (outer.tag != 0x0a)
 			continue;
-		while (atr_pb_next(&part, &tag, &number, &bytes)) {
-			if (tag == 0x08 && number <= INT64_MAX) /* none is below 0 */
-				*rejected = number;
-			else if (tag == 0x12)
-				*message = bytes;
+		while (atr_pb_read(&outer.bytes, &inner)) {
+			if (inner.tag == 0x08 && inner.number <= INT64_MAX) /* none is below 0 */
+				*rejected = inner.number;
+			else if (inner.tag == 0x12)
+				*message = inner.bytes;
 		}
 	}
 }

@@ -3,13 +3,15 @@
 #define ATR_EXPORT_ENCODE_PB_H
 
 /*
- * pb: the protobuf wire format (Protocol Buffers, "Encoding"), written behind a
+ * pb: the protobuf wire format, written (Protocol Buffers, "Encoding") behind a
  * cursor: each takes where to write and returns where it ended. Who calls has
  * seen to the room: for a number 10 bytes.
  *
  * A message whose length is known only afterwards begins with a gap for it, of
  * four bytes, always all of them used: a longer form of a varint is read by
  * every decoder, and nothing has to be moved.
+ *
+ * And read, field by field, within the bytes there are.
  */
 #include "propagator/str.h"
 
@@ -86,35 +88,42 @@ static inline bool atr_pb_read_varint(struct atr_str *in, uint64_t *out)
 	return false;
 }
 
-/* The next field of what was received: a number, or bytes. False at the end, and of what is malformed. */
-static inline bool atr_pb_next(struct atr_str *in, uint64_t *tag, uint64_t *number,
-			       struct atr_str *bytes)
-{
-	uint64_t len = 0;
+/* One field: its tag, and its number (also the bits of a fixed one) or its bytes, borrowed. */
+struct atr_pb_field {
+	uint64_t tag, number;
+	struct atr_str bytes;
+};
 
-	*bytes = (struct atr_str){ 0 };
-	*number = 0;
-	if (!atr_pb_read_varint(in, tag))
+/* False: there is no more, or it is none. */
+static inline bool atr_pb_read(struct atr_str *in, struct atr_pb_field *field)
+{
+	size_t len;
+
+	field->bytes = (struct atr_str){ 0 };
+	field->number = 0;
+	if (!atr_pb_read_varint(in, &field->tag))
 		return false;
-	switch (*tag & 7) {
+	switch (field->tag & 7) {
 	case 0:
-		return atr_pb_read_varint(in, number);
-	case 2:
-		if (!atr_pb_read_varint(in, &len))
-			return false;
-		break;
+		return atr_pb_read_varint(in, &field->number);
 	case 1:
 	case 5:
-		len = (*tag & 7) == 1 ? 8 : 4;
+		len = (field->tag & 7) == 1 ? 8 : 4;
+		if (len > in->len)
+			return false;
+		memcpy(&field->number, in->at, len);
+		break;
+	case 2:
+		if (!atr_pb_read_varint(in, &field->number) || field->number > in->len)
+			return false;
+		len = (size_t)field->number;
+		field->bytes = (struct atr_str){ in->at, len };
 		break;
 	default:
 		return false;
 	}
-	if (len > in->len)
-		return false;
-	*bytes = (struct atr_str){ in->at, (size_t)len };
 	in->at += len;
-	in->len -= (size_t)len;
+	in->len -= len;
 	return true;
 }
 

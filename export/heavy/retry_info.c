@@ -53,15 +53,17 @@ static size_t decode(struct atr_str in, unsigned char *out, size_t cap)
 
 static uint32_t ms_of(struct atr_str duration)
 {
-	uint64_t tag, number, seconds = 0, nanos = 0;
-	struct atr_str bytes;
+	uint64_t seconds = 0, nanos = 0;
+	struct atr_pb_field field;
 
-	while (atr_pb_next(&duration, &tag, &number, &bytes)) {
-		if (tag == 0x08)
+	while (atr_pb_read(&duration, &field)) {
+		uint64_t number = field.number;
+
+		if (field.tag == 0x08)
 			seconds = number < DELAY_MOST_S ? number :
 				  number > INT64_MAX	? 0 /* below zero */ :
 							  DELAY_MOST_S;
-		else if (tag == 0x10)
+		else if (field.tag == 0x10)
 			nanos = number < 1000000000 ? number : 0;
 	}
 	return (uint32_t)(seconds * 1000 + (nanos + 999999) / 1000000);
@@ -76,20 +78,20 @@ static bool ends_in(struct atr_str text, const char *end)
 
 static bool read_any(struct atr_str any, uint32_t *ms)
 {
-	struct atr_str type = { 0 }, value = { 0 }, bytes;
-	uint64_t tag, number;
+	struct atr_str type = { 0 }, value = { 0 };
+	struct atr_pb_field field;
 
-	while (atr_pb_next(&any, &tag, &number, &bytes)) {
-		if (tag == 0x0a)
-			type = bytes;
-		else if (tag == 0x12)
-			value = bytes;
+	while (atr_pb_read(&any, &field)) {
+		if (field.tag == 0x0a)
+			type = field.bytes;
+		else if (field.tag == 0x12)
+			value = field.bytes;
 	}
 	if (!ends_in(type, "/google.rpc.RetryInfo"))
 		return false;
-	while (atr_pb_next(&value, &tag, &number, &bytes))
-		if (tag == 0x0a)
-			*ms = ms_of(bytes);
+	while (atr_pb_read(&value, &field))
+		if (field.tag == 0x0a)
+			*ms = ms_of(field.bytes);
 	return true;
 }
 
@@ -97,12 +99,11 @@ bool atr_grpc_retry_info(struct atr_str details, uint32_t *ms)
 {
 	unsigned char bytes[4096];
 	struct atr_str status = { (const char *)bytes, decode(details, bytes, sizeof(bytes)) };
-	struct atr_str part;
-	uint64_t tag, number;
+	struct atr_pb_field field;
 
 	*ms = 0;
-	while (atr_pb_next(&status, &tag, &number, &part))
-		if (tag == 0x1a && read_any(part, ms))
+	while (atr_pb_read(&status, &field))
+		if (field.tag == 0x1a && read_any(field.bytes, ms))
 			return true;
 	return false;
 }

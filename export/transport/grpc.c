@@ -93,6 +93,8 @@ static const char *path_of(const struct atr_exporter_options *to)
 		return "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
 	case ATR_LOGS:
 		return "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
+	case ATR_SAMPLING:
+		return "/jaeger.api_v2.SamplingManager/GetSamplingStrategy";
 	default:
 		return "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 	}

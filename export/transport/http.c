@@ -8,7 +8,7 @@
 #include <stdatomic.h>
 #include <time.h>
 
-/* OTLP/HTTP's client: one POST at a time on one connection (RFC 9112). */
+/* OTLP/HTTP's client: one POST at a time on one connection (RFC 9112); without a body, one GET. */
 
 /* A header field of the head, trimmed; absent when it is not there. */
 static struct atr_str field(struct atr_str head, struct atr_str name)
@@ -257,17 +257,19 @@ static size_t write_head(const struct atr_exporter_options *to, const struct atr
 	struct atr_print t = { out, 0, cap, false };
 	bool v6 = to->host.len && memchr(to->host.at, ':', to->host.len);
 
-	atr_print(&t, ATR_STR("POST "));
+	atr_print(&t, request->body.at ? ATR_STR("POST ") : ATR_STR("GET "));
 	atr_print(&t, to->path);
 	atr_print(&t, v6 ? ATR_STR(" HTTP/1.1\r\nHost: [") : ATR_STR(" HTTP/1.1\r\nHost: "));
 	atr_print(&t, to->host);
 	atr_print(&t, v6 ? ATR_STR("]:") : ATR_STR(":"));
 	atr_print_uint(&t, to->unix_path.len ? 80 : to->port);
-	atr_print(&t, ATR_STR("\r\nUser-Agent: OTel-OTLP-Exporter-C/" ATR_VERSION
-			      "\r\nContent-Type: "));
-	atr_print(&t, atr_str(request->content_type));
-	atr_print(&t, ATR_STR("\r\nContent-Length: "));
-	atr_print_uint(&t, request->body.len);
+	atr_print(&t, ATR_STR("\r\nUser-Agent: OTel-OTLP-Exporter-C/" ATR_VERSION));
+	if (request->body.at) {
+		atr_print(&t, ATR_STR("\r\nContent-Type: "));
+		atr_print(&t, atr_str(request->content_type));
+		atr_print(&t, ATR_STR("\r\nContent-Length: "));
+		atr_print_uint(&t, request->body.len);
+	}
 	if (request->is_gzip)
 		atr_print(&t, ATR_STR("\r\nContent-Encoding: gzip"));
 	for (unsigned i = 0; i < to->nr_headers; i++) {
@@ -317,7 +319,8 @@ enum atr_outcome atr_http_post(const struct atr_io *io, const struct atr_exporte
 	if (!head_len)
 		return ATR_REFUSED;
 	/* in one piece where it has room: who reads it is not woken for half of it */
-	memcpy(head + head_len, body.at, along);
+	if (along)
+		memcpy(head + head_len, body.at, along);
 	head_len += along;
 	body.at += along;
 	body.len -= along;

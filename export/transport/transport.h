@@ -54,8 +54,8 @@ uint64_t atr_stood_still_ms(uint64_t was_to_end_ms);
  */
 struct atr_post {
 	const char *content_type;
-	struct atr_str body;
-	bool is_gzip; /* the body is */
+	struct atr_str body; /* absent: a GET */
+	bool is_gzip;	     /* the body is */
 };
 enum atr_outcome atr_http_post(const struct atr_io *io, const struct atr_exporter_options *to,
 			       struct atr_link *link, const struct atr_post *request,

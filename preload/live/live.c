@@ -9,6 +9,7 @@
 #include "preload/live/profiled.h"
 #include "preload/live/sampler.h"
 #include "preload/live/where.h"
+#include "preload/live/jaeger.h"
 #include "preload/live/xray.h"
 
 #define LIVE_MAX 8192
@@ -546,4 +547,5 @@ void atr_live_forked(void)
 	atr_pool_reset(&blocks);
 	atr_outcome_forked();
 	atr_xray_forked();
+	atr_jaeger_forked();
 }

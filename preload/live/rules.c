@@ -8,6 +8,7 @@
 #include "export/span.h"
 #include "preload/live/bucket.h"
 #include "preload/live/glob.h"
+#include "preload/live/jaeger.h"
 #include "preload/live/xray.h"
 
 #include <fcntl.h>
@@ -274,6 +275,8 @@ void atr_rules_setup(const struct atr_io *io, const struct atr_process *process)
 	rules.are_local = false;
 	if (atr_sampler_is_xray())
 		atr_xray_setup(rules.service);
+	if (atr_sampler_is_jaeger())
+		atr_jaeger_serves(rules.service);
 	if (!text.len)
 		return;
 	if (!rules.at)

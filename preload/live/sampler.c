@@ -4,6 +4,7 @@
 #include "export/diag.h"
 #include "export/env.h"
 #include "preload/live/bucket.h"
+#include "preload/live/jaeger.h"
 #include "preload/live/outcome.h"
 #include "preload/live/parents.h"
 #include "preload/live/rules.h"
@@ -12,7 +13,7 @@
 static struct {
 	bool parent_based, makes_spans;
 	bool follows; /* a parent in this process, always */
-	bool is_ratio, is_xray;
+	bool is_ratio, is_xray, is_jaeger;
 	uint64_t threshold;
 	bool has_limit;
 	struct atr_bucket limit;
@@ -50,7 +51,7 @@ static void read_sampler(void)
 	struct atr_str name = atr_str_trim(atr_env_get("OTEL_TRACES_SAMPLER")), rest = name;
 
 	sampler.parent_based = true;
-	sampler.is_ratio = sampler.is_xray = false;
+	sampler.is_ratio = sampler.is_xray = sampler.is_jaeger = false;
 	sampler.threshold = 0;
 	atr_parents_setup();
 	if (!name.at)
@@ -70,12 +71,12 @@ static void read_sampler(void)
 	} else if (atr_str_equal_nocase(rest, ATR_STR("xray"))) {
 		/* a decision in the header is above all rules */
 		sampler.is_xray = sampler.parent_based = true;
+	} else if (atr_str_equal_nocase(rest, ATR_STR("jaeger_remote"))) {
+		sampler.is_jaeger = true;
+		atr_jaeger_setup();
 	} else {
 		sampler.parent_based = true;
-		atr_log_bad_env("OTEL_TRACES_SAMPLER", name,
-				atr_str_equal_nocase(rest, ATR_STR("jaeger_remote")) ?
-					"Jaeger's remote sampler is not in this version" :
-					"not a sampler known here",
+		atr_log_bad_env("OTEL_TRACES_SAMPLER", name, "not a sampler known here",
 				"parentbased_always_on is used");
 	}
 }
@@ -85,8 +86,13 @@ void atr_sampler_setup(void)
 	sampler.makes_spans = !atr_env_bool("OTEL_SDK_DISABLED", false);
 	read_sampler();
 	read_limit();
-	sampler.follows = sampler.has_limit;
-	atr_sampler_wants_request = sampler.is_xray;
+	sampler.follows = sampler.has_limit || sampler.is_jaeger;
+	atr_sampler_wants_request = sampler.is_xray || sampler.is_jaeger;
+}
+
+bool atr_sampler_is_jaeger(void)
+{
+	return sampler.is_jaeger;
 }
 
 bool atr_sampler_is_xray(void)
@@ -142,9 +148,18 @@ static void decide_by(const struct atr_beginning *span, uint64_t threshold, bool
 	}
 }
 
+void atr_sampler_by_ratio(const struct atr_beginning *span, uint64_t threshold,
+			  struct atr_decision *out)
+{
+	decide_by(span, threshold, true, out);
+}
+
 static void ask_sampler(const struct atr_beginning *span, struct atr_decision *out)
 {
-	decide_by(span, sampler.threshold, sampler.is_ratio, out);
+	if (sampler.is_jaeger)
+		atr_jaeger_decide(span, out);
+	else
+		decide_by(span, sampler.threshold, sampler.is_ratio, out);
 }
 
 /* How likely it was to be within the limit is not known. */

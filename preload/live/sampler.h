@@ -10,7 +10,7 @@
  *	the sampler			OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG
  *	the limit			AUTOTRACE_RATE_LIMIT, of what is to be sampled so far
  *
- * Where there are rules or a limit, a span follows its parent in this process whatever
+ * Where there are rules, a limit or Jaeger's strategies, a span follows its parent in this process whatever
  * the sampler: what was decided for a request holds for all that is done for it.
  */
 #include "propagator/context.h"
@@ -56,8 +56,13 @@ void atr_sampler_decide(const struct atr_beginning *span, struct atr_decision *o
 /* Whether the trace is in the share that this threshold leaves. */
 bool atr_sampler_is_in(const struct atr_beginning *span, uint64_t threshold);
 
+/* Decides by the share that this threshold leaves, and says so. */
+void atr_sampler_by_ratio(const struct atr_beginning *span, uint64_t threshold,
+			  struct atr_decision *out);
+
 /* The constructor, after setup. */
 bool atr_sampler_is_xray(void);
+bool atr_sampler_is_jaeger(void);
 
 /* The constructor: whether there are rules, so that a span's request is to be told. */
 void atr_sampler_asks(bool has_rules);

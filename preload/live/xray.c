@@ -9,6 +9,7 @@
 #include "export/transport/transport.h"
 #include "preload/live/bucket.h"
 #include "preload/live/glob.h"
+#include "preload/live/remote.h"
 #include "preload/live/thread.h"
 
 #include <sys/mman.h>
@@ -34,12 +35,8 @@ struct rule {
 	_Atomic uint32_t requests, sampled, borrowed; /* since the last report */
 };
 
-/*
- * Two: threads that decide read one of them, the exporter's fills the other. A table is
- * filled anew only when nobody reads it any more.
- */
 struct table {
-	_Atomic uint32_t readers;
+	struct atr_edition edition;
 	uint64_t read_ns;
 	unsigned nr;
 	size_t texts_len;
@@ -49,13 +46,12 @@ struct table {
 
 static struct {
 	struct table *tables; /* two of them, mapped when the sampler is X-Ray's */
-	_Atomic(struct table *) current;
+	struct atr_editions editions;
+	struct atr_remote remote;
 	struct atr_str service, endpoint;
 	uint64_t interval_ms;
 	bool asks;
-	_Atomic bool is_set;	  /* the alarm */
-	_Atomic uint64_t next_ms; /* not before that */
-	uint64_t rules_due_ms;	  /* what follows is the exporter's thread's */
+	uint64_t rules_due_ms; /* what follows is the exporter's thread's */
 	int64_t rules_changed_s, rules_read_s;
 	char client[25];
 	struct atr_answer *answer;
@@ -114,44 +110,14 @@ static void decide_by(struct rule *rule, const struct atr_beginning *span, struc
 		atomic_fetch_add_explicit(&rule->sampled, 1, memory_order_relaxed);
 }
 
-static void ask(void);
-
-/* There are requests: so the rules are to be had. One system call in ten seconds at most. */
-static void see_to_it(void)
-{
-	uint64_t now;
-
-	if (!xray.asks || atomic_load_explicit(&xray.is_set, memory_order_relaxed) ||
-	    atomic_exchange(&xray.is_set, true))
-		return;
-	now = atr_now_ms();
-	if (now < atomic_load(&xray.next_ms))
-		now = atomic_load(&xray.next_ms);
-	atr_exporter_alarm(now, ask);
-}
-
-static struct table *hold(void)
-{
-	struct table *table;
-
-	for (;;) {
-		table = atomic_load(&xray.current);
-		if (!table)
-			return NULL;
-		atomic_fetch_add(&table->readers, 1);
-		if (atomic_load(&xray.current) == table)
-			return table;
-		atomic_fetch_sub(&table->readers, 1);
-	}
-}
-
 bool atr_xray_decide(const struct atr_beginning *span, struct atr_decision *out)
 {
 	struct table *table;
 	bool found = false;
 
-	see_to_it();
-	table = hold();
+	if (xray.asks)
+		atr_remote_see_to_it(&xray.remote);
+	table = (struct table *)atr_editions_hold(&xray.editions);
 	if (!table)
 		return false;
 	out->tells = true;
@@ -162,7 +128,7 @@ bool atr_xray_decide(const struct atr_beginning *span, struct atr_decision *out)
 		if (found)
 			decide_by(&table->at[i], span, out);
 	}
-	atomic_fetch_sub(&table->readers, 1);
+	atr_editions_let_go(&table->edition);
 	return found;
 }
 
@@ -178,11 +144,15 @@ void atr_xray_decide_without(const struct atr_beginning *span, struct atr_decisi
 
 static bool post(struct atr_str path, struct atr_str body)
 {
-	struct atr_exporter_options to = { .timeout_ms = ASK_MS };
+	struct atr_remote *remote = &xray.remote;
 
-	atr_options_read_daemon_http(xray.endpoint, &to);
-	to.path = path;
-	return atr_exporter_ask(&to, body, ASK_MS, xray.answer);
+	if (!remote->has_to) {
+		remote->to = (struct atr_exporter_options){ .timeout_ms = ASK_MS };
+		atr_options_read_daemon_http(xray.endpoint, &remote->to);
+		remote->has_to = true;
+	}
+	remote->to.path = path;
+	return atr_remote_post(&remote->to, body, ASK_MS, xray.answer);
 }
 
 static struct atr_str answer(void)
@@ -291,10 +261,10 @@ static bool read_pages(struct table *table)
 
 static void read_rules(void)
 {
-	struct table *was = atomic_load(&xray.current);
-	struct table *table = &xray.tables[was == &xray.tables[0]];
+	struct table *was = (struct table *)atomic_load(&xray.editions.current);
+	struct table *table = (struct table *)atr_editions_spare(&xray.editions);
 
-	if (atomic_load(&table->readers)) /* next time */
+	if (!table) /* next time */
 		return;
 	table->nr = 0;
 	table->texts_len = 0;
@@ -310,7 +280,7 @@ static void read_rules(void)
 		if (rule_named(was, table->at[i].name))
 			go_on(&table->at[i], rule_named(was, table->at[i].name));
 	table->read_ns = atr_clock_ns();
-	atomic_store(&xray.current, table);
+	atr_editions_publish(&xray.editions, &table->edition);
 	xray.rules_due_ms = atr_now_ms() + xray.interval_ms;
 	xray.rules_read_s = (int64_t)(atr_clock_unix(table->read_ns) / 1000000000);
 }
@@ -384,14 +354,13 @@ static void report(struct table *table)
 
 static void ask(void)
 {
-	struct table *table = atomic_load(&xray.current);
+	struct table *table = (struct table *)atomic_load(&xray.editions.current);
 
 	if (table)
 		report(table);
 	if (atr_now_ms() >= xray.rules_due_ms)
 		read_rules();
-	atomic_store(&xray.next_ms, atr_now_ms() + TARGETS_MS);
-	atomic_store(&xray.is_set, false); /* the next request sets it */
+	atr_remote_asked(&xray.remote, atr_now_ms() + TARGETS_MS);
 }
 
 /* ---- setting up -------------------------------------------------------------------------------- */
@@ -443,6 +412,9 @@ void atr_xray_setup(struct atr_str service)
 	if (at == MAP_FAILED)
 		return;
 	xray.tables = at;
+	xray.editions.both[0] = &xray.tables[0].edition;
+	xray.editions.both[1] = &xray.tables[1].edition;
+	xray.remote.ask = ask;
 	xray.answer = (struct atr_answer *)(xray.tables + 2);
 	name_client();
 	/* the platform decides for a function, and its thread has other alarms */
@@ -453,10 +425,8 @@ void atr_xray_forked(void)
 {
 	if (!xray.tables)
 		return;
-	atomic_store(&xray.is_set, false);
-	atomic_store(&xray.next_ms, 0);
-	atomic_store(&xray.tables[0].readers, 0);
-	atomic_store(&xray.tables[1].readers, 0);
+	atr_remote_forked(&xray.remote);
+	atr_editions_forked(&xray.editions);
 	for (unsigned t = 0; t < 2; t++)
 		for (unsigned i = 0; i < xray.tables[t].nr; i++) {
 			struct rule *rule = &xray.tables[t].at[i];

@@ -60,25 +60,29 @@ static void found(void *arg, const struct atr_json_value *value)
 	f->is_open = !value->ends;
 }
 
-/* Cut into pieces of so many bytes, and those of `odd` one less; each in memory of its own. */
+/*
+ * The next piece, at the very end of `room`, of which it is given the length: what is read behind
+ * it is behind the memory. One room for all: memory for each byte cost more than all the reading.
+ */
+static const char *piece_at(char *room, size_t room_len, const uint8_t *data, size_t n)
+{
+	return memcpy(room + room_len - n, data, n);
+}
+
+/* Cut into pieces of so many bytes. */
 static bool read_in(struct finding *f, const uint8_t *data, size_t size, size_t step)
 {
 	struct atr_json json;
-	bool ok = true;
+	char *room = malloc(step);
 
 	f->len = 0;
 	f->is_open = false;
 	atr_json_begin(&json, paths, NR_PATHS, found, f);
 	for (size_t at = 0, n; at < size; at += n) {
-		char *copy;
-
 		n = size - at < step ? size - at : step;
-		copy = malloc(n);
-		memcpy(copy, data + at, n);
-		ok = atr_json_feed(&json, copy, n);
-		free(copy);
+		atr_json_feed(&json, piece_at(room, step, data + at, n), n);
 	}
-	(void)ok;
+	free(room);
 	return atr_json_is_whole(&json);
 }
 
@@ -199,16 +203,14 @@ static bool wants(struct atr_str name)
 
 static void read_event(struct atr_event *event, const uint8_t *data, size_t size, size_t step)
 {
+	char *room = malloc(step);
+
 	atr_event_begin(event, wants);
 	for (size_t at = 0, n; at < size; at += n) {
-		char *copy;
-
 		n = size - at < step ? size - at : step;
-		copy = malloc(n);
-		memcpy(copy, data + at, n);
-		atr_event_feed(event, copy, n);
-		free(copy);
+		atr_event_feed(event, piece_at(room, step, data + at, n), n);
 	}
+	free(room);
 }
 
 static void check_event(const struct atr_event *event)

@@ -321,3 +321,85 @@ if command -v nginx >/dev/null; then
 	served "nginx: no daemon, and one a second" OTEL_TRACES_SAMPLER=xray \
 		AWS_XRAY_DAEMON_ADDRESS=127.0.0.1:1
 fi
+
+# ---- Jaeger's strategies --------------------------------------------------------------------------
+
+cat >"$dir/strategies.py" <<'END'
+import http.server, os, sys
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        with open(sys.argv[1] + "/asked", "a") as f:
+            f.write(self.path + "\n")
+        with open(sys.argv[1] + "/strategy", "rb") as f:
+            answer = f.read()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *args):
+        pass
+
+server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+with open(sys.argv[1] + "/port.new", "w") as f:
+    f.write(str(server.server_port))
+os.rename(sys.argv[1] + "/port.new", sys.argv[1] + "/port")
+server.serve_forever()
+END
+
+if command -v nginx >/dev/null; then
+	strategies=$dir/strategies
+	mkdir "$strategies"
+	echo '{"strategyType":"PROBABILISTIC","operationSampling":{"defaultSamplingProbability":0,
+		"perOperationStrategies":[{"operation":"GET /{what}","probabilisticSampling":{"samplingRate":1}},
+			{"operation":"GET /echo","probabilisticSampling":{"samplingRate":0}}]}}' >"$strategies/strategy"
+	/usr/bin/python3 "$dir/strategies.py" "$strategies" &
+	running="$running $!"
+	wait_for 10 test -e "$strategies/port" || skip "the server of strategies does not start"
+	jaeger="endpoint=http://127.0.0.1:$(cat "$strategies/port")/sampling"
+
+	keeps() { # PATH...: asks, until the answer must have come
+		rm -f "$dir/origin/captured/"*
+		ask_many 1 "$1"
+		[ "$(flags_sent 03)" = 1 ]
+	}
+	requests() {
+		ask_many 3 /ok # nothing of it is kept; it starts what asks
+		wait_for 30 test -e "$strategies/asked"
+		wait_for 20 keeps /ok || return
+		rm -f "$dir/origin/captured/"*
+		rm -f "$spans"
+		ask_many 5 /ok
+		ask_many 4 /echo
+		ask_many 3 /status/200
+		curl -sS -H "traceparent: $parent-01" "http://127.0.0.1:$port/echo"
+	}
+	holds() {
+		is "sampled requests" "$(flags_sent 03)" 5 && is "others" "$(flags_sent 02)" 7 &&
+			is "of the parent's" "$(flags_sent 01)" 1 &&
+			is "asked" "$(sort -u "$strategies/asked")" "/sampling?service=the%20shop"
+	}
+	served "nginx: a share for each operation, as Jaeger says it" OTEL_TRACES_SAMPLER=parentbased_jaeger_remote \
+		OTEL_TRACES_SAMPLER_ARG="$jaeger,initialSamplingRate=0" OTEL_SERVICE_NAME='the shop'
+
+	echo '{"strategyType":"SURPRISE"}' >"$strategies/strategy"
+	rm "$strategies/asked"
+	asked_thrice() { [ "$(wc -l <"$strategies/asked")" -ge 3 ] || { ask_many 1 /ok && false; }; }
+	requests() {
+		ask_many 1 /ok
+		wait_for 30 test -e "$strategies/asked" && wait_for 30 asked_thrice
+	}
+	holds() {
+		is "lines" "$(grep -c "Jaeger's sampling strategy is none that is known here: the initial rate is used" "$log")" 1 &&
+			is "others" "$(flags_sent 02)" 0 && grep -q 'sampling strategies that were none: [1-9]' "$log"
+	}
+	served "nginx: an answer that is no strategy is told once, and the initial rate holds" \
+		OTEL_TRACES_SAMPLER=jaeger_remote \
+		OTEL_TRACES_SAMPLER_ARG="$jaeger,initialSamplingRate=1,pollingIntervalMs=100"
+
+	requests() { ask_many 2 /ok; }
+	holds() { is "sampled requests" "$(flags_sent 03)" 2; }
+	served "nginx: nobody to ask" OTEL_TRACES_SAMPLER=jaeger_remote \
+		OTEL_TRACES_SAMPLER_ARG="endpoint=http://127.0.0.1:1/s,initialSamplingRate=1"
+fi

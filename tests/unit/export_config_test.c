@@ -336,6 +336,13 @@ TEST(config_samplers_come_to_what_each_situation_is_decided_by)
 		{ SAMPLER("{ always_on: }"), "always_on", NULL, NULL },
 		{ SAMPLER("{ always_off: {} }"), "always_off", NULL, NULL },
 		{ SAMPLER("{ trace_id_ratio_based: }"), "traceidratio", "1.0", NULL },
+		{ SAMPLER("{ jaeger_remote/development: { endpoint: 'http://c:14250', interval: 5, "
+			  "initial_sampler: { always_off: } } }"),
+		  "jaeger_remote",
+		  "endpoint=http://c:14250,pollingIntervalMs=5,initialSamplingRate=0", NULL },
+		{ SAMPLER("{ parent_based: { root: { jaeger_remote/development: { endpoint: c, "
+			  "initial_sampler: { trace_id_ratio_based: { ratio: 0.5 } } } } } }"),
+		  "parentbased_jaeger_remote", "endpoint=c,initialSamplingRate=0.5", NULL },
 		{ SAMPLER("{ probability/development: { ratio: 1e-3 } }"), "traceidratio", ".001",
 		  NULL },
 		{ SAMPLER("{ parent_based: }"), "parentbased_always_on", NULL, NULL },
@@ -476,6 +483,13 @@ TEST(config_that_is_wrong_is_one_warning_and_nothing_is_traced)
 		  "a name or a value is missing" },
 		{ SAMPLER("always_on"), "one name" },
 		{ SAMPLER("{ own: }"), "there is no such sampler" },
+		{ SAMPLER("{ jaeger_remote/development: { initial_sampler: { always_on: } } }"),
+		  "its endpoint is missing, or no URL" },
+		{ SAMPLER("{ jaeger_remote/development: { endpoint: c } }"),
+		  "its initial_sampler is missing" },
+		{ SAMPLER("{ jaeger_remote/development: { endpoint: c, interval: x, "
+			  "initial_sampler: { always_on: } } }"),
+		  "its interval is no number of milliseconds" },
 		{ SAMPLER("{ always_record: }"), "its root is missing" },
 		{ SAMPLER("{ trace_id_ratio_based: { ratio: -0.5 } }"), "no number from 0 to 1" },
 		{ SAMPLER("{ trace_id_ratio_based: { ratio: half } }"),

@@ -56,7 +56,7 @@ TEST(sampler_names_are_known_in_any_case)
 TEST(sampler_that_is_unknown_is_parentbased_always_on)
 {
 	static const char *const unknown[] = { "never", "parentbased_", "parentbased", "alwayson",
-					       "parentbased_jaeger_remote" };
+					       "parentbased_jaeger" };
 
 	for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
 		says("always_off", "");

@@ -3,14 +3,7 @@
 #include "export/exporter.h"
 #include "export/transport/transport.h"
 
-#define atr_exporter_alarm xray_alarm
-#define atr_exporter_ask xray_ask
-static void xray_alarm(uint64_t at_ms, void (*ring)(void));
-static bool xray_ask(const struct atr_exporter_options *to, struct atr_str body,
-		     uint32_t timeout_ms, struct atr_answer *answer);
 #include "preload/live/xray.c"
-#undef atr_exporter_alarm
-#undef atr_exporter_ask
 
 #include "export/span.h"
 #include "tests/test.h"
@@ -53,6 +46,10 @@ static bool xray_ask(const struct atr_exporter_options *to, struct atr_str body,
 	return true;
 }
 
+static void xray_begin(void)
+{
+}
+
 static void begin(const char *arg, const char *address)
 {
 	static char a[256], b[256];
@@ -62,6 +59,9 @@ static void begin(const char *arg, const char *address)
 	snprintf(b, sizeof(b), "AWS_XRAY_DAEMON_ADDRESS=%s", address);
 	atr_env_capture(variables);
 	nr_alarms = nr_asked = 0;
+	atr_remote_alarm = xray_alarm;
+	atr_remote_begin = xray_begin;
+	atr_remote_post = xray_ask;
 	rules_answer = targets_answer = NULL;
 	atr_xray_setup(ATR_STR("shop"));
 }
