@@ -1060,7 +1060,7 @@ static void offer(const struct atr_span *span)
 	slot = claim(to);
 	if (!slot)
 		return; /* the ring counts it */
-	memcpy(slot, span, span->len);
+	atr_span_copy(slot, span);
 	atr_ring_publish(to, slot);
 	filling.slot = NULL;
 	/* the thread looks at the ring once more after it has stored `idle` or `state` */

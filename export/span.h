@@ -172,6 +172,9 @@ struct atr_item_list atr_item_list(const struct atr_item *item);
 /* A number's key, behind what its id names; empty where the item is of another type. */
 struct atr_str atr_item_key(const struct atr_item *item);
 
+/* All of a record that is whole, to where there is as much room. */
+void atr_span_copy(void *to, const struct atr_span *span);
+
 /* Whether `len` bytes at span are a whole record of this version. */
 bool atr_span_is_whole(const struct atr_span *span, size_t len);
 

@@ -49,6 +49,23 @@ TEST(span_items_come_back_in_order_and_whole)
 	CHECK(atr_span_find(span, ATR_SERVER_PORT) && !atr_span_find(span, ATR_URL_FULL));
 }
 
+TEST(span_text_of_any_length_comes_back_whole)
+{
+	static const char text[] =
+		"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.,";
+
+	for (size_t len = 0; len < sizeof(text); len++) {
+		struct atr_span *span = atr_span_begin(record);
+		const struct atr_item *item;
+
+		memset(record + span->len, 0x55, 128);
+		atr_span_put_str(span, ATR_NAME, (struct atr_str){ text, len });
+		item = atr_span_next(span, NULL);
+		CHECK(item && item->len == len && !memcmp(atr_item_bytes(item), text, len));
+		CHECK(span->len == sizeof(*span) + sizeof(*item) + (len + 7) / 8 * 8);
+	}
+}
+
 TEST(span_absent_text_writes_nothing)
 {
 	struct atr_span *span = atr_span_begin(record);
