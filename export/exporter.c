@@ -1047,6 +1047,12 @@ static void *claim(struct atr_ring *ring)
 	return slot;
 }
 
+void atr_exporter_expects(size_t len)
+{
+	if (ex.ring)
+		atr_ring_approach(ex.ring, len);
+}
+
 static void offer(const struct atr_span *span)
 {
 	struct atr_ring *to = ex.ring;

@@ -700,9 +700,14 @@ static long read_head(struct atr_conn *conn, struct atr_stream *s, bool is_reque
 		      const char *bytes, size_t len, struct atr_http1_head *head)
 {
 	const struct atr_exchange *e = first(conn);
+	const struct atr_span *span;
 
 	if (is_request)
 		return atr_http1_read_request(&s->scan, bytes, len, atr_wanted_fields(), head);
+	/* mostly its body is in these bytes too */
+	span = atr_live_span(e->span);
+	if (span)
+		atr_exporter_expects(span->len);
 	return atr_http1_read_response(&s->scan, bytes, len, e->to_head, e->to_connect, head);
 }
 
