@@ -115,6 +115,31 @@ void atr_span_put_str(struct atr_span *span, uint16_t id, struct atr_str text)
 	put_str(span, ATR_SPAN_MAX - LATE_ROOM, id, ATR_OF_SPAN, text);
 }
 
+bool atr_span_put_parts(struct atr_span *span, uint16_t id, const struct atr_str *parts,
+			unsigned nr)
+{
+	size_t len = 0;
+	char *at;
+
+	for (unsigned i = 0; i < nr; i++)
+		len += parts[i].len;
+	at = len <= ATR_SPAN_STR_MAX ?
+		     add(span, ATR_SPAN_MAX - LATE_ROOM, id, ATR_TYPE_STR, ATR_OF_SPAN, len) :
+		     NULL;
+	for (unsigned i = 0; at && i < nr; at += parts[i++].len)
+		atr_str_put(at, parts[i]);
+	return at;
+}
+
+bool atr_span_put_items(struct atr_span *span, const char *items, size_t len)
+{
+	if (span->len + len > ATR_SPAN_MAX - LATE_ROOM)
+		return false;
+	memcpy((char *)span + span->len, items, len);
+	span->len += (uint32_t)len;
+	return true;
+}
+
 void atr_span_put_int(struct atr_span *span, uint16_t id, int64_t value)
 {
 	put_word(span, ATR_SPAN_MAX - LATE_ROOM, id, ATR_TYPE_INT, ATR_OF_SPAN, &value);
