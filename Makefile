@@ -55,7 +55,10 @@ ALL_CFLAGS := -std=gnu11 $(CFLAGS) -Wall -Wextra $(if $(WERROR),-Werror) \
 	$(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
 # What a program's own calls run through: each function of libc that it uses is found at start,
 # since a lookup takes more of a stack than a small thread or a signal's has.
-WARM_CFLAGS := -fno-plt
+# Text is copied by libc there, and not by the string instructions of x86-64, which take as long to
+# begin as most of it takes to copy.
+WARM_CFLAGS := -fno-plt $(shell $(CC) -mstringop-strategy=libcall -x c -c -o /dev/null /dev/null 2>/dev/null && \
+	echo -mstringop-strategy=libcall)
 # The rest: what it alone uses of libc is found when it is first called, most often never.
 COLD_CFLAGS := $(filter -Os,$(patsubst -O2,-Os,$(CFLAGS)))
 # The one thread-local variable that others look for is to be found by its descriptor; on aarch64 each is.
@@ -76,7 +79,7 @@ LOW_SRC := $(wildcard propagator/*.c export/*.c export/encode/*.c export/transpo
 ROOM_SRC := $(LOW_SRC) $(wildcard preload/conn/*.c preload/live/*.c preload/proto/*.c) ebpf/seen.c
 SO_SRC := $(ROOM_SRC) $(wildcard preload/*.c preload/hook/*.c)
 # What runs at a process's start, on the exporter's thread, or not in most programs.
-COLD_SRC := $(addprefix export/,exporter.c log_record.c metrics.c options.c print.c published.c resource.c \
+COLD_SRC := $(addprefix export/,exporter.c log_record.c metrics.c options.c published.c resource.c \
 		encode/message.c encode/otlp_json.c encode/xray.c encode/encode.c transport/file.c transport/http.c transport/udp.c) \
 	$(addprefix preload/conn/,aws.c curlcode.c extension.c faas.c handover.c lambda.c probes.c \
 		transfer.c) \

@@ -1047,6 +1047,12 @@ static void *claim(struct atr_ring *ring)
 	return slot;
 }
 
+void atr_exporter_expects(size_t len)
+{
+	if (ex.ring)
+		atr_ring_approach(ex.ring, len);
+}
+
 static void offer(const struct atr_span *span)
 {
 	struct atr_ring *to = ex.ring;
@@ -1060,7 +1066,7 @@ static void offer(const struct atr_span *span)
 	slot = claim(to);
 	if (!slot)
 		return; /* the ring counts it */
-	memcpy(slot, span, span->len);
+	atr_span_copy(slot, span);
 	atr_ring_publish(to, slot);
 	filling.slot = NULL;
 	/* the thread looks at the ring once more after it has stored `idle` or `state` */

@@ -27,6 +27,9 @@ struct atr_process {
  */
 bool atr_exporter_setup(const struct atr_io *io, const struct atr_process *process);
 
+/* Any thread: it is about to offer a span of `len` bytes. */
+void atr_exporter_expects(size_t len);
+
 /*
  * Any thread. Copies the record into the ring; errno is kept. The first one starts
  * the thread, which is not for a signal handler: glibc's pthread_create allocates.

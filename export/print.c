@@ -11,8 +11,7 @@ void atr_print(struct atr_print *t, struct atr_str s)
 		t->is_cut = true;
 		s.len = room;
 	}
-	if (s.len)
-		memcpy(t->at + t->len, s.at, s.len);
+	atr_str_put(t->at + t->len, s);
 	t->len += s.len;
 }
 

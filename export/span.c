@@ -20,20 +20,27 @@ struct atr_span *atr_span_begin(void *buf)
 	return span;
 }
 
-/* Room for an item's bytes below `limit`; NULL when there is none. */
-static char *add(struct atr_span *span, size_t limit, uint16_t id, uint8_t type, uint8_t part,
-		 size_t len)
+/* Room for an item's bytes, which is there. */
+static inline char *append(struct atr_span *span, uint16_t id, uint8_t type, uint8_t part,
+			   size_t len)
 {
 	struct atr_item *item = (struct atr_item *)((char *)span + span->len);
 
-	if (span->len + sizeof(*item) + padded(len) > limit)
-		return NULL;
 	item->id = id;
 	item->type = type;
 	item->part = part;
 	item->len = (uint32_t)len;
 	span->len += (uint32_t)(sizeof(*item) + padded(len));
 	return (char *)(item + 1);
+}
+
+/* The same below `limit`; NULL when there is none. */
+static char *add(struct atr_span *span, size_t limit, uint16_t id, uint8_t type, uint8_t part,
+		 size_t len)
+{
+	if (span->len + sizeof(struct atr_item) + padded(len) > limit)
+		return NULL;
+	return append(span, id, type, part, len);
 }
 
 static void drop(struct atr_span *span)
@@ -52,29 +59,14 @@ static size_t cut(struct atr_str text, size_t len)
 	return len;
 }
 
-/* Most are short, and a call would be dear for them. */
-static void copy_text(char *to, const char *from, size_t len)
-{
-	uint64_t first, last;
-
-	if (len < 8 || len > 16) {
-		memcpy(to, from, len);
-		return;
-	}
-	memcpy(&first, from, 8);
-	memcpy(&last, from + len - 8, 8);
-	memcpy(to, &first, 8);
-	memcpy(to + len - 8, &last, 8);
-}
-
-static void put_long_str(struct atr_span *span, size_t limit, size_t longest, uint16_t id,
-			 uint8_t part, struct atr_str text)
+/* There is not the room for all of it, or hardly. */
+__attribute__((noinline)) static void put_cut_str(struct atr_span *span, size_t limit,
+						  size_t longest, uint16_t id, uint8_t part,
+						  struct atr_str text)
 {
 	size_t room = limit - span->len, len;
 	char *at;
 
-	if (!text.at)
-		return;
 	if (span->len + sizeof(struct atr_item) + 8 > limit) {
 		drop(span);
 		return;
@@ -84,8 +76,21 @@ static void put_long_str(struct atr_span *span, size_t limit, size_t longest, ui
 	if (len < text.len)
 		span->cut_strings++;
 	at = add(span, limit, id, ATR_TYPE_STR, part, len);
-	if (at && len)
-		copy_text(at, text.at, len);
+	if (at)
+		atr_str_put(at, (struct atr_str){ text.at, len });
+}
+
+static void put_long_str(struct atr_span *span, size_t limit, size_t longest, uint16_t id,
+			 uint8_t part, struct atr_str text)
+{
+	size_t needs = sizeof(struct atr_item) + padded(text.len) + 8;
+
+	if (!text.at)
+		return;
+	if (__builtin_expect(text.len > longest || span->len + needs > limit, 0))
+		put_cut_str(span, limit, longest, id, part, text);
+	else
+		atr_str_put(append(span, id, ATR_TYPE_STR, part, text.len), text);
 }
 
 static void put_str(struct atr_span *span, size_t limit, uint16_t id, uint8_t part,
@@ -108,6 +113,31 @@ static void put_word(struct atr_span *span, size_t limit, uint16_t id, uint8_t t
 void atr_span_put_str(struct atr_span *span, uint16_t id, struct atr_str text)
 {
 	put_str(span, ATR_SPAN_MAX - LATE_ROOM, id, ATR_OF_SPAN, text);
+}
+
+bool atr_span_put_parts(struct atr_span *span, uint16_t id, const struct atr_str *parts,
+			unsigned nr)
+{
+	size_t len = 0;
+	char *at;
+
+	for (unsigned i = 0; i < nr; i++)
+		len += parts[i].len;
+	at = len <= ATR_SPAN_STR_MAX ?
+		     add(span, ATR_SPAN_MAX - LATE_ROOM, id, ATR_TYPE_STR, ATR_OF_SPAN, len) :
+		     NULL;
+	for (unsigned i = 0; at && i < nr; at += parts[i++].len)
+		atr_str_put(at, parts[i]);
+	return at;
+}
+
+bool atr_span_put_items(struct atr_span *span, const char *items, size_t len)
+{
+	if (span->len + len > ATR_SPAN_MAX - LATE_ROOM)
+		return false;
+	memcpy((char *)span + span->len, items, len);
+	span->len += (uint32_t)len;
+	return true;
 }
 
 void atr_span_put_int(struct atr_span *span, uint16_t id, int64_t value)
@@ -303,6 +333,11 @@ void atr_span_link(struct atr_span *span, const struct atr_context *to)
 void atr_span_link_str(struct atr_span *span, uint16_t id, struct atr_str text)
 {
 	put_str(span, ATR_SPAN_MAX - LATE_ROOM, id, ATR_OF_LINK, text);
+}
+
+void atr_span_copy(void *to, const struct atr_span *span)
+{
+	memcpy(to, span, span->len);
 }
 
 bool atr_span_is_whole(const struct atr_span *span, size_t len)

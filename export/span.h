@@ -92,6 +92,12 @@ void atr_span_put_bool(struct atr_span *span, uint16_t id, bool value);
 void atr_span_late_str(struct atr_span *span, uint16_t id, struct atr_str text);
 void atr_span_late_int(struct atr_span *span, uint16_t id, int64_t value);
 
+/* A string that comes in parts. False: it would be cut, and nothing is put. */
+bool atr_span_put_parts(struct atr_span *span, uint16_t id, const struct atr_str *parts,
+			unsigned nr);
+/* Items of another record, as they stand there. False: there is not the room, and nothing is put. */
+bool atr_span_put_items(struct atr_span *span, const char *items, size_t len);
+
 /*
  * A list of strings, of at most ATR_LIST_MAX. Its key is what the id names and then `key`,
  * of up to 128 bytes. Text is cut as a string's is; of a list, what finds no room is
@@ -171,6 +177,9 @@ struct atr_item_list atr_item_list(const struct atr_item *item);
 
 /* A number's key, behind what its id names; empty where the item is of another type. */
 struct atr_str atr_item_key(const struct atr_item *item);
+
+/* All of a record that is whole, to where there is as much room. */
+void atr_span_copy(void *to, const struct atr_span *span);
 
 /* Whether `len` bytes at span are a whole record of this version. */
 bool atr_span_is_whole(const struct atr_span *span, size_t len);

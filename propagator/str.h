@@ -60,6 +60,38 @@ static inline bool atr_str_equal_nocase(struct atr_str a, struct atr_str b)
 	return true;
 }
 
+/* Copies text to where there is room for it. Most is short, and a call would be dear for that. */
+static inline void atr_str_put(char *to, struct atr_str text)
+{
+	struct {
+		uint64_t a, b;
+	} first, last;
+	uint32_t half, other;
+
+	if (text.len > 32) {
+		memcpy(to, text.at, text.len);
+	} else if (text.len >= 16) {
+		memcpy(&first, text.at, 16);
+		memcpy(&last, text.at + text.len - 16, 16);
+		memcpy(to, &first, 16);
+		memcpy(to + text.len - 16, &last, 16);
+	} else if (text.len >= 8) {
+		memcpy(&first.a, text.at, 8);
+		memcpy(&last.a, text.at + text.len - 8, 8);
+		memcpy(to, &first.a, 8);
+		memcpy(to + text.len - 8, &last.a, 8);
+	} else if (text.len >= 4) {
+		memcpy(&half, text.at, 4);
+		memcpy(&other, text.at + text.len - 4, 4);
+		memcpy(to, &half, 4);
+		memcpy(to + text.len - 4, &other, 4);
+	} else if (text.len) {
+		to[0] = text.at[0];
+		to[text.len / 2] = text.at[text.len / 2];
+		to[text.len - 1] = text.at[text.len - 1];
+	}
+}
+
 /* A number of decimal digits and nothing else, of at most `most`; *out is as it was where it is none. */
 static inline bool atr_str_decimal(struct atr_str text, uint64_t most, uint64_t *out)
 {

@@ -289,6 +289,7 @@ static struct atr_conn *open_conn(enum atr_side side, const struct sockaddr *pee
 	conn = atr_pool_at(&conns, (uint32_t)ref - 1);
 	memset((char *)conn + offsetof(struct atr_conn, side), 0,
 	       offsetof(struct atr_conn, peer) - offsetof(struct atr_conn, side));
+	conn->same.items_len = 0;
 	note(&conn->wait_timed_out, false);
 	note(&conn->read_refused, false);
 	conn->side = (uint8_t)side;

@@ -360,7 +360,7 @@ static void describe_http(struct atr_span *span, const struct atr_event *event)
 		head.user_agent = first_of(event, ATR_FACT_CONTEXT_HTTP_USER_AGENT,
 					   ATR_FACT_CONTEXT_USER_AGENT);
 	atr_span_put_str(span, ATR_HTTP_ROUTE, route_of(event));
-	atr_semconv_request(span, ATR_KIND_SERVER, &head, false, NULL, 0);
+	atr_semconv_request(span, ATR_KIND_SERVER, &head, false, NULL, 0, NULL);
 	nr = atr_event_named(event, ATR_FACT_HEADER, 0, headers, PAIRS_MAX);
 	if (!nr)
 		nr = atr_event_named(event, ATR_FACT_MULTI_HEADER, 0, headers, PAIRS_MAX);

@@ -403,6 +403,22 @@ void atr_redact_query(struct atr_print *to, struct atr_str query)
 	}
 }
 
+bool atr_redact_looks_into(struct atr_str query)
+{
+	const char *at = query.at, *end = query.at + query.len, *equals, *name;
+
+	if (kinds & 1u << QUERY || secrets.at)
+		return true;
+	while (at < end && (equals = memchr(at, '=', (size_t)(end - at)))) {
+		for (name = equals; name > at && name[-1] != '&' && name[-1] != ';';)
+			name--;
+		if (is_conventions_secret((struct atr_str){ name, (size_t)(equals - name) }))
+			return true;
+		at = equals + 1;
+	}
+	return false;
+}
+
 /* The segment of a glob that begins with a slash; *is_last: none follows. False: it has not so many. */
 static bool segment_of(struct atr_str glob, unsigned nr, struct atr_str *segment, bool *is_last)
 {

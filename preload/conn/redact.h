@@ -45,6 +45,8 @@ bool atr_redact_wants_paths(void);
 bool atr_redact_hides_paths(void);
 void atr_redact_path(struct atr_print *to, struct atr_str path);
 void atr_redact_query(struct atr_print *to, struct atr_str query);
+/* Whether it may be told in another form than it has. */
+bool atr_redact_looks_into(struct atr_str query);
 
 /*
  * A finished record as it may be told: itself, or another one in `room`. A hash that

@@ -342,6 +342,11 @@ bool atr_routes_are_guessed(void)
 	return guesses;
 }
 
+bool atr_routes_are_any(void)
+{
+	return guesses || nr_routes;
+}
+
 struct atr_str atr_routes_guess(struct atr_str path, char room[static ATR_ROUTE_MAX])
 {
 	struct atr_str segment, part, rest;

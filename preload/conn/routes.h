@@ -41,6 +41,7 @@ struct atr_str atr_routes_match(struct atr_str method, struct atr_str path);
  * does not make a name for each request.
  */
 bool atr_routes_are_guessed(void);
+bool atr_routes_are_any(void); /* a path may have one, written or guessed */
 struct atr_str atr_routes_guess(struct atr_str path, char room[static ATR_ROUTE_MAX]);
 
 #endif

@@ -349,18 +349,23 @@ static void put_client_address(struct atr_span *span, const struct atr_http1_hea
 }
 
 /* Apart, as what holds text takes a kilobyte of a stack that may be small. */
-__attribute__((noinline)) static void put_path(struct atr_span *span, struct atr_str path)
+__attribute__((noinline)) static void put_told_path(struct atr_span *span, struct atr_str path)
 {
 	TEXT(told);
 
-	if (atr_redact_wants_paths()) {
-		atr_redact_path(&told, path);
-		path = as_str(&told);
-	}
-	atr_span_put_str(span, ATR_URL_PATH, path);
+	atr_redact_path(&told, path);
+	atr_span_put_str(span, ATR_URL_PATH, as_str(&told));
 }
 
-__attribute__((noinline)) static void put_query(struct atr_span *span, struct atr_str text)
+static void put_path(struct atr_span *span, struct atr_str path)
+{
+	if (atr_redact_wants_paths())
+		put_told_path(span, path);
+	else
+		atr_span_put_str(span, ATR_URL_PATH, path);
+}
+
+__attribute__((noinline)) static void put_told_query(struct atr_span *span, struct atr_str text)
 {
 	TEXT(query);
 
@@ -369,9 +374,17 @@ __attribute__((noinline)) static void put_query(struct atr_span *span, struct at
 		atr_span_put_str(span, ATR_URL_QUERY, as_str(&query));
 }
 
-static void put_server_request(struct atr_span *span, const struct atr_http1_head *head,
-			       const struct target *t, struct atr_str own_scheme,
-			       const struct sockaddr *peer, socklen_t peer_len)
+static void put_query(struct atr_span *span, struct atr_str text)
+{
+	if (atr_redact_looks_into(text) || text.len > URL_MAX)
+		put_told_query(span, text);
+	else
+		atr_span_put_str(span, ATR_URL_QUERY, text);
+}
+
+static void put_server_names(struct atr_span *span, const struct atr_http1_head *head,
+			     const struct target *t, struct atr_str own_scheme,
+			     const struct sockaddr *peer, socklen_t peer_len)
 {
 	struct atr_str host = forwarded_part(head->forwarded, ATR_STR("host"));
 	struct atr_str scheme = scheme_of(head, own_scheme);
@@ -381,13 +394,34 @@ static void put_server_request(struct atr_span *span, const struct atr_http1_hea
 		host = first_of(head->x_forwarded_host);
 	if (!host.len)
 		host = t->authority.len ? without_userinfo(t->authority, &had) : head->host;
-	put_path(span, t->path.len ? t->path : ATR_STR("/"));
 	atr_span_put_str(span, ATR_URL_SCHEME, scheme);
-	if (t->has_query)
-		put_query(span, t->query);
 	put_server_name(span, host, scheme.len == 5 ? 443 : 80);
 	put_client_address(span, head, peer, peer_len);
+}
+
+static void put_server_request(struct atr_span *span, const struct atr_http1_head *head,
+			       const struct target *t)
+{
+	put_path(span, t->path.len ? t->path : ATR_STR("/"));
+	if (t->has_query)
+		put_query(span, t->query);
 	put_of_header(span, ATR_USER_AGENT_ORIGINAL, ATR_STR("user-agent"), head->user_agent);
+}
+
+/* The same where it has none, as is known from its parts: as it stands in the head. */
+static bool put_plain_url(struct atr_span *span, struct atr_str scheme, struct atr_str authority,
+			  const struct target *t)
+{
+	struct atr_str target = { t->path.at, t->path.len };
+	struct atr_str parts[4] = { scheme, ATR_STR("://"), authority, target };
+
+	if (atr_redact_wants_paths() || !target.len || target.at[0] != '/')
+		return false;
+	if (t->has_query && atr_redact_looks_into(t->query))
+		return false;
+	if (t->has_query)
+		parts[3].len += 1 + t->query.len;
+	return atr_span_put_parts(span, ATR_URL_FULL, parts, 4);
 }
 
 /* url.full without its secrets. The authority is without userinfo already. */
@@ -397,6 +431,8 @@ static void put_url(struct atr_span *span, struct atr_str scheme, bool had_useri
 	size_t behind;
 	TEXT(url);
 
+	if (!had_userinfo && put_plain_url(span, scheme, authority, t))
+		return;
 	atr_print(&url, scheme);
 	atr_print(&url, ATR_STR("://"));
 	if (had_userinfo)
@@ -416,19 +452,36 @@ static void put_url(struct atr_span *span, struct atr_str scheme, bool had_useri
 	atr_span_put_str(span, ATR_URL_FULL, as_str(&url));
 }
 
+static struct atr_str authority_of(const struct atr_http1_head *head, const struct target *t,
+				   const struct sockaddr *peer, socklen_t peer_len,
+				   char room[static INET6_ADDRSTRLEN], bool *had_userinfo)
+{
+	struct atr_str authority = t->authority.len ? t->authority : head->host;
+	int64_t port;
+
+	authority = without_userinfo(authority, had_userinfo);
+	return authority.len ? authority : address_text(peer, peer_len, room, &port);
+}
+
+static void put_client_names(struct atr_span *span, const struct atr_http1_head *head,
+			     const struct target *t, struct atr_str scheme,
+			     const struct sockaddr *peer, socklen_t peer_len)
+{
+	char room[INET6_ADDRSTRLEN];
+	bool had;
+
+	put_server_name(span, authority_of(head, t, peer, peer_len, room, &had),
+			atr_str_equal_nocase(scheme, ATR_STR("https")) ? 443 : 80);
+}
+
 static void put_client_request(struct atr_span *span, const struct atr_http1_head *head,
 			       const struct target *t, struct atr_str scheme,
 			       const struct sockaddr *peer, socklen_t peer_len)
 {
-	bool had_userinfo = false, is_secure = atr_str_equal_nocase(scheme, ATR_STR("https"));
-	struct atr_str authority = t->authority.len ? t->authority : head->host;
+	bool had_userinfo, is_secure = atr_str_equal_nocase(scheme, ATR_STR("https"));
 	char room[INET6_ADDRSTRLEN];
-	int64_t port;
+	struct atr_str authority = authority_of(head, t, peer, peer_len, room, &had_userinfo);
 
-	authority = without_userinfo(authority, &had_userinfo);
-	if (!authority.len)
-		authority = address_text(peer, peer_len, room, &port);
-	put_server_name(span, authority, is_secure ? 443 : 80);
 	put_url(span, is_secure ? ATR_STR("https") : ATR_STR("http"), had_userinfo, authority, t);
 }
 
@@ -508,27 +561,87 @@ void atr_semconv_url_request(struct atr_span *span, struct atr_str method, struc
 	put_url(span, scheme, had_userinfo, authority, &t);
 }
 
-static void put_request(struct atr_span *span, enum atr_kind kind,
-			const struct atr_http1_head *head, struct atr_str scheme,
-			struct atr_str version, const struct sockaddr *peer, socklen_t peer_len)
+/* Who asks whom, and how: all that the next request on the connection will most likely say again. */
+__attribute__((noinline)) static void put_names(struct atr_span *span, enum atr_kind kind,
+						const struct atr_http1_head *head,
+						const struct target *t, struct atr_str scheme,
+						struct atr_str version, const struct sockaddr *peer,
+						socklen_t peer_len)
 {
-	struct target t = split_target(head);
-
-	put_method(span, kind, head->method, t.path);
+	put_method(span, kind, head->method, t->path);
 	if (kind == ATR_KIND_SERVER)
-		put_server_request(span, head, &t, scheme, peer, peer_len);
+		put_server_names(span, head, t, scheme, peer, peer_len);
 	else
-		put_client_request(span, head, &t, scheme, peer, peer_len);
+		put_client_names(span, head, t, scheme, peer, peer_len);
 	atr_semconv_peer(span, peer, peer_len);
 	atr_span_put_str(span, ATR_NETWORK_PROTOCOL_VERSION, version);
 }
 
+/* Whether what put_names says follows from the connection, the method, the version and the host alone. */
+static bool is_usual_request(const struct atr_span *span, const struct atr_http1_head *head,
+			     const struct target *t)
+{
+	return head->host.len && t->path.len && t->path.at[0] == '/' && !t->authority.at &&
+	       !head->forwarded.at && !head->x_forwarded_for.at && !head->x_forwarded_host.at &&
+	       !head->x_forwarded_proto.at && !atr_routes_are_any() &&
+	       !atr_span_find(span, ATR_NAME);
+}
+
+static bool put_same(struct atr_span *span, const struct atr_http1_head *head,
+		     const struct atr_same *same)
+{
+	return same->items_len && same->minor == head->minor &&
+	       atr_str_equal(head->host, (struct atr_str){ same->host, same->host_len }) &&
+	       atr_str_equal(head->method, (struct atr_str){ same->method, same->method_len }) &&
+	       atr_span_put_items(span, same->items, same->items_len);
+}
+
+/* What was put from `from` on. */
+static void keep_same(struct atr_same *same, const struct atr_http1_head *head,
+		      const struct atr_span *span, uint32_t from)
+{
+	uint32_t len = span->len - from;
+
+	same->items_len = 0;
+	if (len > sizeof(same->items) || head->host.len > sizeof(same->host) ||
+	    head->method.len > sizeof(same->method) || span->cut_strings ||
+	    span->dropped_attributes)
+		return;
+	memcpy(same->items, (const char *)span + from, len);
+	memcpy(same->host, head->host.at, head->host.len);
+	memcpy(same->method, head->method.at, head->method.len);
+	same->items_len = (uint16_t)len;
+	same->host_len = (uint8_t)head->host.len;
+	same->method_len = (uint8_t)head->method.len;
+	same->minor = head->minor;
+}
+
+static void put_request(struct atr_span *span, enum atr_kind kind,
+			const struct atr_http1_head *head, struct atr_str scheme,
+			struct atr_str version, const struct sockaddr *peer, socklen_t peer_len,
+			struct atr_same *same)
+{
+	struct target t = split_target(head);
+	bool is_usual = same && is_usual_request(span, head, &t);
+	uint32_t from = span->len;
+
+	if (!is_usual || !put_same(span, head, same)) {
+		put_names(span, kind, head, &t, scheme, version, peer, peer_len);
+		if (is_usual)
+			keep_same(same, head, span, from);
+	}
+	if (kind == ATR_KIND_SERVER)
+		put_server_request(span, head, &t);
+	else
+		put_client_request(span, head, &t, scheme, peer, peer_len);
+}
+
 void atr_semconv_request(struct atr_span *span, enum atr_kind kind,
 			 const struct atr_http1_head *head, bool is_secure,
-			 const struct sockaddr *peer, socklen_t peer_len)
+			 const struct sockaddr *peer, socklen_t peer_len, struct atr_same *same)
 {
 	put_request(span, kind, head, is_secure ? ATR_STR("https") : ATR_STR("http"),
-		    head->minor ? ATR_STR("1.1") : ATR_STR("1.0"), peer, peer_len);
+		    head->minor ? ATR_STR("1.1") : ATR_STR("1.0"), peer, peer_len, same);
 }
 
 /* gRPC's own: the method is the path, and the server what the request names. */
@@ -560,7 +673,8 @@ void atr_semconv_http2_request(struct atr_span *span, enum atr_kind kind,
 	if (atr_rpc_is(head->content_type))
 		put_rpc(span, kind, head, peer, peer_len);
 	else
-		put_request(span, kind, &head->http, head->scheme, ATR_STR("2"), peer, peer_len);
+		put_request(span, kind, &head->http, head->scheme, ATR_STR("2"), peer, peer_len,
+			    NULL);
 }
 
 void atr_semconv_handshake(struct atr_span *span, const struct atr_handshake *handshake)

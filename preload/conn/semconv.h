@@ -14,10 +14,24 @@
 /* The constructor: OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS. */
 void atr_semconv_setup(void);
 
-/* Name and attributes of a request's span; is_secure: it was inside TLS. peer may be NULL. */
+/*
+ * What the last request on a connection said that the next one says too, while it asks the same
+ * host by the same method: it is then copied. All zero before the first.
+ */
+struct atr_same {
+	uint16_t items_len; /* 0: there is none */
+	uint8_t minor, method_len, host_len;
+	char method[11], host[64];
+	_Alignas(8) char items[304]; /* of a record */
+};
+
+/*
+ * Name and attributes of a request's span; is_secure: it was inside TLS. peer may be NULL, and
+ * so may `same`; it is for requests of one peer.
+ */
 void atr_semconv_request(struct atr_span *span, enum atr_kind kind,
 			 const struct atr_http1_head *head, bool is_secure,
-			 const struct sockaddr *peer, socklen_t peer_len);
+			 const struct sockaddr *peer, socklen_t peer_len, struct atr_same *same);
 /* The same of a request by HTTP/2; of a call by gRPC, by the RPC conventions. */
 void atr_semconv_http2_request(struct atr_span *span, enum atr_kind kind,
 			       const struct atr_http2_head *head, const struct sockaddr *peer,

@@ -14,6 +14,7 @@
 #include "preload/conn/conn.h"
 #include "preload/conn/formats.h"
 #include "preload/conn/names.h"
+#include "preload/conn/semconv.h"
 #include "preload/conn/tls.h"
 #include "preload/live/work.h"
 #include "propagator/propagator.h"
@@ -133,6 +134,7 @@ struct atr_conn {
 	} peer;
 	char rest_text[ATR_PIECES_TEXT];
 	char hello[ATR_HELLO_ROOM];
+	struct atr_same same; /* HTTP/1's */
 };
 
 /* conn.c. Any thread, when what is done in `work` may never come to its end: its requests that

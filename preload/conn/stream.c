@@ -194,7 +194,7 @@ static bool request_read(struct atr_thread *self, struct atr_conn *conn, const c
 	span = atr_live_span(e->span);
 	if (span) {
 		atr_semconv_request(span, ATR_KIND_SERVER, head, conn->is_secure, &conn->peer.any,
-				    conn->peer_len);
+				    conn->peer_len, &conn->same);
 		atr_capture_http1(span, bytes, len, head);
 	}
 	atr_handshake_tell(conn, span);
@@ -401,7 +401,7 @@ __attribute__((noinline)) static void describe_client(struct atr_conn *conn,
 		describe_aws(conn, span, request->bytes, request->len, request->head,
 			     &request->aws);
 	atr_semconv_request(span, ATR_KIND_CLIENT, request->head, conn->is_secure, &conn->peer.any,
-			    conn->peer_len);
+			    conn->peer_len, &conn->same);
 	atr_capture_http1(span, request->bytes, request->len, request->head);
 	atr_opening_tell(conn, span, now);
 	atr_handshake_tell(conn, span);
@@ -700,9 +700,14 @@ static long read_head(struct atr_conn *conn, struct atr_stream *s, bool is_reque
 		      const char *bytes, size_t len, struct atr_http1_head *head)
 {
 	const struct atr_exchange *e = first(conn);
+	const struct atr_span *span;
 
 	if (is_request)
 		return atr_http1_read_request(&s->scan, bytes, len, atr_wanted_fields(), head);
+	/* mostly its body is in these bytes too */
+	span = atr_live_span(e->span);
+	if (span)
+		atr_exporter_expects(span->len);
 	return atr_http1_read_response(&s->scan, bytes, len, e->to_head, e->to_connect, head);
 }
 

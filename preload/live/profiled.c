@@ -152,7 +152,8 @@ void atr_profiled_call(const struct atr_thread *self, atr_ref call)
 {
 	if (atr_live_get(self->work))
 		return;
-	the_only_call();
+	if (own.nr_calls)
+		the_only_call();
 	if (own.nr_calls < CALLS_MAX)
 		own.calls[own.nr_calls++] = call;
 	else

@@ -140,7 +140,7 @@ static void decide_by(const struct atr_beginning *span, uint64_t threshold, bool
 	out->is_sampled = atr_sampler_is_in(span, threshold);
 	out->tells = says_all || span->tracestate.len;
 	out->th = out->is_sampled ? threshold : ATR_TH_NONE;
-	if (out->is_sampled && !says_all) {
+	if (out->is_sampled && !says_all && span->tracestate.len) {
 		struct atr_ot ot;
 
 		atr_ot_read(span->tracestate, &ot);

@@ -265,7 +265,7 @@ static struct atr_span *span_of(enum atr_kind kind, const char *lines)
 
 	CHECK(atr_http1_parse_request(head, (size_t)len, &parsed));
 	span->kind = (uint8_t)kind;
-	atr_semconv_request(span, kind, &parsed, false, NULL, 0);
+	atr_semconv_request(span, kind, &parsed, false, NULL, 0, NULL);
 	return span;
 }
 

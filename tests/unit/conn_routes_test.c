@@ -183,7 +183,7 @@ static struct atr_span *span_of(enum atr_kind kind, const char *lines)
 
 	CHECK(atr_http1_parse_request(head, (size_t)len, &parsed));
 	span->kind = (uint8_t)kind;
-	atr_semconv_request(span, kind, &parsed, false, NULL, 0);
+	atr_semconv_request(span, kind, &parsed, false, NULL, 0, NULL);
 	return span;
 }
 
@@ -232,7 +232,7 @@ TEST(routes_that_are_told_already_stay)
 	CHECK(atr_http1_parse_request(head, sizeof(head) - 1, &parsed));
 	atr_span_put_str(span, ATR_NAME, ATR_STR("order"));
 	atr_span_put_str(span, ATR_HTTP_ROUTE, ATR_STR("/orders/{theirs}"));
-	atr_semconv_request(span, ATR_KIND_SERVER, &parsed, false, NULL, 0);
+	atr_semconv_request(span, ATR_KIND_SERVER, &parsed, false, NULL, 0, NULL);
 	CHECK(has(span, ATR_NAME, "order") && has(span, ATR_HTTP_ROUTE, "/orders/{theirs}"));
 	set("", false);
 }

@@ -16,18 +16,26 @@ static const struct sockaddr_in peer = { .sin_family = AF_INET,
 					 .sin_addr = { 0x0100007f } };
 static uint64_t record[ATR_SPAN_MAX / 8];
 
-/* The span of a request with these lines, each ended by CRLF. */
-static struct atr_span *span_of(enum atr_kind kind, const char *lines)
+/* The span of a request with these lines, each ended by CRLF, on a connection that had others. */
+static struct atr_span *next_of(enum atr_kind kind, const char *lines, struct atr_same *same)
 {
 	static char head[8192];
 	struct atr_http1_head parsed;
 	int len = snprintf(head, sizeof(head), "%s\r\n", lines);
-	struct atr_span *span = atr_span_begin(record);
+	struct atr_span *span;
 
+	memset(record, 0, sizeof(record));
+	span = atr_span_begin(record);
 	CHECK(atr_http1_parse_request(head, (size_t)len, &parsed));
 	span->kind = (uint8_t)kind;
-	atr_semconv_request(span, kind, &parsed, false, (const struct sockaddr *)&peer, sizeof(peer));
+	atr_semconv_request(span, kind, &parsed, false, (const struct sockaddr *)&peer,
+			    sizeof(peer), same);
 	return span;
+}
+
+static struct atr_span *span_of(enum atr_kind kind, const char *lines)
+{
+	return next_of(kind, lines, NULL);
 }
 
 static struct atr_span *client(const char *lines)
@@ -170,6 +178,47 @@ TEST(semconv_server_behind_proxies_tells_what_the_first_one_was_asked)
 	/* what is neither http nor https is not believed */
 	span = server("GET / HTTP/1.1\r\nHost: h\r\nForwarded: proto=gopher;FOR=x;;=\r\n");
 	CHECK(has(span, ATR_URL_SCHEME, "http") && has(span, ATR_CLIENT_ADDRESS, "x"));
+}
+
+/* Whether the span of a request is what it is on a connection of its own. */
+static bool is_as_alone(enum atr_kind kind, const char *lines, struct atr_same *same)
+{
+	static char alone[ATR_SPAN_MAX];
+	uint32_t len = span_of(kind, lines)->len;
+
+	memcpy(alone, record, len);
+	return next_of(kind, lines, same)->len == len && !memcmp(record, alone, len);
+}
+
+TEST(semconv_request_after_others_on_its_connection_says_what_it_says_alone)
+{
+	static const char *const requests[] = {
+		"GET /a?b=c HTTP/1.1\r\nHost: x\r\n",
+		"GET /other HTTP/1.1\r\nHost: x\r\nUser-Agent: me\r\n",
+		"GET /a HTTP/1.1\r\nHost: y\r\n",
+		"GET /a HTTP/1.0\r\nHost: y\r\n",
+		"GET /a HTTP/1.0\r\n",
+		"PUT /a HTTP/1.1\r\nHost: y\r\n",
+		"PUT http://z:81/a HTTP/1.1\r\nHost: y\r\n",
+		"PUT /a?sig=1 HTTP/1.1\r\nHost: y\r\n",
+		"PUT /a HTTP/1.1\r\nHost: y\r\nX-Forwarded-For: 10.0.0.1\r\n",
+		"PUT /a HTTP/1.1\r\nHost: y\r\nX-Forwarded-Proto: https\r\n",
+		"PUT /a HTTP/1.1\r\nHost: y\r\nX-Forwarded-Host: z\r\n",
+		"PUT /a HTTP/1.1\r\nHost: y\r\nForwarded: host=z\r\n",
+		"OPTIONS * HTTP/1.1\r\nHost: y\r\n",
+		"BREW /a HTTP/1.1\r\nHost: y\r\n",
+		"GET /a HTTP/1.1\r\nHost: me:my@y\r\n",
+	};
+	const size_t nr = sizeof(requests) / sizeof(requests[0]);
+
+	for (size_t i = 0; i < nr * nr; i++) {
+		struct atr_same clients = { 0 }, servers = { 0 };
+
+		CHECK(is_as_alone(ATR_KIND_CLIENT, requests[i / nr], &clients));
+		CHECK(is_as_alone(ATR_KIND_CLIENT, requests[i % nr], &clients));
+		CHECK(is_as_alone(ATR_KIND_SERVER, requests[i / nr], &servers));
+		CHECK(is_as_alone(ATR_KIND_SERVER, requests[i % nr], &servers));
+	}
 }
 
 TEST(semconv_method_that_is_not_known_is_other)

@@ -49,6 +49,54 @@ TEST(span_items_come_back_in_order_and_whole)
 	CHECK(atr_span_find(span, ATR_SERVER_PORT) && !atr_span_find(span, ATR_URL_FULL));
 }
 
+TEST(span_text_of_any_length_comes_back_whole)
+{
+	static const char text[] =
+		"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.,";
+
+	for (size_t len = 0; len < sizeof(text); len++) {
+		struct atr_span *span = atr_span_begin(record);
+		const struct atr_item *item;
+
+		memset(record + span->len, 0x55, 128);
+		atr_span_put_str(span, ATR_NAME, (struct atr_str){ text, len });
+		item = atr_span_next(span, NULL);
+		CHECK(item && item->len == len && !memcmp(atr_item_bytes(item), text, len));
+		CHECK(span->len == sizeof(*span) + sizeof(*item) + (len + 7) / 8 * 8);
+	}
+}
+
+TEST(span_text_in_parts_is_put_whole_or_not_at_all)
+{
+	struct atr_span *span = atr_span_begin(record);
+	struct atr_str parts[] = { ATR_STR("http"), ATR_STR("://"), ATR_STR(""), ATR_STR("x") };
+	const struct atr_item *item;
+	uint32_t len;
+
+	CHECK(atr_span_put_parts(span, ATR_URL_FULL, parts, 4));
+	item = atr_span_next(span, NULL);
+	CHECK(item && item->len == 8 && !memcmp(atr_item_bytes(item), "http://x", 8));
+	len = span->len;
+	parts[2] = repeated('u', ATR_SPAN_STR_MAX - 7);
+	CHECK(!atr_span_put_parts(span, ATR_URL_FULL, parts, 4));
+	fill(span);
+	CHECK(!atr_span_put_parts(span, ATR_URL_FULL, parts, 2));
+	CHECK(len < span->len && atr_span_is_whole(span, span->len));
+}
+
+TEST(span_items_of_another_are_put_as_they_stand)
+{
+	static _Alignas(8) char other[ATR_SPAN_MAX];
+	struct atr_span *span = atr_span_begin(record), *from = atr_span_begin(other);
+	const char *items = other + from->len;
+
+	atr_span_put_str(from, ATR_NAME, ATR_STR("GET"));
+	CHECK(atr_span_put_items(span, items, from->len - sizeof(*from)));
+	CHECK(span->len == from->len && !memcmp(record + sizeof(*span), items, 16));
+	fill(span);
+	CHECK(!atr_span_put_items(span, items, from->len - sizeof(*from)));
+}
+
 TEST(span_absent_text_writes_nothing)
 {
 	struct atr_span *span = atr_span_begin(record);
