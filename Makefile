@@ -163,7 +163,7 @@ $(BUILD)/heavy.map: Makefile
 	$(Q)mkdir -p $(@D)
 	$(Q)echo '{ global: atr_heavy_table; local: *; };' > $@
 
-$(STACKS): $(call objects,$(STACKS_SRC)) $(INFLATE_OBJ) $(LIBIBERTY_OBJ) $(ROOMS) $(BUILD)/stacks.map
+$(STACKS): $(call objects,$(STACKS_SRC) export/auxval.c) $(INFLATE_OBJ) $(LIBIBERTY_OBJ) $(ROOMS) $(BUILD)/stacks.map
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $(subst libautotrace.so,libautotrace-stacks.so,$(SO_LDFLAGS)) -Wl,-Bsymbolic \
 		-Wl,--version-script=$(BUILD)/stacks.map -o $@ $(filter %.o %.a,$^)
