@@ -166,7 +166,7 @@ $(BUILD)/heavy.map: Makefile
 	$(Q)mkdir -p $(@D)
 	$(Q)echo '{ global: atr_heavy_table; local: *; };' > $@
 
-$(STACKS): $(call objects,$(STACKS_SRC)) $(INFLATE_OBJ) $(LIBIBERTY_OBJ) $(ROOMS) $(BUILD)/stacks.map
+$(STACKS): $(call objects,$(STACKS_SRC) export/auxval.c) $(INFLATE_OBJ) $(LIBIBERTY_OBJ) $(ROOMS) $(BUILD)/stacks.map
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $(subst libautotrace.so,libautotrace-stacks.so,$(SO_LDFLAGS)) -Wl,-Bsymbolic \
 		-Wl,--version-script=$(BUILD)/stacks.map -o $@ $(filter %.o %.a,$^)
@@ -460,9 +460,12 @@ install: all ## into DESTDIR and PREFIX (/usr/local), stripped; what was strippe
 		install -D -m 644 $$file $(ZSHDIR)/_autotrace || exit 1; done
 	$(Q)stat -c 'libautotrace.so: %s bytes, stripped' $(LIBDIR)/libautotrace.so
 
-.PHONY: lambda-layer
+LAYER ?= $(BUILD)/autotrace-layer-$(MACHINE).zip
+.PHONY: lambda-layer lambda-layer-aarch64
 lambda-layer: $(SO) $(CONFIG_SO) $(HEAVY) $(STACKS) ## build/autotrace-layer-x86_64.zip: a layer for AWS Lambda, the library at lib/
-	$(Q)STRIP=$(STRIP) .ci/lambda-layer $(SO) $(BUILD)/autotrace-layer-$(MACHINE).zip
+	$(Q)STRIP=$(STRIP) NM=$(NM) OBJDUMP=$(call tool,objdump) .ci/lambda-layer $(SO) $(LAYER)
+lambda-layer-aarch64: ## build/autotrace-layer-aarch64.zip: the same for functions on arm64, cross-built
+	$(Q)$(MAKE) CC=aarch64-linux-gnu-gcc BUILD=$(BUILD)/aarch64 LAYER=$(BUILD)/autotrace-layer-aarch64.zip lambda-layer
 
 .PHONY: format
 format: ## clang-format over every source
@@ -474,4 +477,4 @@ clean: ## removes what was built, keeps what was fetched
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' Makefile

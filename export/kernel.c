@@ -35,14 +35,32 @@ static const ElfW(Dyn) * dynamic_of(const ElfW(Ehdr) * head, uintptr_t *base)
 	return dynamic;
 }
 
+/* The last of the fullest chain is the last of all; each chain's last has its low bit set. */
+static uint32_t count_by_gnu_hash(const uint32_t *hash)
+{
+	const uint32_t *buckets = hash + 4 + hash[2] * (sizeof(ElfW(Addr)) / sizeof(*hash));
+	const uint32_t *chain = buckets + hash[0];
+	uint32_t last = 0;
+
+	for (uint32_t i = 0; i < hash[0]; i++)
+		if (buckets[i] > last)
+			last = buckets[i];
+	if (last < hash[1])
+		return 0;
+	while (!(chain[last - hash[1]] & 1))
+		last++;
+	return last + 1;
+}
+
 void atr_kernel_setup(void)
 {
 	const ElfW(Ehdr) *head = (const void *)getauxval(AT_SYSINFO_EHDR);
 	const ElfW(Dyn) * entry;
 	const ElfW(Sym) *symbols = NULL;
 	const char *names = NULL;
-	const uint32_t *hash = NULL;
+	const uint32_t *hash = NULL, *gnu_hash = NULL;
 	uintptr_t base = 0;
+	uint32_t nr;
 
 	entry = head ? dynamic_of(head, &base) : NULL;
 	for (; entry && entry->d_tag != DT_NULL; entry++) {
@@ -52,11 +70,14 @@ void atr_kernel_setup(void)
 			names = (const void *)(base + entry->d_un.d_ptr);
 		else if (entry->d_tag == DT_HASH)
 			hash = (const void *)(base + entry->d_un.d_ptr);
+		else if (entry->d_tag == DT_GNU_HASH)
+			gnu_hash = (const void *)(base + entry->d_un.d_ptr);
 	}
-	if (!symbols || !names || !hash)
+	if (!symbols || !names || (!hash && !gnu_hash))
 		return;
-	/* its second word is how many symbols there are: a dozen */
-	for (uint32_t i = 0; i < hash[1]; i++)
+	/* which of the two there is, is the kernel's matter: a dozen symbols, or the older one's second word */
+	nr = gnu_hash ? count_by_gnu_hash(gnu_hash) : hash[1];
+	for (uint32_t i = 0; i < nr; i++)
 		if (symbols[i].st_shndx && strcmp(names + symbols[i].st_name, NAME) == 0)
 			mapped =
 				(int (*)(clockid_t, struct timespec *))(base + symbols[i].st_value);

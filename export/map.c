@@ -3,9 +3,9 @@
 
 #include <stdatomic.h>
 #include <stdint.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 
-#define PAGE 4096u
 #define FIRST_LEN (100u << 20) /* of address space: what the rooms ask for at start */
 
 static char *first;
@@ -34,9 +34,21 @@ static void map_first(void)
 	atomic_store_explicit(&is_mapped, 2, memory_order_release);
 }
 
+size_t atr_page_len(void)
+{
+	return getauxval(AT_PAGESZ);
+}
+
+size_t atr_page_up(size_t len)
+{
+	size_t page_len = atr_page_len();
+
+	return (len + page_len - 1) & ~(page_len - 1);
+}
+
 void *atr_map(size_t len)
 {
-	size_t at, pages = (len + PAGE - 1) & ~(size_t)(PAGE - 1);
+	size_t at, pages = atr_page_up(len);
 
 	if (!atomic_load_explicit(&is_mapped, memory_order_relaxed))
 		map_first();

@@ -38,7 +38,6 @@ struct atr_ring {
 static struct atr_ring ring_of_process;
 static atomic_flag is_taken = ATOMIC_FLAG_INIT;
 
-#define PAGE 4096u
 /* In write_at, of a ring that is closed: further on than any turn, so that every claim finds it full. */
 #define CLOSED (1ull << 63)
 
@@ -48,11 +47,6 @@ static atomic_flag is_taken = ATOMIC_FLAG_INIT;
 /* Giving pages back is a system call: not for a few. */
 #define TRIM_LEN (256u * 1024)
 #define TRIM_SLOTS 64u
-
-static size_t page_up(size_t len)
-{
-	return (len + PAGE - 1) & ~(size_t)(PAGE - 1);
-}
 
 struct atr_ring *atr_ring_create(uint32_t slots, uint32_t slot_len)
 {
@@ -67,8 +61,8 @@ struct atr_ring *atr_ring_create(uint32_t slots, uint32_t slot_len)
 	slot_len = (slot_len + 7) & ~7u;
 	is_first = !atomic_flag_test_and_set(&is_taken);
 	begin = is_first ? 0 : sizeof(*ring);
-	head = page_up(begin + (size_t)size * sizeof(ring->turns[0]));
-	len = head + page_up((size_t)size * slot_len);
+	head = atr_page_up(begin + (size_t)size * sizeof(ring->turns[0]));
+	len = head + atr_page_up((size_t)size * slot_len);
 	mapped = atr_map(len);
 	if (!mapped) {
 		if (is_first)
@@ -296,8 +290,8 @@ static bool trim_some(struct atr_ring *ring)
 	if (!atomic_compare_exchange_strong_explicit(&ring->write_at, &n, to, memory_order_acquire,
 						     memory_order_relaxed))
 		return false;
-	begin = (char *)page_up((size_t)begin);
-	end = (char *)((size_t)end & ~(size_t)(PAGE - 1));
+	begin = (char *)atr_page_up((size_t)begin);
+	end = (char *)((size_t)end & ~(atr_page_len() - 1));
 	if (end > begin)
 		madvise(begin, (size_t)(end - begin), MADV_DONTNEED);
 	for (uint64_t i = from; i < to; i++)

@@ -281,9 +281,8 @@ static void tell_function(void *arg, const char *name, const char *library, cons
 	if (!how && p->nr_unfollowed++ == 0)
 		say(&p->unseen,
 		    "%s, and each function that is said above not to be followed: its calls "
-		    "are direct. Build it with -finstrument-functions, -pg or "
-		    "-fpatchable-function-entry=16.",
-		    name);
+		    "are direct. Build it with %s.",
+		    name, atr_functions_advice());
 }
 
 static void miss_function(void *arg, const char *name)

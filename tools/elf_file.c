@@ -145,10 +145,32 @@ static bool has_go_section(const struct atr_elf *elf, const ElfW(Ehdr) * file)
 	return false;
 }
 
+/* What a relocation names is one of them. */
+static size_t count_by_relocations(const struct atr_elf *elf)
+{
+	static const int64_t tables[][2] = { { DT_RELA, DT_RELASZ }, { DT_JMPREL, DT_PLTRELSZ } };
+	uint64_t address, len, nr = 0;
+	ElfW(Rela) one;
+
+	for (size_t t = 0; t < sizeof(tables) / sizeof(tables[0]); t++) {
+		if (!find_dynamic(elf, tables[t][0], &address) ||
+		    !find_dynamic(elf, tables[t][1], &len))
+			continue;
+		for (uint64_t at = 0; at < len; at += sizeof(one)) {
+			if (!copy_from(elf, offset_of(elf, address) + at, &one, sizeof(one)))
+				break;
+			if ((uint64_t)one.r_info >> 32 >= nr)
+				nr = ((uint64_t)one.r_info >> 32) + 1;
+		}
+	}
+	return nr;
+}
+
 /*
  * How many symbols there are is told by no entry. The older hash table has as
  * many chain words; in the newer, symbols from `first` on are in buckets, and
  * the last of the highest bucket's chain, marked by its low bit, is the last of all.
+ * Of a program that nothing is asked of it knows none.
  */
 static size_t count_by_gnu_hash(const struct atr_elf *elf, uint64_t at)
 {
@@ -164,8 +186,11 @@ static size_t count_by_gnu_hash(const struct atr_elf *elf, uint64_t at)
 			return 0;
 		highest = word > highest ? word : highest;
 	}
-	if (highest < head[1])
-		return head[1];
+	if (highest < head[1]) {
+		size_t nr = sizeof(ElfW(Addr)) == 8 ? count_by_relocations(elf) : 0;
+
+		return nr > head[1] ? nr : head[1];
+	}
 	do {
 		if (!copy_from(elf, chains + (uint64_t)(highest - head[1]) * sizeof(word), &word,
 			       sizeof(word)))

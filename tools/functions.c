@@ -48,12 +48,27 @@ static bool may_change(const struct atr_elf *elf, const struct atr_functions_tol
 	return false;
 }
 
+/* Where there are no stubs (preload/hook/stubs.c) only what tells of itself is followed. */
+#if defined(__x86_64__)
+static const bool has_stubs = true;
+#else
+static const bool has_stubs = false;
+#endif
+
+const char *atr_functions_advice(void)
+{
+	return has_stubs ? "-finstrument-functions, -pg or -fpatchable-function-entry=16" :
+			   "-finstrument-functions";
+}
+
 static const char *built_of(const struct atr_elf *elf, const struct atr_functions_told *told)
 {
 	uint64_t at, len;
 
 	if (names(elf, "__cyg_profile_func_enter", true))
 		return "built with -finstrument-functions";
+	if (!has_stubs)
+		return NULL;
 	if (names(elf, "mcount", true) || names(elf, "_mcount", true) ||
 	    names(elf, "__fentry__", true))
 		return "built with -pg";
@@ -75,7 +90,7 @@ static void found(void *arg, struct atr_symbol *symbol)
 	if (!function || atomic_load(&function->seen_by))
 		return;
 	atomic_store(&function->seen_by, ATR_SEEN_BY_CALLS); /* told of */
-	if (!how && names(reading->elf, symbol->name.at, false))
+	if (!how && has_stubs && names(reading->elf, symbol->name.at, false))
 		how = "where another object calls it, or its own by its table";
 	snprintf(name, sizeof(name), "%.*s", (int)function->name.len, function->name.at);
 	reading->told->found(reading->told->arg, name, reading->library, how);

@@ -18,4 +18,7 @@ struct atr_functions_told {
 void atr_functions_tell(const struct atr_libraries *all, const char *executable, const char *list,
 			const struct atr_functions_told *told);
 
+/* The compiler's options of which one makes a function such that it can be followed. */
+const char *atr_functions_advice(void);
+
 #endif

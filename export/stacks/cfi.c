@@ -5,8 +5,12 @@
 
 #include <string.h>
 
-/* DWARF's numbers of x86-64's registers. */
-enum { RBP = 6, RSP = 7, RIP = 16 };
+/* DWARF's numbers of registers, and where a function finds its return address when it is called. */
+#if defined(__aarch64__)
+enum { FP = 29, SP = 31, RETURN = 30, RETURN_AT = 0 };
+#else
+enum { FP = 6, SP = 7, RETURN = 16, RETURN_AT = -8 };
+#endif
 
 /* Pointer encodings (DW_EH_PE_*). */
 enum {
@@ -99,7 +103,7 @@ static bool read_cie(struct atr_bytes from, struct cie *cie)
 				cie->is_signal = true;
 			else if (*augmentation == 'P') /* its value does not matter */
 				get_pointer(&data, atr_get_u8(&data) & 0x0f);
-			else
+			else if (*augmentation != 'B' && *augmentation != 'G') /* of signing */
 				break;
 		}
 		if (data.failed)
@@ -190,11 +194,11 @@ struct expression {
 /* A row of the table that an entry stands for: of it what leads to the caller. */
 struct row {
 	struct expression expression; /* of the frame's end */
-	struct expression rbp_expression;
-	int64_t cfa_offset, rbp_at;
+	struct expression fp_expression;
+	int64_t cfa_offset, fp_at, return_at;
 	uint8_t cfa_register;
 	bool is_expression;
-	bool rbp_is_saved, rbp_is_odd;
+	bool fp_is_saved, fp_is_odd;
 	bool is_outermost;
 	bool is_odd; /* the return address is elsewhere */
 };
@@ -210,27 +214,29 @@ struct machine {
 
 static void save(struct machine *m, uint64_t which, int64_t offset)
 {
-	if (which == RBP) {
-		m->row.rbp_is_saved = true;
-		m->row.rbp_is_odd = false;
-		m->row.rbp_at = offset;
+	if (which == FP) {
+		m->row.fp_is_saved = true;
+		m->row.fp_is_odd = false;
+		m->row.fp_at = offset;
 	} else if (which == m->cie->return_register) {
 		m->row.is_outermost = false;
-		m->row.is_odd = offset != -8;
+		m->row.is_odd = RETURN_AT && offset != RETURN_AT;
+		m->row.return_at = offset;
 	}
 }
 
 /* As it was at the entry; what is said in other ways than by an offset is not followed. */
 static void restore(struct machine *m, uint64_t which)
 {
-	if (which == RBP) {
-		m->row.rbp_is_saved = m->initial.rbp_is_saved;
-		m->row.rbp_is_odd = m->initial.rbp_is_odd;
-		m->row.rbp_at = m->initial.rbp_at;
-		m->row.rbp_expression = m->initial.rbp_expression;
+	if (which == FP) {
+		m->row.fp_is_saved = m->initial.fp_is_saved;
+		m->row.fp_is_odd = m->initial.fp_is_odd;
+		m->row.fp_at = m->initial.fp_at;
+		m->row.fp_expression = m->initial.fp_expression;
 	} else if (which == m->cie->return_register) {
 		m->row.is_outermost = m->initial.is_outermost;
 		m->row.is_odd = m->initial.is_odd;
+		m->row.return_at = m->initial.return_at;
 	}
 }
 
@@ -248,9 +254,9 @@ static struct atr_bytes bytes_of(struct expression expression)
 
 static void save_oddly(struct machine *m, uint64_t which, struct expression expression)
 {
-	if (which == RBP) {
-		m->row.rbp_is_odd = true;
-		m->row.rbp_expression = expression;
+	if (which == FP) {
+		m->row.fp_is_odd = true;
+		m->row.fp_expression = expression;
 	} else if (which == m->cie->return_register) {
 		m->row.is_odd = true;
 	}
@@ -258,10 +264,12 @@ static void save_oddly(struct machine *m, uint64_t which, struct expression expr
 
 static void forget(struct machine *m, uint64_t which, bool is_undefined)
 {
-	if (which == RBP)
-		m->row.rbp_is_saved = m->row.rbp_is_odd = false;
+	if (which == FP)
+		m->row.fp_is_saved = m->row.fp_is_odd = false;
 	else if (which == m->cie->return_register && is_undefined)
 		m->row.is_outermost = true;
+	else if (which == m->cie->return_register)
+		m->row.return_at = RETURN_AT;
 }
 
 static void move(struct machine *m, uint64_t units)
@@ -372,6 +380,11 @@ static bool run_extended(struct machine *m, struct atr_bytes *from, uint8_t op)
 		atr_get_uleb(from);
 		save_oddly(m, which, (struct expression){ NULL, 0 });
 		break;
+#if defined(__aarch64__)
+	case 0x2c: /* AARCH64_negate_ra_state_with_pc, negate_ra_state: who loads it takes signs off */
+	case 0x2d:
+		break;
+#endif
 	case 0x2e: /* GNU_args_size */
 		atr_get_uleb(from);
 		break;
@@ -401,10 +414,10 @@ __attribute__((noinline)) static bool run(struct machine *m, struct atr_bytes fr
 	return !from.failed;
 }
 
-/* Forms that expressions take: what lies at rbp + n, where gcc has a stack realigned. */
-static bool is_at_rbp(struct atr_bytes from, int64_t *offset, bool *is_deref)
+/* Forms that expressions take: what lies at fp + n, where gcc has a stack realigned. */
+static bool is_at_fp(struct atr_bytes from, int64_t *offset, bool *is_deref)
 {
-	if (atr_get_u8(&from) != 0x70 + RBP)
+	if (atr_get_u8(&from) != 0x70 + FP)
 		return false;
 	*offset = atr_get_sleb(&from);
 	*is_deref = from.at < from.end && atr_get_u8(&from) == 0x06;
@@ -440,32 +453,33 @@ static bool fits(int64_t n)
 __attribute__((noinline)) static struct atr_rule rule_of(const struct row *row, uintptr_t at)
 {
 	struct atr_rule none = { .kind = ATR_RULE_NONE }, rule = none;
-	int64_t offset = row->cfa_offset, rbp_at = 0;
+	int64_t offset = row->cfa_offset, fp_at = 0;
 	bool is_deref;
 
 	if (row->is_outermost)
 		return (struct atr_rule){ .kind = ATR_RULE_OUTERMOST };
 	if (row->is_odd)
 		return none;
-	if (row->is_expression && is_at_rbp(bytes_of(row->expression), &offset, &is_deref) &&
+	if (row->is_expression && is_at_fp(bytes_of(row->expression), &offset, &is_deref) &&
 	    is_deref) {
-		/* rbp then lies where it points to itself */
-		if (!row->rbp_is_odd ||
-		    !is_at_rbp(bytes_of(row->rbp_expression), &rbp_at, &is_deref) || is_deref ||
-		    rbp_at || !fits(offset))
+		/* fp then lies where it points to itself */
+		if (!row->fp_is_odd || !is_at_fp(bytes_of(row->fp_expression), &fp_at, &is_deref) ||
+		    is_deref || fp_at || !fits(offset))
 			return none;
-		return (struct atr_rule){ ATR_RULE_REALIGNED, (int32_t)offset, 0 };
+		return (struct atr_rule){ ATR_RULE_REALIGNED, (int32_t)offset, 0, RETURN_AT };
 	}
-	if (row->is_expression && !is_plt(bytes_of(row->expression), at, &offset))
+	if (row->is_expression && (!RETURN_AT || !is_plt(bytes_of(row->expression), at, &offset)))
 		return none;
-	if (row->is_expression || row->cfa_register == RSP)
-		rule.kind = ATR_RULE_RSP;
-	else if (row->cfa_register == RBP)
-		rule.kind = ATR_RULE_RBP;
-	if (row->rbp_is_odd || !fits(offset) || (row->rbp_is_saved && !fits(row->rbp_at)))
+	if (row->is_expression || row->cfa_register == SP)
+		rule.kind = ATR_RULE_SP;
+	else if (row->cfa_register == FP)
+		rule.kind = ATR_RULE_FP;
+	if (row->fp_is_odd || !fits(offset) || (row->fp_is_saved && !fits(row->fp_at)) ||
+	    !fits(row->return_at))
 		return none;
 	rule.offset = (int32_t)offset;
-	rule.rbp_at = row->rbp_is_saved ? (int32_t)row->rbp_at : 0;
+	rule.fp_at = row->fp_is_saved ? (int32_t)row->fp_at : 0;
+	rule.return_at = (int32_t)row->return_at;
 	return rule;
 }
 
@@ -478,6 +492,7 @@ __attribute__((noinline)) static bool find_row(const struct fde *fde, uintptr_t 
 	m.nr_remembered = 0;
 	memset(&m.row, 0, sizeof(m.row));
 	memset(&m.initial, 0, sizeof(m.initial));
+	m.row.return_at = m.initial.return_at = RETURN_AT;
 	m.at = 0;
 	m.wanted = UINTPTR_MAX;
 	if (!run(&m, fde->cie.program))
@@ -502,7 +517,7 @@ struct atr_rule atr_cfi_rule(const struct atr_cfi *cfi, uintptr_t at)
 		return none;
 	if (fde.cie.is_signal)
 		return (struct atr_rule){ .kind = ATR_RULE_SIGNAL };
-	if (fde.cie.return_register != RIP || !find_row(&fde, at, &row))
+	if (fde.cie.return_register != RETURN || !find_row(&fde, at, &row))
 		return none;
 	return rule_of(&row, at);
 }

@@ -4,15 +4,19 @@
 #include "export/stacks/loaded.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdatomic.h>
+#include <stddef.h>
+#include <string.h>
 #include <sys/syscall.h>
+#include <ucontext.h>
 #include <unistd.h>
 
-#define PAGE UINT64_C(4096)
+#define PAGE UINT64_C(4096)	  /* a part of one, where they are larger */
 #define REACH (UINT64_C(4) << 20) /* that far a stack is followed from what is known of it */
 #define OWN_FRAMES_MAX 48	  /* ours, below the program's */
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) || defined(__aarch64__)
 #define HAS_RULES true
 #else
 #define HAS_RULES false
@@ -31,8 +35,13 @@ static _Atomic uint64_t generation;
  *	63        35 34                    0
  *	| rule      | the rest of the bits |     at  the first 13 bits
  *
- *	28..26  25..11                 10..1               0
- *	kind    offset / 8, 15 bits    -rbp_at / 8, 10     1: it is one
+ *	28..26  25..11                 10..1              0
+ *	kind    offset / 8, 15 bits    -fp_at / 8, 10     1: it is one
+ *
+ * On aarch64, where a stack is aligned to 16, fp and the return address lie side by side, or that alone:
+ *
+ *	28..26  25        24..11                 10..1           0
+ *	kind    1: alone  offset / 16, 14 bits   -where / 8, 10  1: it is one
  */
 #define INDEX_BITS 13
 #define REST_BITS 35
@@ -48,22 +57,54 @@ static uint64_t rest_of(uint64_t mix)
 	return mix & ((UINT64_C(1) << REST_BITS) - 1);
 }
 
+#if defined(__aarch64__)
+#define UNIT 16
+#define OFFSET_BITS 14
+#define IS_ALONE (UINT64_C(1) << 25)
+#else
+#define UNIT 8
+#define OFFSET_BITS 15
+#define IS_ALONE UINT64_C(0)
+#endif
+
+static bool has_places(const struct atr_rule *rule)
+{
+	if (!IS_ALONE)
+		return true;
+	if (!rule->fp_at)
+		return true;
+	return rule->return_at == rule->fp_at + 8;
+}
+
 /* 0: it does not fit. */
 static uint64_t pack(const struct atr_rule *rule)
 {
-	int32_t offset = rule->offset / 8 + (1 << 14), rbp_at = -(rule->rbp_at / 8);
+	bool is_alone = IS_ALONE && !rule->fp_at && rule->return_at;
+	int32_t place = is_alone ? rule->return_at : rule->fp_at;
+	int32_t offset = rule->offset / UNIT + (1 << (OFFSET_BITS - 1)), at = -(place / 8);
 
-	if (rule->offset % 8 || rule->rbp_at % 8 || offset < 0 || offset >= 1 << 15 || rbp_at < 0 ||
-	    rbp_at >= 1 << 10)
+	if (rule->offset % UNIT || place % 8 || offset < 0 || offset >= 1 << OFFSET_BITS ||
+	    at < 0 || at >= 1 << 10 || !has_places(rule))
 		return 0;
-	return (uint64_t)rule->kind << 26 | (uint64_t)offset << 11 | (uint64_t)rbp_at << 1 | 1;
+	return (uint64_t)rule->kind << 26 | (is_alone ? IS_ALONE : 0) | (uint64_t)offset << 11 |
+	       (uint64_t)at << 1 | 1;
 }
 
 static struct atr_rule unpack(uint64_t word)
 {
-	return (struct atr_rule){ .kind = (word >> 26) & 7,
-				  .offset = ((int32_t)(word >> 11 & 0x7fff) - (1 << 14)) * 8,
-				  .rbp_at = -(int32_t)(word >> 1 & 0x3ff) * 8 };
+	int32_t offset = (int32_t)(word >> 11 & ((1 << OFFSET_BITS) - 1));
+	int32_t place = -(int32_t)(word >> 1 & 0x3ff) * 8;
+	struct atr_rule rule = { .kind = (word >> 26) & 7,
+				 .offset = (offset - (1 << (OFFSET_BITS - 1))) * UNIT,
+				 .fp_at = place };
+
+	if (word & IS_ALONE) {
+		rule.return_at = place;
+		rule.fp_at = 0;
+	} else if (IS_ALONE && place) {
+		rule.return_at = place + 8;
+	}
+	return rule;
 }
 
 __attribute__((noinline)) static struct atr_rule find_rule(uintptr_t at, uint64_t mix)
@@ -99,6 +140,11 @@ struct walk {
 	struct atr_stack_range *known;
 	uintptr_t pc, sp, fp;
 	uintptr_t page; /* another one that is readable, of another stack */
+#if defined(__aarch64__)
+	uintptr_t
+		link; /* the return address, where it is still in its register; 0: it is not known */
+	bool is_sp_a_guess; /* the stack is higher up, perhaps */
+#endif
 	bool is_in_call; /* the address is behind a call, which may be a function's last instruction */
 };
 
@@ -165,6 +211,116 @@ __attribute__((no_sanitize("address"))) static inline bool load(struct walk *w, 
 
 /* ---- one frame after the other --------------------------------------------------------------- */
 
+#define NEAR (UINT64_C(128) << 20) /* what is made at run time lies together */
+
+static bool is_code_near(const struct walk *w, uintptr_t pc)
+{
+	struct atr_cfi cfi;
+
+	return pc - w->pc + NEAR < 2 * NEAR || atr_loaded_cfi(pc, &cfi);
+}
+
+#if defined(__aarch64__)
+/* Without the sign that a function built with -mbranch-protection puts on it; as it is where there is none. */
+static inline uintptr_t unsigned_address(uintptr_t at)
+{
+	register uintptr_t x30 __asm__("x30") = at;
+
+	__asm__("hint #7" : "+r"(x30)); /* xpaclri, which older processors pass over */
+	return x30;
+}
+
+/* A frame ends above where it began; one that has nothing on the stack, where that did. */
+static inline bool go_to(struct walk *w, uintptr_t end, uintptr_t pc, uintptr_t fp)
+{
+	pc = unsigned_address(pc);
+	if (end < w->sp || (end == w->sp && !w->link) || pc < PAGE)
+		return false;
+	w->pc = pc;
+	w->sp = end;
+	w->fp = fp;
+	w->link = 0;
+	w->is_in_call = true;
+	return true;
+}
+
+/*
+ * The caller's frame pointer and the return address lie side by side, and mostly at the lower
+ * end of the frame: how far up that goes is not said.
+ */
+static bool follow_frame_pointer(struct walk *w)
+{
+	uintptr_t fp, pc;
+
+	if (w->fp < w->sp || !load(w, w->fp, &fp) || !load(w, w->fp + 8, &pc))
+		return false;
+	if (!is_code_near(w, unsigned_address(pc)) || !go_to(w, w->fp + 16, pc, fp))
+		return false;
+	w->is_sp_a_guess = true;
+	return true;
+}
+
+/* On the stack as a handler begins: what the kernel tells of the signal, then the context. */
+#define IN_CONTEXT(what) (sizeof(siginfo_t) + offsetof(ucontext_t, uc_mcontext.what))
+
+static bool leave_handler(struct walk *w)
+{
+	uintptr_t pc, sp, fp, link, context = w->sp;
+
+	if (!load(w, context + IN_CONTEXT(pc), &pc) || !load(w, context + IN_CONTEXT(sp), &sp) ||
+	    !load(w, context + IN_CONTEXT(regs[29]), &fp) ||
+	    !load(w, context + IN_CONTEXT(regs[30]), &link) || pc < PAGE)
+		return false;
+	w->pc = pc;
+	w->sp = sp;
+	w->fp = fp;
+	w->link = link;
+	w->is_in_call = false;
+	return true;
+}
+
+/*
+ * What handlers return to has no tables (Linux 5.8) and is known by what it does: mov x8, #139; svc #0.
+ * It may lie near the stack, and is none of it.
+ */
+__attribute__((noinline)) static bool is_behind_handler(const struct walk *w)
+{
+	static const uint32_t returns[] = { 0xd2801168, 0xd4000001 };
+
+	return !w->is_sp_a_guess && !(w->pc & 3) && page_is_readable(w->pc) &&
+	       page_is_readable(w->pc + 4) &&
+	       !memcmp((const void *)w->pc, returns, sizeof(returns));
+}
+
+static inline bool step(struct walk *w)
+{
+	/* a function that does not return ends with a call: what follows is another's */
+	struct atr_rule rule = rule_at(w->pc - w->is_in_call);
+	uintptr_t end, pc = w->link, fp = w->fp;
+
+	if (rule.kind == ATR_RULE_NONE && is_behind_handler(w))
+		rule.kind = ATR_RULE_SIGNAL;
+	if (w->is_sp_a_guess && (rule.kind == ATR_RULE_SP || rule.kind == ATR_RULE_SIGNAL))
+		rule.kind = ATR_RULE_NONE;
+	if (rule.kind == ATR_RULE_SIGNAL)
+		return leave_handler(w);
+	if (rule.kind == ATR_RULE_NONE)
+		return follow_frame_pointer(w);
+	if (rule.kind != ATR_RULE_SP && rule.kind != ATR_RULE_FP)
+		return false;
+	end = (rule.kind == ATR_RULE_SP ? w->sp : w->fp) + (uintptr_t)(intptr_t)rule.offset;
+	if (rule.return_at && !load(w, end + (intptr_t)rule.return_at, &pc))
+		return false;
+	if (rule.fp_at && !load(w, end + (intptr_t)rule.fp_at, &fp))
+		return false;
+	w->is_sp_a_guess = false;
+	return go_to(w, end, pc, fp);
+}
+
+#define REGISTERS(w)                                                             \
+	__asm__ volatile("adr %0, .\n\tmov %1, sp\n\tmov %2, x29\n\tmov %3, x30" \
+			 : "=&r"((w).pc), "=&r"((w).sp), "=&r"((w).fp), "=r"((w).link))
+#else
 /* A frame ends above where it began. */
 static inline bool go_to(struct walk *w, uintptr_t end, uintptr_t pc, uintptr_t fp)
 {
@@ -177,23 +333,19 @@ static inline bool go_to(struct walk *w, uintptr_t end, uintptr_t pc, uintptr_t 
 	return true;
 }
 
-#define NEAR (UINT64_C(128) << 20) /* what is made at run time lies together */
-
 /*
  * The caller's frame pointer and the return address lie side by side. Of code that
  * uses the register for something else it leads anywhere, but hardly to code.
  */
 static bool follow_frame_pointer(struct walk *w)
 {
-	struct atr_cfi cfi;
 	uintptr_t fp, pc;
 
 	if (w->fp < w->sp || !load(w, w->fp, &fp) || !load(w, w->fp + 8, &pc))
 		return false;
-	if (pc - w->pc + NEAR >= 2 * NEAR && !atr_loaded_cfi(pc, &cfi))
-		return false;
-	return go_to(w, w->fp + 16, pc, fp);
+	return is_code_near(w, pc) && go_to(w, w->fp + 16, pc, fp);
 }
+#endif
 
 #if defined(__x86_64__)
 /* Where a signal's context has the registers: sigcontext, behind the first 40 bytes of ucontext. */
@@ -221,10 +373,10 @@ static inline bool step(struct walk *w)
 	uintptr_t end, pc, fp = w->fp;
 
 	switch (rule.kind) {
-	case ATR_RULE_RSP:
+	case ATR_RULE_SP:
 		end = w->sp + (intptr_t)rule.offset;
 		break;
-	case ATR_RULE_RBP:
+	case ATR_RULE_FP:
 		end = w->fp + (intptr_t)rule.offset;
 		break;
 	case ATR_RULE_REALIGNED:
@@ -240,7 +392,7 @@ static inline bool step(struct walk *w)
 	}
 	if (!load(w, end - 8, &pc))
 		return false;
-	if (rule.rbp_at && !load(w, end + (intptr_t)rule.rbp_at, &fp))
+	if (rule.fp_at && !load(w, end + (intptr_t)rule.fp_at, &fp))
 		return false;
 	return go_to(w, end, pc, fp);
 }
@@ -248,7 +400,7 @@ static inline bool step(struct walk *w)
 #define REGISTERS(w)                                                          \
 	__asm__ volatile("lea 0(%%rip), %0\n\tmov %%rsp, %1\n\tmov %%rbp, %2" \
 			 : "=r"((w).pc), "=r"((w).sp), "=r"((w).fp))
-#else
+#elif !defined(__aarch64__)
 static inline bool step(struct walk *w)
 {
 	return follow_frame_pointer(w);

@@ -93,6 +93,8 @@ void atr_loaded_look(void)
 	if (find_object || atomic_exchange(&is_written, true))
 		return;
 	atomic_fetch_add(&turn, 1);
+	/* who sees one of the words that follow sees that the turn is odd, too */
+	atomic_thread_fence(memory_order_release);
 	dl_iterate_phdr(put_object, &nr);
 	PUT(nr_objects, nr);
 	atomic_fetch_add(&turn, 1);

@@ -4,7 +4,13 @@
 #include "export/kernel.h"
 
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <stdbool.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static uint64_t by_libc(clockid_t clock)
@@ -28,6 +34,37 @@ TEST(kernel_tells_the_time_that_libc_tells)
 	atr_kernel_setup();
 	CHECK(is_between(CLOCK_MONOTONIC));
 	CHECK(atr_kernel_pid() == getpid());
+}
+
+/* 0: it needed none; 2: libc needs one as well, or none can be refused here. */
+static int time_without_a_call(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clock_gettime, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog filter = { sizeof(code) / sizeof(code[0]), code };
+	struct timespec t;
+
+	atr_kernel_setup();
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) ||
+	    clock_gettime(CLOCK_MONOTONIC, &t))
+		return 2;
+	return atr_kernel_ns(CLOCK_MONOTONIC) ? 0 : 1;
+}
+
+TEST(kernel_tells_the_time_without_a_system_call_where_libc_does)
+{
+	pid_t child = fork();
+	int status;
+
+	if (child == 0)
+		_exit(time_without_a_call());
+	CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status));
+	CHECK(WEXITSTATUS(status) != 1);
 }
 
 TEST(kernel_sleeps_and_leaves_errno)

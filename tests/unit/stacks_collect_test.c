@@ -129,7 +129,8 @@ static __attribute__((unused)) bool has_handler(void)
 }
 
 /* Elsewhere handlers are the sanitizer's, or not followed. */
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if (defined(__x86_64__) || defined(__aarch64__)) && !defined(__SANITIZE_ADDRESS__) && \
+	!defined(__SANITIZE_THREAD__)
 TEST(collect_goes_from_a_handler_to_what_was_interrupted)
 {
 	static char other[65536];

@@ -25,8 +25,9 @@ struct image {
 	ElfW(Ehdr) file;
 	ElfW(Phdr) headers[4];
 	char interpreter[32];
-	ElfW(Dyn) dynamic[10];
+	ElfW(Dyn) dynamic[12];
 	ElfW(Sym) symbols[3];
+	ElfW(Rela) call;
 	struct {
 		uint32_t buckets, first, nr_bloom, shift;
 		ElfW(Addr) bloom;
@@ -79,6 +80,8 @@ static void fill_dynamic(struct image *i)
 		{ DT_STRSZ, { sizeof(i->strings) } },
 		{ DT_SYMTAB, { AT(symbols) } },
 		{ DT_GNU_HASH, { AT(hash) } },
+		{ DT_JMPREL, { AT(call) } },
+		{ DT_PLTRELSZ, { sizeof(i->call) } },
 		{ DT_VERNEED, { AT(versions) } },
 		{ DT_VERNEEDNUM, { 1 } },
 		{ DT_NULL, { 0 } },
@@ -95,6 +98,7 @@ static struct image *make_image(void)
 	fill_dynamic(i);
 	i->symbols[1] = (ElfW(Sym)){ .st_name = name_at("send") };
 	i->symbols[2] = (ElfW(Sym)){ .st_name = name_at("own_function"), .st_shndx = 1 };
+	i->call.r_info = UINT64_C(1) << 32;
 	i->hash.buckets = i->hash.nr_bloom = 1;
 	i->hash.first = i->hash.bucket = 2;
 	i->hash.chain = 1; /* the low bit: the last of its bucket */
@@ -160,6 +164,20 @@ TEST(elf_of_a_dynamic_executable_tells_all_its_parts)
 	CHECK(strcmp(atr_elf_newest_version(&elf, "GLIBC_"), "GLIBC_2.17") == 0);
 	CHECK(!atr_elf_newest_version(&elf, "GLIBCXX_"));
 	CHECK(!elf.is_go);
+	free(image);
+}
+
+/* Then the hash table, which is by what others may ask for, says nothing of the symbols. */
+TEST(elf_of_a_program_that_exports_nothing_tells_what_it_calls)
+{
+	struct image *image = make_image();
+	struct atr_elf elf;
+	bool is_import;
+
+	image->hash.first = 1;
+	image->hash.bucket = 0;
+	CHECK(atr_elf_read(&elf, image, IMAGE_LEN) == ATR_ELF_GOOD);
+	CHECK(strcmp(atr_elf_symbol(&elf, 1, &is_import), "send") == 0 && is_import);
 	free(image);
 }
 
