@@ -125,7 +125,7 @@ static __always_inline __u64 new_id(void)
 }
 
 SEC("uprobe")
-int atr_entered(struct pt_regs *regs)
+int atr_follow_in(struct pt_regs *regs)
 {
 	struct context context = {};
 	__u64 stack = stack_of(regs);
@@ -174,7 +174,7 @@ static __always_inline void tell(const struct call *call)
 }
 
 SEC("uprobe")
-int atr_left(struct pt_regs *regs)
+int atr_follow_out(struct pt_regs *regs)
 {
 	struct thread *thread = this_thread(0);
 	__u32 function = bpf_get_attach_cookie(regs);

@@ -37,9 +37,9 @@ static int keep(struct follow_bpf *skeleton, struct atr_follow *follow)
 		munmap(follow->told, sizeof(*follow->told));
 		return -ENOMEM;
 	}
-	follow->entered_fd = skeleton->progs.atr_entered.prog_fd;
-	follow->left_fd = skeleton->progs.atr_left.prog_fd;
-	skeleton->progs.atr_entered.prog_fd = skeleton->progs.atr_left.prog_fd = 0;
+	follow->entered_fd = skeleton->progs.atr_follow_in.prog_fd;
+	follow->left_fd = skeleton->progs.atr_follow_out.prog_fd;
+	skeleton->progs.atr_follow_in.prog_fd = skeleton->progs.atr_follow_out.prog_fd = 0;
 	return 0;
 }
 
