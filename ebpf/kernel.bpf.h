@@ -20,7 +20,7 @@ struct thread_struct {
 	unsigned long fsbase;
 };
 struct pt_regs {
-	unsigned long dx, si, di;
+	unsigned long dx, si, di, sp;
 };
 #elif defined(__TARGET_ARCH_arm64)
 struct thread_uw {

@@ -63,6 +63,9 @@ static const struct atr_ebpf table = {
 	.next_slow = atr_sums_next_slow,
 	.top = atr_sums_top,
 	.name = atr_syscall_name,
+	.follow_open = atr_follow_open,
+	.follow_add = atr_follow_add,
+	.follow_next = atr_follow_next,
 };
 
 __attribute__((visibility("default"))) const struct atr_ebpf *atr_ebpf_table(void)

@@ -7,6 +7,7 @@
  * AUTOTRACE_EBPF asks for it. The two know this table of each other. The object allocates
  * nothing, and calls nothing of libc's but what copies memory, maps it, and `syscall`.
  */
+#include "ebpf/follow.h"
 #include "ebpf/sums.h"
 
 #define ATR_EBPF_FILE "libautotrace-ebpf.so"
@@ -34,6 +35,11 @@ struct atr_ebpf {
 	unsigned (*top)(const struct atr_ebpf_slot *slot,
 			struct atr_ebpf_call out[static ATR_SUMS_TOP]);
 	const char *(*name)(uint32_t number); /* NULL: it has none that was known here */
+	/* functions: follow.h */
+	bool (*follow_open)(struct atr_follow *follow, int64_t offset, const char **why);
+	bool (*follow_add)(struct atr_follow *follow, const struct atr_followed *function,
+			   const char **why);
+	bool (*follow_next)(struct atr_follow *follow, struct atr_follow_event *out);
 };
 
 /* The one name that the object has. */

@@ -278,6 +278,11 @@ static uint64_t token_of(struct atr_str text)
 	return token;
 }
 
+const struct atr_ebpf *atr_seen_object(void)
+{
+	return seen.object;
+}
+
 void atr_seen_setup(void)
 {
 	static const struct atr_addition addition = { .start = start, .batch = batch, .add = add };

@@ -14,4 +14,8 @@
  */
 void atr_seen_setup(void);
 
+/* The exporter's thread, once it has started: the object, where this process is watched; or NULL. */
+struct atr_ebpf;
+const struct atr_ebpf *atr_seen_object(void);
+
 #endif

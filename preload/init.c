@@ -20,6 +20,7 @@
 #include "preload/conn/routes.h"
 #include "preload/conn/semconv.h"
 #include "preload/conn/state.h"
+#include "preload/follow.h"
 #include "preload/hook/functions.h"
 #include "preload/hook/load.h"
 #include "preload/hook/process.h"
@@ -346,6 +347,7 @@ __attribute__((constructor)) static void begin(void)
 	for (int fd = 0; fd <= 2; fd++)
 		atr_conn_inherited(fd);
 	atr_functions_begin();
+	atr_follow_setup();
 out:
 	errno = saved;
 }

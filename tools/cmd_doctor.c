@@ -276,12 +276,14 @@ static void tell_function(void *arg, const char *name, const char *library, cons
 {
 	struct patient *p = arg;
 
+	if (!how && is_set_to("AUTOTRACE_EBPF", "true"))
+		how = "by the kernel, in spans of requests";
 	fact("  function", "%s%s%s  %s", library ? library : "", library ? ":" : "", name,
 	     how ? how : "cannot be followed");
 	if (!how && p->nr_unfollowed++ == 0)
 		say(&p->unseen,
 		    "%s, and each function that is said above not to be followed: its calls "
-		    "are direct. Build it with %s.",
+		    "are direct. Build it with %s, or let the kernel follow it (AUTOTRACE_EBPF).",
 		    name, atr_functions_advice());
 }
 

@@ -412,3 +412,18 @@ void atr_lines_find(const struct atr_line_sections *in, struct atr_lined *lined,
 			break;
 	}
 }
+
+void atr_lines_path(const struct atr_line_sections *in, uint64_t unit_at, uint64_t file,
+		    char path[static ATR_PATH_MAX])
+{
+	struct atr_bytes section = in->line;
+	bool is_known;
+	struct unit u;
+
+	path[0] = 0;
+	if (unit_at >= atr_bytes_left(&section))
+		return;
+	section.at += unit_at;
+	if (next_unit(in, &section, &u, &is_known) && is_known)
+		path_of(&u, file, path);
+}

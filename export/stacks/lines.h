@@ -24,6 +24,10 @@ struct atr_lined {
 	char path[ATR_PATH_MAX];
 };
 
+/* The path of a file of the unit that begins there; "": there is none. */
+void atr_lines_path(const struct atr_line_sections *in, uint64_t unit_at, uint64_t file,
+		    char path[static ATR_PATH_MAX]);
+
 void atr_lines_find(const struct atr_line_sections *in, struct atr_lined *lined, unsigned nr);
 
 #endif

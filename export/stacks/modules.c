@@ -149,3 +149,24 @@ const char *atr_module_name(const struct atr_module *module)
 
 	return slash ? slash + 1 : module->path;
 }
+
+/*
+ * Libraries whose frames are not the program's own: what it called to make a request, and what
+ * that called. By the begin of their names.
+ */
+static const char *const not_own[] = {
+	"libautotrace", "libc.so",   "libc-2.",	   "ld-",	"ld.so",
+	"libpthread",	"libcurl",   "libssl",	   "libcrypto", "libgnutls",
+	"libnghttp2",	"libngtcp2", "libstdc++",  "libgcc_s",	"libresolv",
+	"libnss_",	"libanl",    "linux-vdso", "libmusl",	"libc.musl",
+};
+
+bool atr_module_is_own(const struct atr_module *module)
+{
+	const char *name = atr_module_name(module);
+
+	for (size_t i = 0; !module->is_program && i < sizeof(not_own) / sizeof(not_own[0]); i++)
+		if (!strncmp(name, not_own[i], strlen(not_own[i])))
+			return false;
+	return true;
+}

@@ -33,4 +33,7 @@ void atr_modules_forked(void);
 /* The last part of its path. */
 const char *atr_module_name(const struct atr_module *module);
 
+/* Whether its frames are the program's own: it is no library by which requests are made. */
+bool atr_module_is_own(const struct atr_module *module);
+
 #endif

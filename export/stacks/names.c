@@ -78,3 +78,14 @@ void atr_name_of_symbol(const char *symbol, char out[static ATR_FUNCTION_MAX])
 	memcpy(out, symbol, len);
 	out[len] = 0;
 }
+
+bool atr_name_is_of_language(const char *name)
+{
+	static const char *const begins[] = { "std::",	 "<std::",   "core::",	   "<core::",
+					      "alloc::", "<alloc::", "__gnu_cxx::" };
+
+	for (size_t i = 0; i < sizeof(begins) / sizeof(begins[0]); i++)
+		if (!strncmp(name, begins[i], strlen(begins[i])))
+			return true;
+	return false;
+}

@@ -12,40 +12,15 @@
 
 static atr_stacks_tell *tell;
 
-/*
- * Libraries whose frames are not the program's own: what it called to make a request, and what
- * that called. By the begin of their names.
- */
-static const char *const not_own[] = {
-	"libautotrace", "libc.so",   "libc-2.",	   "ld-",	"ld.so",
-	"libpthread",	"libcurl",   "libssl",	   "libcrypto", "libgnutls",
-	"libnghttp2",	"libngtcp2", "libstdc++",  "libgcc_s",	"libresolv",
-	"libnss_",	"libanl",    "linux-vdso", "libmusl",	"libc.musl",
-};
-
 static bool is_own(const struct atr_place *place)
 {
-	const char *name;
-
-	if (!place->module || place->module->is_program)
-		return place->module;
-	name = atr_module_name(place->module);
-	for (size_t i = 0; i < sizeof(not_own) / sizeof(not_own[0]); i++)
-		if (!strncmp(name, not_own[i], strlen(not_own[i])))
-			return false;
-	return true;
+	return place->module && atr_module_is_own(place->module);
 }
 
 /* What came with the language is not the program's either, though it is in its file. */
 static bool is_of_language(const struct atr_place *place)
 {
-	static const char *const begins[] = { "std::",	 "<std::",   "core::",	   "<core::",
-					      "alloc::", "<alloc::", "__gnu_cxx::" };
-
-	for (size_t i = 0; place->function && i < sizeof(begins) / sizeof(begins[0]); i++)
-		if (!strncmp(place->function, begins[i], strlen(begins[i])))
-			return true;
-	return false;
+	return place->function && atr_name_is_of_language(place->function);
 }
 
 static void put_hex(struct atr_print *to, uint64_t n)
@@ -86,12 +61,17 @@ static void put_function(struct atr_print *to, const struct atr_place *place, ui
 
 /*
  *	fetch (/src/shop/stock.c:42)
+ *	order (/src/shop/order.c:17)	which the compiler has put fetch into
  *	<signal handler called>
  *	PyEval_EvalCode+0x5e (python3.11)
  *	shop+0x1234 (build id 8f1c...)
  */
 static void put_frame(struct atr_print *to, const struct atr_place *place, uint64_t at)
 {
+	if (place->inlined) {
+		atr_print(to, atr_str(place->inlined));
+		return;
+	}
 	put_function(to, place, at);
 	if (place->line) {
 		atr_print(to, ATR_STR(" ("));

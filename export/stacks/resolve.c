@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export/stacks/resolve.h"
 
+#include "export/print.h"
 #include "export/stacks.h"
+#include "export/stacks/inlined.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,6 +13,8 @@
 #include <unistd.h>
 
 #define LINES_MAX ((size_t)64 << 20) /* of .debug_line: it is read in a tenth of a second or two */
+#define INFO_MAX ((size_t)64 << 20)
+#define INLINED_TEXT 2048
 #define STRINGS_MAX ((size_t)64 << 20)
 #define SUMMED_MAX ((uint64_t)64 << 20) /* a file whose checksum is asked for */
 
@@ -183,7 +187,7 @@ static bool open_by_link(struct opened *file, const struct opened *own, const st
 struct kept {
 	uint64_t at;
 	const struct atr_module *module;
-	uint32_t function, path; /* in the texts; 0: not known */
+	uint32_t function, path, inlined; /* in the texts; 0: not known */
 	uint32_t line;
 	uint64_t in_function;
 };
@@ -258,17 +262,115 @@ static void want(uint64_t at)
 	nr_wanted++;
 }
 
-static void find_lines(const struct atr_image *image)
-{
-	struct atr_line_sections in = {
-		.line = atr_image_section(image, ".debug_line", LINES_MAX),
-		.line_strings = atr_image_section(image, ".debug_line_str", STRINGS_MAX),
-		/* names of files lie there only where it is the one that there is */
-		.strings = atr_image_section(image, ".debug_str", STRINGS_MAX),
-	};
+/* What is written for an address in functions that were put into others. */
+static struct inlined {
+	char function
+		[ATR_FUNCTION_MAX]; /* the nearest that is the program's; "": as the symbol says */
+	char text[INLINED_TEXT];
+	size_t len;
+} inlined[ATR_STACK_DEPTH_MAX];
 
-	if (!in.line.failed)
-		atr_lines_find(&in, lined, nr_wanted);
+static void put_line(struct inlined *to, const char *function, const char *path, uint32_t line)
+{
+	struct atr_print p = { to->text, to->len, sizeof(to->text) - 1, false };
+
+	atr_print(&p, atr_str(function));
+	if (line) {
+		atr_print(&p, ATR_STR(" ("));
+		atr_print(&p, atr_str(path));
+		atr_print(&p, ATR_STR(":"));
+		atr_print_uint(&p, line);
+		atr_print(&p, ATR_STR(")"));
+	}
+	atr_print(&p, ATR_STR("\n"));
+	if (p.is_cut)
+		return;
+	to->len = p.len;
+	to->text[to->len] = 0;
+}
+
+/*
+ * From the innermost out: each is at the line that the one in it would have been called from. The
+ * first that did not come with the language is whose line is told.
+ */
+static void put_inlined(const struct atr_line_sections *in, struct atr_inlined *all, unsigned nr,
+			const char *symbol, struct atr_lined *at, struct inlined *to)
+{
+	char function[ATR_FUNCTION_MAX], path[ATR_PATH_MAX];
+	uint32_t line = at->line;
+	bool has_one = false;
+
+	memcpy(path, at->path, sizeof(path));
+	for (unsigned i = nr + 1; i-- > 0;) {
+		const char *name = i ? all[i - 1].name : symbol;
+
+		function[0] = 0;
+		if (name && *name)
+			atr_name_of_symbol(name, function);
+		if (*function)
+			put_line(to, function, path, line);
+		if (*function && !has_one && !atr_name_is_of_language(function)) {
+			has_one = true;
+			memcpy(to->function, function, sizeof(function));
+			memcpy(at->path, path, sizeof(path));
+			at->line = line;
+		}
+		if (!i)
+			break;
+		line = all[i - 1].call_line;
+		atr_lines_path(in, all[i - 1].lines_at, all[i - 1].call_file, path);
+	}
+}
+
+static void find_inlined(const struct atr_line_sections *in, const struct atr_info_sections *info)
+{
+	static struct atr_inlined all[ATR_INLINED_MAX];
+
+	for (unsigned i = 0; i < nr_wanted; i++) {
+		unsigned nr = lined[i].line ? atr_inlined_at(info, lined[i].at, all) : 0;
+
+		if (nr)
+			put_inlined(in, all, nr, named[i].name, &lined[i], &inlined[i]);
+	}
+}
+
+/* What is put into others is told of the program's own code: for libc's it would be read for long. */
+static struct atr_info_sections read_info(const struct atr_image *image)
+{
+	return (struct atr_info_sections){
+		.info = atr_image_section(image, ".debug_info", INFO_MAX),
+		.abbrevs = atr_image_section(image, ".debug_abbrev", INFO_MAX),
+		.strings = atr_image_section(image, ".debug_str", STRINGS_MAX),
+		.line_strings = atr_image_section(image, ".debug_line_str", STRINGS_MAX),
+		.string_offsets = atr_image_section(image, ".debug_str_offsets", STRINGS_MAX),
+		.addresses = atr_image_section(image, ".debug_addr", STRINGS_MAX),
+		.ranges = atr_image_section(image, ".debug_ranges", STRINGS_MAX),
+		.range_lists = atr_image_section(image, ".debug_rnglists", STRINGS_MAX),
+	};
+}
+
+static void find_lines(const struct atr_image *image, bool is_own)
+{
+	struct atr_line_sections in = { .line = atr_image_section(image, ".debug_line",
+								  LINES_MAX) };
+	struct atr_info_sections info;
+
+	if (in.line.failed)
+		return;
+	if (is_own) {
+		info = read_info(image);
+		in.line_strings = info.line_strings;
+		in.strings = info.strings;
+		in.folder_of = atr_inlined_folder_of;
+		in.arg = &info;
+	} else {
+		in.line_strings = atr_image_section(image, ".debug_line_str", STRINGS_MAX);
+		/* names of files lie there only where it is the one that there is */
+		in.strings = atr_image_section(image, ".debug_str", STRINGS_MAX);
+	}
+	atr_lines_find(&in, lined, nr_wanted);
+	if (is_own)
+		find_inlined(&in, &info);
 }
 
 static void look_in_files(const struct atr_module *m)
@@ -277,8 +379,11 @@ static void look_in_files(const struct atr_module *m)
 	struct opened own, debug;
 	bool has_debug;
 
-	for (unsigned i = 0; i < nr_wanted; i++)
+	for (unsigned i = 0; i < nr_wanted; i++) {
 		lined[i] = (struct atr_lined){ .at = named[i].at };
+		inlined[i].function[0] = inlined[i].text[0] = 0;
+		inlined[i].len = 0;
+	}
 	if (open_module(&own, m, &pages)) {
 		bool has_lines = atr_image_has(&own.image, ".debug_line");
 		bool has_symbols = atr_image_has(&own.image, ".symtab");
@@ -289,7 +394,7 @@ static void look_in_files(const struct atr_module *m)
 			atr_image_functions(&debug.image, named, nr_wanted);
 		atr_image_functions(&own.image, named, nr_wanted);
 		if (has_lines || has_debug)
-			find_lines(has_lines ? &own.image : &debug.image);
+			find_lines(has_lines ? &own.image : &debug.image, atr_module_is_own(m));
 		if (has_debug)
 			close_source(&debug.source);
 		close_source(&own.source);
@@ -298,7 +403,9 @@ static void look_in_files(const struct atr_module *m)
 		struct kept *k = slot_of(m->base + named[i].at, m);
 		char function[ATR_FUNCTION_MAX] = "";
 
-		if (named[i].name)
+		if (inlined[i].function[0])
+			memcpy(function, inlined[i].function, sizeof(function));
+		else if (named[i].name)
 			atr_name_of_symbol(named[i].name, function);
 		if (!k->module)
 			nr_kept++;
@@ -306,6 +413,7 @@ static void look_in_files(const struct atr_module *m)
 				    .module = m,
 				    .function = keep_text(function),
 				    .path = lined[i].line ? keep_text(lined[i].path) : 0,
+				    .inlined = keep_text(inlined[i].text),
 				    .line = lined[i].line,
 				    .in_function = named[i].at - named[i].begin };
 	}
@@ -329,6 +437,7 @@ static struct atr_place place_of(const struct kept *k)
 	return (struct atr_place){ .module = k->module,
 				   .function = k->function ? memory->texts + k->function : NULL,
 				   .path = k->path ? memory->texts + k->path : NULL,
+				   .inlined = k->inlined ? memory->texts + k->inlined : NULL,
 				   .line = k->path ? k->line : 0,
 				   .in_function = k->in_function };
 }
@@ -350,7 +459,8 @@ void atr_resolve(uint64_t generation, const uint64_t *at, struct atr_place *plac
 	if (!has_memory())
 		return;
 	if (nr_kept > KEPT_MAX / 2 ||
-	    texts_len > TEXTS_LEN - ATR_STACK_DEPTH_MAX * (ATR_FUNCTION_MAX + ATR_PATH_MAX))
+	    texts_len > TEXTS_LEN - ATR_STACK_DEPTH_MAX *
+					    (ATR_FUNCTION_MAX + ATR_PATH_MAX + INLINED_TEXT))
 		forget_all();
 	for (unsigned i = 0; i < nr; i++)
 		if (places[i].module && !slot_of(at[i], places[i].module)->module)

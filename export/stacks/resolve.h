@@ -16,6 +16,8 @@
 struct atr_place {
 	const struct atr_module *module; /* NULL: in none */
 	const char *function, *path;	 /* NULL: not known */
+	const char *
+		inlined; /* where it is one of several: a line of text for each, the innermost first */
 	uint32_t line;
 	uint64_t in_function; /* bytes from its begin */
 };

@@ -7,6 +7,7 @@
 #include "preload/hook/stubs.h"
 
 #include "export/diag.h"
+#include "export/env.h"
 #include "export/weak.h"
 #include "preload/live/code.h"
 #include "preload/live/function.h"
@@ -225,6 +226,12 @@ static bool is_of_compiler(struct atr_str name)
 	return false;
 }
 
+/* The part of a function that is hardly ever run, and lies elsewhere: nobody calls it. */
+static bool is_cold_part(struct atr_str name)
+{
+	return memmem(name.at, name.len, ".cold", 5);
+}
+
 static void add(void *arg, struct atr_symbol *symbol)
 {
 	struct adding *adding = arg;
@@ -232,7 +239,7 @@ static void add(void *arg, struct atr_symbol *symbol)
 	struct atr_function *function;
 
 	if (begin < adding->object.begin || begin >= adding->object.end ||
-	    is_of_compiler(symbol->name))
+	    is_of_compiler(symbol->name) || is_cold_part(symbol->name))
 		return;
 	function = atr_wanted_add(&adding->names, symbol->name, begin, begin + symbol->size);
 	if (!function)
@@ -565,11 +572,12 @@ static void say_missing(struct atr_str text)
 
 static void say_unseen(void)
 {
+	bool is_left_to_kernel = atr_env_bool("AUTOTRACE_EBPF", false); /* preload/follow.h */
 	const struct atr_function *function;
 	unsigned nr = 0;
 
 	for (unsigned i = 0; (function = atr_wanted_nth(i)); i++)
-		if (!atomic_load(&function->seen_by) && ++nr <= UNSEEN_SAID)
+		if (!atomic_load(&function->seen_by) && !is_left_to_kernel && ++nr <= UNSEEN_SAID)
 			atr_log("AUTOTRACE_FUNCTIONS: %.*s cannot be followed: its calls are "
 				"direct, and it was not built to tell of them",
 				(int)function->name.len, function->name.at);

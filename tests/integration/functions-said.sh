@@ -65,7 +65,7 @@ export AUTOTRACE_FUNCTIONS=main,libsaid_library.so:quick
 doctor "$program"
 sort -o "$dir/log" "$dir/log"
 said "by the command, of a library" <<END
-  - main, and each function that is said above not to be followed: its calls are direct. Build it with -finstrument-functions, -pg or -fpatchable-function-entry=16.
+  - main, and each function that is said above not to be followed: its calls are direct. Build it with -finstrument-functions, -pg or -fpatchable-function-entry=16, or let the kernel follow it (AUTOTRACE_EBPF).
   function   libsaid_library.so:quick  where another object calls it, or its own by its table
   function   main  cannot be followed
 END

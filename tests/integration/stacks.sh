@@ -50,7 +50,7 @@ for flags in "-O2 -fomit-frame-pointer" "-O2 -fno-omit-frame-pointer" -O0; do
 done
 c plain -O2
 
-other="ask < on_signal < <signal handler called> < LIBC < interrupted < signals"
+other="ask < on_signal < <signal handler called> < LIBC < interrupted < signals < on_other_stack"
 check "in a handler that has a stack of its own" stacks all "$dir/plain" "$port" altstack \
 	<<<"/signal|$where|$other < main"
 check "on a thread with a stack of 16 KiB" stacks all "$dir/plain" "$port" thread \
@@ -60,7 +60,7 @@ check "on stacks of the program's own making, each with nothing readable behind 
 	< <(for _ in 1 2 3; do echo "/coroutine|$where|$usual < in_coroutine"; done)
 check "through and from code that nothing is said of, whatever its frame pointer is" \
 	stacks all "$dir/plain" "$port" made < <(
-	echo "/made|$where|ask < inner < ? < main"
+	echo "/made|$where|ask < inner < ? < from_made_code < main"
 	for _ in 1 2 3 4 5 6 7 8 9 10; do
 		echo "/lost|$where|ask < inner < ?"
 		echo "/lost|$where|ask < inner < call_with"
@@ -137,6 +137,41 @@ tree_mask=
 cxx shop
 check "which addr2line takes" test "$(addr2line -f -e "$dir/shop" "$offset" | head -1 | c++filt -p)" = "$method"
 
+# ---- functions that were put into others ------------------------------------------------------
+
+inlined=$here/programs/stacks_inlined.cc
+
+# As addr2line -i has them. What libstdc++ has between them is its own matter.
+as_inlined() {
+	tree_mask='s/(<unnamed>|each\(int\)::[^:]*)::operator\(\)/lambda/; s/std::for_each<.*> < each/std < each/'
+	stacks all "$1" "$port" <<<"/inlined|shop::fetch stacks_inlined.cc:$(line SEND "$inlined")|shop::fetch < shop::order < lambda < std < each < main"
+	status=$?
+	tree_mask=
+	return $status
+}
+
+calls_at() { # MARK: a frame of that line
+	grep -q "$1 ($inlined:$(line "$2" "$inlined"))" "$spans"
+}
+
+for flags in -gdwarf-5 "-gdwarf-5 -gz" -gdwarf-4 -gdwarf-3 clang; do
+	compiler=${CXX:-g++} how=$flags
+	[ "$flags" = clang ] && { compiler=${CLANG:-clang}++ how=-g; }
+	"$compiler" --version >/dev/null 2>&1 || continue
+	# shellcheck disable=SC2086
+	"$compiler" -std=gnu++17 -O2 $how -o "$dir/inlined" "$inlined" || fail
+	check "inlined functions, built with $flags" as_inlined "$dir/inlined"
+	check "each at the line that calls the next" calls_at shop::order FETCH
+done
+
+# A unit that was compiled by a relative path says where: DWARF 5 in .debug_line, older ones in .debug_info.
+cp "$inlined" "$dir/here.cc"
+for flags in -gdwarf-5 -gdwarf-4 -gdwarf-3; do
+	(cd "$dir" && "${CXX:-g++}" -std=gnu++17 -O2 $flags -o inlined here.cc) || fail
+	stacks all "$dir/inlined" "$port" >/dev/null <<<""
+	check "a relative path, $flags" grep -qF "\"$dir/here.cc\"" "$spans"
+done
+
 separate() { # flag...: what is separate is in $dir/shop.debug
 	cxx shop -g "$@"
 	objcopy --only-keep-debug "$dir/shop" "$dir/shop.debug" || fail
@@ -150,6 +185,26 @@ mkdir -p "$dir/.debug"
 mv "$dir/shop.debug" "$dir/.debug"
 check "in the folder .debug" stacks all "$dir/shop" "$port" <<<"$found"
 rm -r "$dir/.debug"
+
+# Where distributions put them: by the id alone.
+by_id() {
+	local id folder status
+	separate
+	id=$(readelf -n "$dir/shop" | sed -n 's/.*Build ID: //p')
+	folder=/usr/lib/debug/.build-id/${id:0:2}
+	mkdir -p "$folder" 2>/dev/null || return 77
+	mv "$dir/shop.debug" "$folder/${id:2}.debug" || return 77
+	objcopy --remove-section=.gnu_debuglink "$dir/shop"
+	stacks all "$dir/shop" "$port" <<<"$found"
+	status=$?
+	rm "$folder/${id:2}.debug"
+	rmdir --ignore-fail-on-non-empty -p "$folder" 2>/dev/null
+	return $status
+}
+if [ -w /usr/lib ]; then
+	check "in the folder for all, by its build id" by_id
+fi
+
 separate -Wl,--build-id=none
 check "known by its sum where it has no id" stacks all "$dir/shop" "$port" <<<"$found"
 tree_mask=$stripped
