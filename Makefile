@@ -182,7 +182,7 @@ TRIPLE := $(shell $(CC) -dumpmachine)
 BPF_ARCH := $(if $(filter aarch64-%,$(TRIPLE)),arm64,x86)
 BPF_FLAGS := -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH) -I. \
 	-I/usr/include/$(firstword $(subst -, ,$(TRIPLE)))-linux-gnu -Wall -Wextra $(if $(WERROR),-Werror)
-$(BUILD)/gen/%.lskel.h: ebpf/%.bpf.c ebpf/event.h ebpf/wire.h ebpf/kernel.bpf.h ebpf/task.bpf.h Makefile | $(CJSON)/cJSON.c
+$(BUILD)/gen/%.lskel.h: ebpf/%.bpf.c ebpf/event.h ebpf/wire.h ebpf/kernel.bpf.h ebpf/task.bpf.h ebpf/calls.bpf.c Makefile | $(CJSON)/cJSON.c
 	$(call say,BPF,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)clang $(BPF_FLAGS) -c -o $(@D)/$*.bpf.o $<
@@ -193,7 +193,7 @@ $(BUILD)/gen/syscalls.def: Makefile
 	$(Q)echo '#include <sys/syscall.h>' | $(CC) -E -dM -x c - | \
 		sed -nE 's/^#define SYS_([a-z0-9_]+) .*/ATR_SYSCALL(\1)/p' | sort > $@
 $(call objects,ebpf/observe.c ebpf/probe.c ebpf/names.c): private CPPFLAGS += -isystem $(BUILD)/gen
-$(call objects,ebpf/probe.c): $(BUILD)/gen/calls.lskel.h
+$(call objects,ebpf/probe.c): $(BUILD)/gen/calls.lskel.h $(BUILD)/gen/calls_plain.lskel.h
 $(call objects,ebpf/observe.c): $(BUILD)/gen/wire.lskel.h
 $(call objects,ebpf/names.c): $(BUILD)/gen/syscalls.def
 

@@ -185,6 +185,24 @@ if unshare -pf --mount-proc true 2>/dev/null; then
 	ends
 fi
 
+# A kernel without BTF: what can be had without it is.
+program no_btf -shared -fPIC -ldl
+also=$program
+first --
+asks /work /pages /quick
+wait_for 20 is_sent /quick
+wait_for 20 grep -q '"recvfrom"' "$spans"
+ends
+also=
+check "without BTF one line says what is missing" lines 1
+check "which is that" grep -q 'AUTOTRACE_EBPF: the kernel has no BTF: page faults, .* are not seen' "$dir/log"
+check "a short span's calls are there" sums count /quick getppid 10
+check "sleeps and the disk" eval 'sums count /work clock_nanosleep 3 && sums count /work fsync 5'
+check "all of the time is on the CPU, waiting for one, or blocked" sums whole /work
+check "it computed for 50 ms then, too" sums at-least /work cpu.duration 0.0495
+check "what took long is a span of its own then" sums below /work recvfrom 1 0.149
+check "and what is not seen is not told" sums at-most /pages page_faults.minor 0
+
 # Who may not.
 chmod a+rx "$dir"
 first -- setpriv --reuid=65534 --regid=65534 --clear-groups
