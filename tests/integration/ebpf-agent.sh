@@ -122,6 +122,19 @@ ends
 check "nothing was loaded for him" has_programs 0
 stop "$agent"
 
+program no_btf -shared -fPIC -ldl
+LD_PRELOAD=$program
+export LD_PRELOAD
+agent --user $nobody
+unset LD_PRELOAD
+first $nobody
+asks /quick
+wait_for 20 is_sent /quick
+check "an agent whose kernel has no BTF: sums are there" sums count /quick getppid 10
+check "and who asked says what is missing" says "the kernel has no BTF: "
+ends
+stop "$agent"
+
 # What nobody understands, and too many.
 cat >"$dir/bad.py" <<'END'
 import array, ctypes, mmap, os, platform, socket, struct, sys, time
