@@ -194,7 +194,7 @@ $(BUILD)/ebpf.map: Makefile
 BPF_ARCH := $(if $(filter aarch64,$(MACHINE)),arm64,x86)
 BPF_FLAGS := -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH) -I. \
 	-I/usr/include/$(MACHINE)-linux-gnu -I/usr/$(MACHINE)-linux-gnu/include -Wall -Wextra $(if $(WERROR),-Werror)
-$(BUILD)/gen/%.lskel.h: ebpf/%.bpf.c ebpf/event.h ebpf/follow_event.h ebpf/wire.h ebpf/kernel.bpf.h ebpf/task.bpf.h Makefile | $(CJSON)/cJSON.c
+$(BUILD)/gen/%.lskel.h: ebpf/%.bpf.c $(wildcard ebpf/*.h ebpf/*.bpf.c) Makefile | $(CJSON)/cJSON.c
 	$(call say,BPF,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)clang $(BPF_FLAGS) -c -o $(@D)/$*.bpf.o $<
@@ -206,7 +206,7 @@ $(BUILD)/gen/syscalls.def: Makefile
 		sed -nE 's/^#define SYS_([a-z0-9_]+) .*/ATR_SYSCALL(\1)/p' | sort > $@
 $(call objects,ebpf/follow.c ebpf/observe.c ebpf/probe.c ebpf/names.c): private CPPFLAGS += -isystem $(BUILD)/gen
 $(call objects,ebpf/follow.c): $(BUILD)/gen/follow.lskel.h
-$(call objects,ebpf/probe.c): $(BUILD)/gen/calls.lskel.h
+$(call objects,ebpf/probe.c): $(BUILD)/gen/calls.lskel.h $(BUILD)/gen/calls_plain.lskel.h
 $(call objects,ebpf/observe.c): $(BUILD)/gen/wire.lskel.h
 $(call objects,ebpf/names.c): $(BUILD)/gen/syscalls.def
 

@@ -2,6 +2,7 @@
 #include "ebpf/agent.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -104,26 +105,31 @@ static int converse(int fd, const struct atr_probe_options *options, struct atr_
 				  .msg_iovlen = 1,
 				  .msg_control = &rights,
 				  .msg_controllen = sizeof(rights.room) };
-	bool has_fds;
+	bool has_fds, is_known;
+	long len;
 
 	*why = "the agent (AUTOTRACE_EBPF_AGENT) does not answer";
 	/* who is refused is told so before he has asked, and the connection closed */
 	syscall(SYS_sendto, fd, &question, sizeof(question), MSG_NOSIGNAL, NULL, 0);
-	if (receive(fd, &message) != sizeof(answer))
+	len = receive(fd, &message);
+	if (len < (long)offsetof(struct atr_agent_answer, error))
 		return -EIO;
 	has_fds = take_fds(&message, probe);
+	/* of another version it may have another length, too */
+	is_known = len == sizeof(answer) && answer.magic == ATR_AGENT_MAGIC &&
+		   answer.version == ATR_AGENT_VERSION;
 	answer.why[sizeof(answer.why) - 1] = 0;
 	probe->token = answer.token;
-	if (answer.magic == ATR_AGENT_MAGIC && answer.version == ATR_AGENT_VERSION && has_fds) {
+	if (is_known && has_fds) {
 		*why = answer.why[0] ? answer.why : NULL;
 		return 0;
 	}
 	if (has_fds)
 		atr_probe_close(probe);
 	*why = "the agent (AUTOTRACE_EBPF_AGENT) is of another version";
-	if (answer.magic == ATR_AGENT_MAGIC && answer.version == ATR_AGENT_VERSION)
+	if (is_known)
 		*why = answer.why;
-	return answer.error < 0 ? answer.error : -EPROTO;
+	return is_known && answer.error < 0 ? answer.error : -EPROTO;
 }
 
 int atr_agent_ask(const char *path, const struct atr_probe_options *options,

@@ -18,9 +18,6 @@
 
 #define SAMPLED 1
 
-struct atr_ebpf_seat seats[ATR_EBPF_SEATS];
-__u64 buckets[ATR_EBPF_BUCKETS];
-
 /* What is kept of a thread. */
 struct thread {
 	__u64 span;	  /* that its call is of, or the last one was */
@@ -81,16 +78,16 @@ struct {
 /* NULL: it is not watched. */
 static __always_inline struct atr_ebpf_seat *seat_of(__u32 tgid, __u32 *number)
 {
-	__u64 bucket = buckets[tgid & (ATR_EBPF_BUCKETS - 1)];
+	__u64 bucket = shared.buckets[tgid & (ATR_EBPF_BUCKETS - 1)];
 
 	for (int i = 0; i < 4; i++, bucket >>= 16) {
 		__u32 n = (bucket & 0xffff) - 1;
 
 		if (!bucket)
 			return 0;
-		if (n < ATR_EBPF_SEATS && seats[n].tgid == tgid) {
+		if (n < ATR_EBPF_SEATS && shared.seats[n].tgid == tgid) {
 			*number = n;
-			return &seats[n];
+			return &shared.seats[n];
 		}
 	}
 	return 0;
@@ -98,7 +95,7 @@ static __always_inline struct atr_ebpf_seat *seat_of(__u32 tgid, __u32 *number)
 
 static __always_inline void put_in_bucket(__u32 tgid, __u32 number)
 {
-	__u64 *bucket = &buckets[tgid & (ATR_EBPF_BUCKETS - 1)];
+	__u64 *bucket = &shared.buckets[tgid & (ATR_EBPF_BUCKETS - 1)];
 
 	for (int i = 0; i < 4; i++) {
 		__u64 before = *bucket;
@@ -295,7 +292,7 @@ static __always_inline void arm(struct pt_regs *regs, __u32 tgid)
 {
 	__u64 said = FIRST(regs);
 	__u32 number = said & (ATR_EBPF_SEATS - 1);
-	struct atr_ebpf_seat *seat = &seats[number];
+	struct atr_ebpf_seat *seat = &shared.seats[number];
 	struct atr_ebpf_told *t;
 
 	if (!said || seat->token != said || (seat->only && seat->only != tgid) ||
@@ -446,6 +443,8 @@ int atr_switch(__u64 *args)
 {
 	goes((struct task_struct *)args[1], args[0] || !args[3]);
 	came((struct task_struct *)args[2]);
+	if (args[3] & TASK_DEAD)
+		is_gone((struct task_struct *)args[1]);
 	return 0;
 }
 

@@ -55,6 +55,13 @@ struct atr_ebpf_seat {
 	__u32 tgid;   /* that has told it */
 };
 
+struct atr_ebpf_shared {
+	struct atr_ebpf_seat seats[ATR_EBPF_SEATS];
+	__u64 buckets[ATR_EBPF_BUCKETS];
+	/* without BTF: where in a thread's structure its numbers are, and its pointer; 0: not known */
+	__u32 pid_at, base_at;
+};
+
 /* One record of the ring buffer. Times are of CLOCK_MONOTONIC. */
 struct atr_ebpf_slow {
 	__u64 span;

@@ -2,14 +2,14 @@
 #include "ebpf/probe.h"
 
 #define ATR_SKELETON <calls.lskel.h>
+#define ATR_SKELETON_ELSE <calls_plain.lskel.h>
 #include "ebpf/skeleton.h"
 
 #include <sys/random.h>
 
-/* What the programs and we both know, as the skeleton has it. */
-struct atr_ebpf_shared {
-	struct calls_bpf__bss bss;
-};
+_Static_assert(sizeof(struct calls_bpf) == sizeof(struct calls_plain_bpf) &&
+		       sizeof(struct calls_bpf__bss) == sizeof(struct atr_ebpf_shared),
+	       "they are made of the same source");
 
 static size_t shared_len(void)
 {
@@ -70,20 +70,41 @@ static int keep(struct calls_bpf *skeleton, struct atr_watch *watch)
 	return 0;
 }
 
+#define LOAD(name)                                                         \
+	static int load_##name(struct atr_watch *watch)                    \
+	{                                                                  \
+		struct name##_bpf *skeleton = name##_bpf__open();          \
+		int error;                                                 \
+                                                                           \
+		if (!skeleton)                                             \
+			return -ENOMEM;                                    \
+		error = name##_bpf__load(skeleton);                        \
+		if (!error)                                                \
+			error = name##_bpf__attach(skeleton);              \
+		if (!error)                                                \
+			error = keep((struct calls_bpf *)skeleton, watch); \
+		name##_bpf__destroy(skeleton);                             \
+		return error;                                              \
+	}
+LOAD(calls)
+LOAD(calls_plain)
+
+/* Whether the kernel refused what it was asked, and not who asks. */
+static bool may_take_another(int error)
+{
+	return error && error != -EPERM && error != -ENOSYS && error != -ENOMEM &&
+	       error != -EMFILE && error != -ENFILE;
+}
+
 static int load(struct atr_watch *watch)
 {
-	struct calls_bpf *skeleton = calls_bpf__open();
-	int error;
+	int error = load_calls(watch);
 
-	if (!skeleton)
-		return -ENOMEM;
-	error = calls_bpf__load(skeleton);
-	if (!error)
-		error = calls_bpf__attach(skeleton);
-	if (!error)
-		error = keep(skeleton, watch);
-	calls_bpf__destroy(skeleton);
-	return error;
+	if (!may_take_another(error) || load_calls_plain(watch) != 0)
+		return error;
+	watch->lacks = "the kernel has no BTF: page faults, waiting for disks, TCP's round trips "
+		       "and programs that the library cannot be in are not seen";
+	return 0;
 }
 
 int atr_watch_open(struct atr_watch *watch, const char **why)
@@ -228,7 +249,7 @@ static int attach_again(struct atr_watch *watch)
 int atr_watch_admit(struct atr_watch *watch, unsigned seat, const struct atr_probe_options *options,
 		    struct atr_probe *probe, const char **why)
 {
-	struct atr_ebpf_seat *at = &watch->shared->bss.seats[seat];
+	struct atr_ebpf_seat *at = &watch->shared->seats[seat];
 	unsigned filled = atr_skeleton_fill();
 	int error = attach_again(watch);
 
@@ -252,8 +273,8 @@ int atr_watch_admit(struct atr_watch *watch, unsigned seat, const struct atr_pro
 
 void atr_watch_dismiss(struct atr_watch *watch, unsigned seat)
 {
-	struct atr_ebpf_seat *at = &watch->shared->bss.seats[seat];
-	__u64 *bucket = &watch->shared->bss.buckets[at->tgid & (ATR_EBPF_BUCKETS - 1)];
+	struct atr_ebpf_seat *at = &watch->shared->seats[seat];
+	__u64 *bucket = &watch->shared->buckets[at->tgid & (ATR_EBPF_BUCKETS - 1)];
 
 	__atomic_store_n(&at->token, 0, __ATOMIC_SEQ_CST);
 	for (int i = 0; i < 4; i++) {

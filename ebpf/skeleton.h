@@ -4,7 +4,7 @@
 
 /*
  * skeleton: the loader that bpftool has made of a program's object, for the one file that
- * includes it and says by ATR_SKELETON which.
+ * includes it and says by ATR_SKELETON (and ATR_SKELETON_ELSE) which.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -42,6 +42,9 @@ static inline int atr_skeleton_close(int fd)
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 #pragma GCC diagnostic ignored "-Wsign-compare"
 #include ATR_SKELETON
+#ifdef ATR_SKELETON_ELSE
+#include ATR_SKELETON_ELSE
+#endif
 #pragma GCC diagnostic pop
 #endif
 
@@ -86,7 +89,7 @@ static inline const char *atr_skeleton_why(int error)
 		return "too many files are open";
 	default:
 		return "the kernel is too old, or was built without what it takes (Linux 5.18 with "
-		       "BTF, and the tracepoints of system calls)";
+		       "the tracepoints of system calls)";
 	}
 }
 

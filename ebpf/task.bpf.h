@@ -16,6 +16,10 @@
 #include <linux/stat.h>
 #include <stdbool.h>
 
+struct atr_ebpf_shared shared;
+
+#define TASK_DEAD 0x80 /* of a state in which a thread is switched out */
+
 #ifndef ATR_NO_BTF
 
 #define AT "tp_btf/"
@@ -37,6 +41,11 @@ static __always_inline bool finds_fields(__u64 base)
 {
 	(void)base;
 	return true;
+}
+
+static __always_inline void is_gone(struct task_struct *task)
+{
+	(void)task;
 }
 
 static __always_inline __u32 tgid_of(struct task_struct *task)
@@ -106,7 +115,140 @@ static __always_inline bool reads_tcp(__s32 fd, struct atr_ebpf_tcp *out)
 	return true;
 }
 
+#else /* ATR_NO_BTF */
+
+#define AT "raw_tp/"
+
+#define THREADS(name, what)                          \
+	struct {                                     \
+		__uint(type, BPF_MAP_TYPE_LRU_HASH); \
+		__uint(max_entries, 8192);           \
+		__type(key, __u32);                  \
+		__type(value, what);                 \
+	} name SEC(".maps")
+
+static __always_inline __u64 word_at(const void *of, __u32 at)
+{
+	__u64 word = 0;
+
+	bpf_probe_read_kernel(&word, sizeof(word), (const char *)of + at);
+	return word;
+}
+
+/* As they lie in memory on every kernel: programs that trace others know it. */
+#undef FIRST
+#undef SECOND
+#undef THIRD
+#if defined(__TARGET_ARCH_x86)
+#define FIRST(regs) word_at(regs, 112)
+#define SECOND(regs) word_at(regs, 104)
+#define THIRD(regs) word_at(regs, 96)
 #else
+#define FIRST(regs) word_at(regs, 0)
+#define SECOND(regs) word_at(regs, 8)
+#define THIRD(regs) word_at(regs, 16)
+#endif
+
+#define this_task() ((struct task_struct *)bpf_get_current_task())
+
+static __always_inline __u32 pid_of(struct task_struct *task)
+{
+	return shared.pid_at ? (__u32)word_at(task, shared.pid_at) : 0;
+}
+
+static __always_inline __u32 tgid_of(struct task_struct *task)
+{
+	return shared.pid_at ? (__u32)(word_at(task, shared.pid_at) >> 32) : 0;
+}
+
+static __always_inline __u64 base_of(struct task_struct *task)
+{
+	return word_at(task, shared.base_at);
+}
+
+/* The first place where it is, 0: nowhere. Without a branch, of which the kernel would look at each. */
+static __always_inline __u32 search_for(__u64 wanted, __u32 step, __u32 len)
+{
+	struct task_struct *task = this_task();
+	__u64 found = 0;
+
+	for (__u32 at = len; at; at -= step) {
+		__u64 other = word_at(task, at) ^ wanted;
+		__u64 is_other = (other | -other) >> 63;
+
+		found = found * is_other + at * (1 - is_other);
+	}
+	return found;
+}
+
+/* By themselves, so that the kernel goes through each once, and not for every way that leads to it. */
+__noinline int atr_find_numbers(__u64 both)
+{
+	return search_for(both, 4, 6 * 1024);
+}
+
+__noinline int atr_find_base(__u64 base)
+{
+	return search_for(base, 8, 16 * 1024);
+}
+
+/* What is known to be in the thread that tells the token: its numbers, its pointer. */
+static __always_inline bool finds_fields(__u64 base)
+{
+	if (!shared.pid_at)
+		shared.pid_at = atr_find_numbers(bpf_get_current_pid_tgid());
+	if (!shared.base_at && base)
+		shared.base_at = atr_find_base(base);
+	return shared.pid_at && shared.base_at;
+}
+
+#define thread_of(task)                               \
+	({                                            \
+		__u32 pid_ = pid_of(task);            \
+		bpf_map_lookup_elem(&threads, &pid_); \
+	})
+#define this_thread(task, is_made)                                            \
+	({                                                                    \
+		__u32 pid_ = (__u32)bpf_get_current_pid_tgid();               \
+		void *thread_ = bpf_map_lookup_elem(&threads, &pid_);         \
+		if (!thread_ && (is_made)) {                                  \
+			struct thread new_ = { 0 };                           \
+			bpf_map_update_elem(&threads, &pid_, &new_, BPF_ANY); \
+			thread_ = bpf_map_lookup_elem(&threads, &pid_);       \
+		}                                                             \
+		thread_;                                                      \
+	})
+/* Its number will be another's. */
+#define is_gone(task)                                 \
+	do {                                          \
+		__u32 pid_ = pid_of(task);            \
+		bpf_map_delete_elem(&threads, &pid_); \
+	} while (0)
+
+static __always_inline __u64 minor_faults_of(struct task_struct *task)
+{
+	(void)task;
+	return 0;
+}
+
+static __always_inline __u64 major_faults_of(struct task_struct *task)
+{
+	(void)task;
+	return 0;
+}
+
+static __always_inline bool is_for_io(struct task_struct *task)
+{
+	(void)task;
+	return false;
+}
+
+static __always_inline bool reads_tcp(__s32 fd, struct atr_ebpf_tcp *out)
+{
+	(void)fd;
+	(void)out;
+	return false;
+}
 
 #endif
 

@@ -99,6 +99,8 @@ static bool has_room(const struct atr_ebpf_agent *agent, uid_t uid)
 	return agent->nr_peers < most && (uid == 0 || own < (most + 3) / 4);
 }
 
+static const char full[] = "the agent serves as many processes as it may (--most)";
+
 static void refuse(int fd, int error, const char *why)
 {
 	atr_agent_answer(fd, NULL, error, why);
@@ -117,7 +119,7 @@ static void accept_peer(struct atr_ebpf_agent *agent, int fd)
 		refuse(fd, -EPERM, "the agent does not serve this user (--user)");
 	} else if (!has_room(agent, who.uid)) {
 		say(agent, "refused: too many", who.pid, who.uid);
-		refuse(fd, -EBUSY, "the agent serves as many processes as it may (--most)");
+		refuse(fd, -EBUSY, full);
 	} else {
 		agent->peers[agent->nr_peers].fd = fd;
 		agent->peers[agent->nr_peers].pid = who.pid;
@@ -189,11 +191,17 @@ static int choose_seat(struct atr_ebpf_agent *agent, uid_t uid)
 static int admit(struct atr_ebpf_agent *agent, int number, uid_t uid,
 		 const struct atr_probe_options *options, struct atr_probe *probe, const char **why)
 {
-	struct atr_agent_seat *seat = &agent->seats[number];
-	int error = agent->watch.is_open ? 0 : atr_watch_open(&agent->watch, why);
+	struct atr_agent_seat *seat;
+	int error = 0;
 
+	*why = full;
+	if (number < 0)
+		return -EBUSY;
+	if (!agent->watch.is_open)
+		error = atr_watch_open(&agent->watch, why);
 	if (error)
 		return error;
+	seat = &agent->seats[number];
 	*probe = (struct atr_probe){ 0 };
 	for (int i = 0; i < ATR_NR_PROBE_MAPS; i++)
 		probe->fds[i] = seat->fds[i] > 0 ? seat->fds[i] : -1;

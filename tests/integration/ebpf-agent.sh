@@ -76,7 +76,7 @@ says() { # TEXT: in the library's log, in one line
 }
 
 grep_or_gone() { # TEXT FILE PID
-	grep -q "$1" "$2" || is_gone "$3"
+	grep -qs "$1" "$2" || is_gone "$3"
 }
 
 programs() { # how many there are of ours in the kernel
@@ -120,6 +120,19 @@ check "who may not ask is told so" says "the agent does not serve this user"
 check "and answers" asks /quick
 ends
 check "nothing was loaded for him" has_programs 0
+stop "$agent"
+
+program no_btf -shared -fPIC -ldl
+LD_PRELOAD=$program
+export LD_PRELOAD
+agent --user $nobody
+unset LD_PRELOAD
+first $nobody
+asks /quick
+wait_for 20 is_sent /quick
+check "an agent whose kernel has no BTF: sums are there" sums count /quick getppid 10
+check "and who asked says what is missing" says "the kernel has no BTF: "
+ends
 stop "$agent"
 
 # What nobody understands, and too many.
@@ -273,6 +286,8 @@ while True:
     with_fds = lambda n: [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", (fds * 2)[:n]))]
     if how == "garbage":
         s.sendmsg([os.urandom(184)], with_fds(3))
+    elif how == "version":
+        s.sendmsg([struct.pack("<IIiI160s", 0x42464541, 1, 0, 0, b"")], with_fds(7))
     elif how == "few":
         s.sendmsg([good], with_fds(6))
     elif how == "many":
@@ -285,7 +300,7 @@ while True:
         s.close()
 END
 echo >"$socket.short"
-for how in garbage few many none wrong short closes; do
+for how in garbage version few many none wrong short closes; do
 	rm -f "$socket"
 	: >"$dir/agent.out"
 	/usr/bin/python3 "$dir/false.py" "$socket" $how >"$dir/agent.out" &
@@ -293,6 +308,7 @@ for how in garbage few many none wrong short closes; do
 	running="$running $false_one"
 	wait_for 20 grep -q listening "$dir/agent.out"
 	first $nobody
+	[ $how != version ] || check "an agent of another version: the line says so" says "is of another version"
 	check "an agent that is none ($how): one line, and it answers" eval 'says . && asks /quick'
 	ends
 	stop $false_one

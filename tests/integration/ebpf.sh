@@ -68,6 +68,12 @@ counter() { # NAME
 	sed -n "s/.*$1: //p" "$dir/log" | tail -n 1
 }
 
+has_perf() {
+	perf trace -s -o "$dir/perf.first" -- true 2>"$dir/perf.said" && grep -q " events, " "$dir/perf.first" && return
+	[ -s "$dir/perf.said" ] || cp "$dir/perf.first" "$dir/perf.said"
+	return 1
+}
+
 other=$(free_port)
 "$seen" slow "$other" 150 &
 running="$running $!"
@@ -98,7 +104,7 @@ check "a short span's calls" sums count /quick getppid 10
 check "which had no long one" sums below /quick recvfrom 0
 check "nor are they another span's" sums count /work getppid 0
 check "page faults that there were none of are not told" sums at-most /quick page_faults.major 0
-dd if=/dev/urandom of="$dir/file" bs=4096 count=4 conv=fsync 2>/dev/null
+dd if=/dev/urandom of="$dir/file" bs=1M count=4 conv=fsync 2>/dev/null
 asks /pages /disk
 wait_for 20 is_sent /disk
 check "a thousand pages that were touched" sums at-least /pages page_faults.minor 1000
@@ -132,11 +138,26 @@ check "what was lost on its way was sent again" sums at-least /lossy tcp.retrans
 other=$slow_one
 
 # The same run, seen by strace as well. It stops the program at each call, so that what it measures is the longer.
-first -- strace -f -T -o "$dir/strace"
-asks /work
-wait_for 20 is_sent /work
+# perf trace measures where we do, and is told what it saw of the same run; some kernels do not have what it takes.
+watchers=(strace -f -T -o "$dir/strace")
+if has_perf; then
+	watchers=(perf trace -s -o "$dir/perf" -- "${watchers[@]}")
+else
+	check "perf trace does not run here, and says why" test -s "$dir/perf.said"
+	cat "$dir/perf.said"
+fi
+first -- "${watchers[@]}"
+asks /work /lock
+wait_for 20 is_sent /lock
 ends
 check "as strace has it" sums strace /work "$dir/strace" clock_nanosleep fsync recvfrom
+check "a lock is what it was blocked by" sums at-least /lock syscall.futex.duration 0.039
+check "and for as long" sums at-least /lock blocked.duration 0.039
+if [ -e "$dir/perf" ]; then
+	check "as perf trace has it" sums perf /work "$dir/perf" clock_nanosleep fsync
+	check "and the lock" sums perf-longest /lock "$dir/perf" futex
+	check "and the slow server" sums perf-slow /work "$dir/perf" recvfrom
+fi
 
 # Many spans, of ten calls each.
 cat >"$dir/many.py" <<'END'
@@ -185,6 +206,24 @@ if unshare -pf --mount-proc true 2>/dev/null; then
 	ends
 fi
 
+# A kernel without BTF: what can be had without it is.
+program no_btf -shared -fPIC -ldl
+also=$program
+first --
+asks /work /pages /quick
+wait_for 20 is_sent /quick
+wait_for 20 grep -q '"recvfrom"' "$spans"
+ends
+also=
+check "without BTF one line says what is missing" lines 1
+check "which is that" grep -q 'AUTOTRACE_EBPF: the kernel has no BTF: page faults, .* are not seen' "$dir/log"
+check "a short span's calls are there" sums count /quick getppid 10
+check "sleeps and the disk" eval 'sums count /work clock_nanosleep 3 && sums count /work fsync 5'
+check "all of the time is on the CPU, waiting for one, or blocked" sums whole /work
+check "it computed for 50 ms then, too" sums at-least /work cpu.duration 0.0495
+check "what took long is a span of its own then" sums below /work recvfrom 1 0.149
+check "and what is not seen is not told" sums at-most /pages page_faults.minor 0
+
 # Who may not.
 chmod a+rx "$dir"
 first -- setpriv --reuid=65534 --regid=65534 --clear-groups
@@ -214,6 +253,13 @@ first --
 ends
 check "with another version's there is one line" lines 1
 check "which says that" grep -q 'AUTOTRACE_EBPF: libautotrace-ebpf.so is that of another version' "$dir/log"
+
+echo "no object" >"$dir/alone/libautotrace-ebpf.so"
+first --
+asks /quick
+check "with something else in its place it answers" test "$(cat "$dir/answer")" = ok
+ends
+check "and there is one line" lines 1
 
 # What is said beforehand.
 doctor() { # PATTERN [word...]

@@ -12,6 +12,9 @@
     none PATH       has no sums
     below PATH NAME N [SECONDS]   has so many spans below it that are calls of this name, each as long
     strace PATH LOG CALL...       no more time than strace saw, and not much less
+    perf PATH LOG CALL...         as much time as perf trace -s saw in the thread that made the calls, and none other did
+    perf-longest PATH LOG CALL    as much as the longest that it saw, beside which the others are nothing
+    perf-slow PATH LOG CALL       what took long took as long as the longest that it saw
     every PATH CALL N             each of its spans that is not marked has so many of this call
     marked PATH MOST              at most so many of its spans are marked
 """
@@ -73,6 +76,41 @@ def strace(path, log, *calls):
             demand(theirs * 0.25 - 0.02 <= ours <= theirs * 1.02 + 0.001, span, f"{call}: strace has {theirs}")
 
 
+def seen_by_perf(log, call):
+    """Calls, seconds in all and of the longest, of the thread that most of them are of."""
+    columns = r"^ +%s +(\d+) +\d+ +([0-9.]+) +[0-9.]+ +[0-9.]+ +([0-9.]+)" % call
+    threads = re.split(r"^ \S.* \(\d+\), \d+ events", open(log).read(), flags=re.M)
+    rows = [row for row in (re.search(columns, text, re.M) for text in threads if " fsync " in text) if row]
+    if len(rows) != 1:
+        fail(f"perf trace saw {call} in {len(rows)} threads that also have fsync")
+    return int(rows[0][1]), float(rows[0][2]) / 1e3, float(rows[0][3]) / 1e3
+
+
+def perf(path, log, *calls):
+    for call in calls:
+        nr, theirs, _ = seen_by_perf(log, call)
+        for span in of_path(path):
+            ours = number(span, f"syscall.{call}.duration")
+            print(f"  {call}: {ours * 1e3:.3f} ms, perf trace {theirs * 1e3:.3f} ms in {nr} calls")
+            demand(int(span["of"].get(f"autotrace.syscall.{call}.count", 0)) == nr, span, f"{call}: perf saw {nr}")
+            demand(abs(ours - theirs) <= 0.02 * theirs + 0.0002 * nr, span, f"{call}: perf has {theirs}")
+
+
+def perf_slow(path, log, call):
+    _, _, longest = seen_by_perf(log, call)
+    for span in of_path(path):
+        took = [seconds(s) for s in spans if s.get("parentSpanId") == span["spanId"] and s["name"] == call]
+        demand(len(took) == 1 and abs(took[0] - longest) <= 0.02 * longest, span, f"{took}, perf trace has {longest}")
+
+
+def perf_longest(path, log, call):
+    _, _, longest = seen_by_perf(log, call)
+    for span in of_path(path):
+        ours = number(span, f"syscall.{call}.duration")
+        print(f"  {call}: {ours * 1e3:.3f} ms, perf trace {longest * 1e3:.3f} ms the longest")
+        demand(abs(ours - longest) <= 0.02 * longest + 0.0002, span, f"{call}: perf has {longest}")
+
+
 def is_marked(span):
     return span["of"].get("autotrace.syscall.partial") is True
 
@@ -104,6 +142,12 @@ if check == "strace":
     strace(*args)
 elif check == "every":
     every(*args)
+elif check == "perf":
+    perf(*args)
+elif check == "perf-longest":
+    perf_longest(*args)
+elif check == "perf-slow":
+    perf_slow(*args)
 elif check == "marked":
     marked(*args)
 elif check == "rtt":

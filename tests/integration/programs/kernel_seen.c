@@ -3,7 +3,7 @@
  * kernel_seen serve PORT FILE OTHER: answers requests one by one; of /work it first sleeps three
  * times for 20 ms, writes to FILE and has it written to the disk five times, asks the server at
  * port OTHER, and computes for 50 ms of its own time. Of /quick it makes ten calls that take nothing.
- * Of /lossy it asks the server at OTHER and no more, and prints the round-trip time that the
+ * Of /lock it waits 40 ms for a lock that another thread has. Of /lossy it asks the server at OTHER and no more, and prints the round-trip time that the
  * kernel has for that connection then. Of /pages it touches a thousand pages, of /disk it reads
  * FILE past the kernel's cache. Of /corrupt it first makes nonsense of where its thread shows its span, and makes calls; of
  * /right it sets that right again; of /quit it ends.
@@ -15,6 +15,8 @@
 #include <dlfcn.h>
 #include <linux/filter.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/mman.h>
@@ -54,6 +56,30 @@ static void ask(const char *port)
 	close(fd);
 }
 
+/* The other thread is there from the start: what it does is of no request. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static sem_t is_wanted, is_held;
+
+static void *hold(void *unused)
+{
+	while (sem_wait(&is_wanted) == 0) {
+		pthread_mutex_lock(&lock);
+		sem_post(&is_held);
+		usleep(40000);
+		pthread_mutex_unlock(&lock);
+	}
+	return unused;
+}
+
+static void wait_for_lock(void)
+{
+	sem_post(&is_wanted);
+	while (sem_wait(&is_held) != 0)
+		;
+	pthread_mutex_lock(&lock);
+	pthread_mutex_unlock(&lock);
+}
+
 #define PAGES 1000
 
 static void touch_pages(void)
@@ -73,7 +99,7 @@ static void touch_pages(void)
 
 static void read_from_disk(const char *file)
 {
-	static _Alignas(4096) char block[4096];
+	static _Alignas(4096) char block[1 << 22];
 	int fd = open(file, O_RDONLY | O_DIRECT);
 
 	for (int i = 0; i < 20; i++)
@@ -149,6 +175,8 @@ static void answer(int fd, const char *head, char **argv)
 		usleep((useconds_t)atoi(argv[3]) * 1000);
 	else if (strstr(head, "work"))
 		work(argv[3], argv[4]);
+	else if (strstr(head, "lock"))
+		wait_for_lock();
 	else if (strstr(head, "lossy"))
 		ask(argv[4]);
 	else if (strstr(head, "pages"))
@@ -206,8 +234,11 @@ static void serve(char **argv)
 
 int main(int argc, char **argv)
 {
+	pthread_t holder;
+
 	signal(SIGPIPE, SIG_IGN);
-	if (argc < 4)
+	if (argc < 4 || sem_init(&is_wanted, 0, 0) || sem_init(&is_held, 0, 0) ||
+	    pthread_create(&holder, NULL, hold, NULL))
 		return 2;
 	serve(argv);
 	return 0;
