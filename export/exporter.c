@@ -225,26 +225,35 @@ static void nap(uint32_t bell, uint64_t ms)
 	look_around();
 }
 
+/* Spans go through it also where nothing but metrics or log records are exported: they start the thread. */
+static bool has_ring(void)
+{
+	if (ex.ring)
+		return true;
+	atr_options_read_queue(&ex.options);
+	ex.batch_size = ex.options.max_export_batch_size;
+	measure_tls();
+	ex.ring = atr_ring_create(ex.options.max_queue_size, ATR_SPAN_MAX);
+	return ex.ring != NULL;
+}
+
 bool atr_exporter_setup(const struct atr_io *io, const struct atr_process *process)
 {
 	ex.io = io;
 	ex.process = process;
 	ex.pid = atr_kernel_pid();
 	ex.exit_flush_ms = atr_env_ms("AUTOTRACE_EXIT_FLUSH_MS", 500);
-	if (atr_options_say_none())
-		return true;
-	atr_options_read_queue(&ex.options);
-	ex.batch_size = ex.options.max_export_batch_size;
-	measure_tls();
-	ex.ring = atr_ring_create(ex.options.max_queue_size, ATR_SPAN_MAX);
-	if (ex.ring && atr_options_export_metrics())
-		atr_metrics_setup();
-	return ex.ring != NULL;
+	if (atr_options_export_metrics()) {
+		if (has_ring())
+			atr_metrics_setup();
+		return ex.ring != NULL;
+	}
+	return atr_options_say_none() || has_ring();
 }
 
 void atr_exporter_exports_logs(void)
 {
-	if (!ex.ring)
+	if (!has_ring())
 		return;
 	atr_options_read_log_queue(&ex.options);
 	ex.logs = atr_ring_create(ex.options.log_queue_size, sizeof(struct atr_log_record));
@@ -607,6 +616,8 @@ static uint64_t export_batch(void)
 			atr_count(ATR_COUNT_EXPORTS_FAILED);
 		}
 	}
+	if (!ex.options.nr_exporters && atr_metrics_are_on)
+		atomic_store(&ex.metrics_wait, true);
 	settle(fate, n, strings_cut);
 	return atr_now_ms() + (has_room_to_add() ? ex.options.schedule_delay_ms : 0);
 }
@@ -626,6 +637,7 @@ static bool send_metrics(void)
 					 atr_ring_count(ex.ring), atr_ring_lost(ex.ring) };
 	struct atr_post request;
 	uint64_t limit_ms = ex.options.metric_timeout_ms;
+	enum atr_outcome outcome;
 
 	atr_buf_clear(&ex.buf);
 	if (!atr_metrics_encode(&measured, &ex.buf))
@@ -633,10 +645,12 @@ static bool send_metrics(void)
 	if (!limit_ms || (to->timeout_ms && to->timeout_ms < limit_ms))
 		limit_ms = to->timeout_ms;
 	request = request_of(to, encoder_of(to)->content_type);
-	return (to->is_grpc ? atr_grpc_post :
-			      atr_http_post)(&ex.sending, to, &links[LINK_METRICS], &request,
-					     atr_now_ms() + (limit_ms ? limit_ms : UINT32_MAX),
-					     &ex.stop_ms, &ex.answer) == ATR_SENT;
+	outcome = (to->is_grpc ? atr_grpc_post : atr_http_post)(
+		&ex.sending, to, &links[LINK_METRICS], &request,
+		atr_now_ms() + (limit_ms ? limit_ms : UINT32_MAX), &ex.stop_ms, &ex.answer);
+	if (outcome == ATR_SENT)
+		atr_metrics_told(&ex.options);
+	return outcome == ATR_SENT;
 }
 
 /* Behind the spans: at the interval, and when all else is sent at the end. */
@@ -1273,7 +1287,8 @@ static void tally(struct atr_ring_sums sums)
 	if (!(sums.claimed | sums.lost | discarded | displaced))
 		return; /* as most processes: no memory is touched */
 	if (!ex.ring)
-		atr_count_set(ATR_COUNT_SPANS_DISCARDED, discarded);
+		atr_count_set(ATR_COUNT_SPANS_DISCARDED,
+			      discarded); /* else they are counted batch by batch */
 	atr_count_set(ATR_COUNT_SPANS_ENDED, sums.claimed + sums.lost + discarded + displaced);
 	atr_count_set(no_thread ? ATR_COUNT_LOST_NO_THREAD : ATR_COUNT_LOST_QUEUE_FULL, sums.lost);
 	atr_count_add(no_thread ? ATR_COUNT_LOST_NO_THREAD : ATR_COUNT_LOST_AT_EXIT, sums.unread);

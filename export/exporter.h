@@ -22,7 +22,7 @@ struct atr_process {
 
 /*
  * The constructor, once. Keeps the pointers and maps the ring, unless the one
- * exporter is `none`; the other variables are read by the thread (options.h).
+ * exporter is `none`, and no metrics are exported; the other variables are read by the thread (options.h).
  * False: there is no memory.
  */
 bool atr_exporter_setup(const struct atr_io *io, const struct atr_process *process);
@@ -45,7 +45,7 @@ void atr_exporter_filters_by(const struct atr_span *(*filter)(
 
 /*
  * Log records. The constructor, behind setup: they are exported too, from a queue of their own
- * (OTEL_BLRP_*); nothing where spans are not. Then, any thread, a signal handler too, where
+ * (OTEL_BLRP_*), also where spans are not. Then, any thread, a signal handler too, where
  * _takes_logs: copies one of which the line is what is before and what is behind; errno is kept.
  */
 struct atr_log_record;

@@ -33,8 +33,20 @@ static const struct {
 };
 #define NR_CAUSES (sizeof(causes) / sizeof(causes[0]))
 
+/* What only ever grows, by its number. */
+enum {
+	STARTED,
+	PROCESSED = STARTED + 6,
+	QUEUE_FULL,
+	ABANDONED,
+	EXPORTED,
+	NR_GROWING = EXPORTED + ATR_EXPORTERS_MAX * (1 + NR_CAUSES)
+};
+
 static struct {
-	uint64_t began_ns;
+	uint64_t began_ns, now_ns, told_ns; /* told_ns: 0, or when they were told as of */
+	uint64_t now[NR_GROWING], told[NR_GROWING];
+	bool is_delta;
 	struct {
 		uint64_t accepted, lost[NR_CAUSES];
 	} exporters[ATR_EXPORTERS_MAX];
@@ -150,19 +162,40 @@ static void put_labels(struct atr_message *m, char tag, const struct label *labe
 	atr_message_end(m);
 }
 
-static void put_times(struct atr_message *m)
+/* Whether since it was told last, where that is preferred; what goes up and down is as it stands. */
+static bool is_since_told(bool grows)
 {
-	atr_message_fixed64(m, 0x11, "startTimeUnixNano", sums.began_ns);
-	atr_message_fixed64(m, 0x19, "timeUnixNano", atr_kernel_ns(CLOCK_REALTIME));
+	return grows && sums.is_delta && sums.told_ns;
+}
+
+static void put_times(struct atr_message *m, bool grows)
+{
+	atr_message_fixed64(m, 0x11, "startTimeUnixNano",
+			    is_since_told(grows) ? sums.told_ns : sums.began_ns);
+	atr_message_fixed64(m, 0x19, "timeUnixNano", sums.now_ns);
+}
+
+static void put_value(struct atr_message *m, const struct label *labels, bool grows, uint64_t value)
+{
+	atr_message_open(m, 0x0a, NULL);
+	put_times(m, grows);
+	atr_message_fixed64(m, 0x31, "asInt", value);
+	put_labels(m, 0x3a, labels);
+	atr_message_close(m);
 }
 
 static void put_point(struct atr_message *m, const struct label *labels, uint64_t value)
 {
-	atr_message_open(m, 0x0a, NULL);
-	put_times(m);
-	atr_message_fixed64(m, 0x31, "asInt", value);
-	put_labels(m, 0x3a, labels);
-	atr_message_close(m);
+	put_value(m, labels, false, value);
+}
+
+/* One that only grows; `is_always`: also where there was none yet. */
+static void put_growing(struct atr_message *m, const struct label *labels, unsigned which,
+			uint64_t value, bool is_always)
+{
+	sums.now[which] = value;
+	if (value || is_always)
+		put_value(m, labels, true, value - (is_since_told(true) ? sums.told[which] : 0));
 }
 
 static void open_metric(struct atr_message *m, const char *name, const char *unit, char tag,
@@ -175,12 +208,13 @@ static void open_metric(struct atr_message *m, const char *name, const char *uni
 	atr_message_list(m, "dataPoints");
 }
 
-#define CUMULATIVE 2
+enum { DELTA = 1, CUMULATIVE = 2 };
 
-static void close_metric(struct atr_message *m)
+static void close_metric(struct atr_message *m, bool grows)
 {
 	atr_message_end(m);
-	atr_message_small(m, 0x10, "aggregationTemporality", CUMULATIVE);
+	atr_message_small(m, 0x10, "aggregationTemporality",
+			  grows && sums.is_delta ? DELTA : CUMULATIVE);
 }
 
 static void open_sum(struct atr_message *m, const char *name)
@@ -191,7 +225,7 @@ static void open_sum(struct atr_message *m, const char *name)
 /* Whether it only ever grows: a counter, or one that goes up and down. */
 static void close_sum(struct atr_message *m, bool is_monotonic)
 {
-	close_metric(m);
+	close_metric(m, is_monotonic);
 	atr_message_bool(m, 0x18, "isMonotonic", is_monotonic);
 	atr_message_close(m);
 	atr_message_close(m);
@@ -211,8 +245,7 @@ static void put_started(struct atr_message *m)
 					  text_label(RESULT, results[i % 2]),
 					  { 0 } };
 
-		if (n)
-			put_point(m, labels, n);
+		put_growing(m, labels, STARTED + (unsigned)i, n, false);
 	}
 	close_sum(m, true);
 }
@@ -252,13 +285,11 @@ static void put_processor(struct atr_message *m, const struct atr_measured *meas
 	put_point(m, labels, measured->options->max_queue_size);
 	close_sum(m, false);
 	open_sum(m, "otel.sdk.processor.span.processed");
-	put_point(m, labels, sums.processed);
+	put_growing(m, labels, PROCESSED, sums.processed, true);
 	labels[2] = text_label("error.type", "queue_full");
-	if (measured->queue_full)
-		put_point(m, labels, measured->queue_full);
+	put_growing(m, labels, QUEUE_FULL, measured->queue_full, false);
 	labels[2] = text_label("error.type", "abandoned");
-	if (atr_count_read(ATR_COUNT_LOST_ABANDONED))
-		put_point(m, labels, atr_count_read(ATR_COUNT_LOST_ABANDONED));
+	put_growing(m, labels, ABANDONED, atr_count_read(ATR_COUNT_LOST_ABANDONED), false);
 	close_sum(m, true);
 }
 
@@ -314,12 +345,12 @@ static void put_exported(struct atr_message *m, const struct atr_options *option
 	open_sum(m, "otel.sdk.exporter.span.exported");
 	for (unsigned i = 0; i < options->nr_exporters; i++) {
 		size_t n = label_exporter(&options->exporter[i], labels);
+		unsigned at = EXPORTED + i * (1 + (unsigned)NR_CAUSES);
 
-		put_point(m, labels, sums.exporters[i].accepted);
-		for (size_t k = 0; k < NR_CAUSES; k++) {
+		put_growing(m, labels, at, sums.exporters[i].accepted, true);
+		for (unsigned k = 0; k < NR_CAUSES; k++) {
 			labels[n] = text_label("error.type", causes[k].error);
-			if (sums.exporters[i].lost[k])
-				put_point(m, labels, sums.exporters[i].lost[k]);
+			put_growing(m, labels, at + 1 + k, sums.exporters[i].lost[k], false);
 		}
 	}
 	close_sum(m, true);
@@ -354,7 +385,7 @@ static void put_duration(struct atr_message *m, const struct series *s,
 	else if (s->error)
 		labels[n++] = (struct label){ "error.type", digits(room, s->status), 0 };
 	atr_message_open(m, 0x0a, NULL);
-	put_times(m);
+	put_times(m, true);
 	atr_message_fixed64(m, 0x21, "count", s->count);
 	atr_message_double(m, 0x29, "sum", s->sum);
 	atr_message_fixed64s(m, 0x32, "bucketCounts", s->buckets, NR_BOUNDS + 1);
@@ -370,7 +401,7 @@ static void put_durations(struct atr_message *m, const struct atr_options *optio
 	open_metric(m, "otel.sdk.exporter.operation.duration", "s", 0x4a, "histogram");
 	for (unsigned i = 0; i < sums.nr_series; i++)
 		put_duration(m, &sums.series[i], &options->exporter[sums.series[i].exporter]);
-	close_metric(m);
+	close_metric(m, true);
 	atr_message_close(m);
 	atr_message_close(m);
 }
@@ -380,6 +411,8 @@ bool atr_metrics_encode(const struct atr_measured *measured, struct atr_buf *out
 	const struct atr_options *options = measured->options;
 	struct atr_message m;
 
+	sums.is_delta = options->metrics_are_delta;
+	sums.now_ns = atr_kernel_ns(CLOCK_REALTIME);
 	atr_message_begin(&m, out, options->metrics.encoding == ATR_ENCODING_OTLP_JSON);
 	atr_message_list(&m, "resourceMetrics");
 	atr_message_open(&m, 0x0a, NULL);
@@ -391,7 +424,8 @@ bool atr_metrics_encode(const struct atr_measured *measured, struct atr_buf *out
 	put_started(&m);
 	put_live(&m);
 	put_processor(&m, measured);
-	put_exported(&m, options);
+	if (options->nr_exporters)
+		put_exported(&m, options);
 	if (sums.nr_series)
 		put_durations(&m, options);
 	atr_message_end(&m);
@@ -401,4 +435,13 @@ bool atr_metrics_encode(const struct atr_measured *measured, struct atr_buf *out
 	atr_message_end(&m);
 	atr_message_close(&m);
 	return !out->failed;
+}
+
+void atr_metrics_told(const struct atr_options *options)
+{
+	if (!options->metrics_are_delta)
+		return;
+	memcpy(sums.told, sums.now, sizeof(sums.told));
+	sums.told_ns = sums.now_ns;
+	sums.nr_series = 0; /* durations begin anew */
 }

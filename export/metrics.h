@@ -5,8 +5,8 @@
 /*
  * metrics: what we tell of ourselves as OpenTelemetry's SDKs do (semantic conventions,
  * "SDK metrics"): otel.sdk.span.*, otel.sdk.processor.span.*, otel.sdk.exporter.span.* and
- * .operation.duration. Sums from the process's start on, by the counters of diag and by
- * what the exporter tells here.
+ * .operation.duration. Sums from the process's start on, or, where that is preferred, since they
+ * were told last, by the counters of diag and by what the exporter tells here.
  */
 #include "export/diag.h"
 #include "export/encode/buf.h"
@@ -47,5 +47,7 @@ struct atr_measured {
 	uint64_t queue_full; /* spans that found no room in it */
 };
 bool atr_metrics_encode(const struct atr_measured *measured, struct atr_buf *out);
+/* What was encoded last has arrived: the next sums begin where it ended. */
+void atr_metrics_told(const struct atr_options *options);
 
 #endif

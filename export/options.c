@@ -181,8 +181,16 @@ static bool read_authority(struct atr_str authority, struct atr_exporter_options
 	       read_port((struct atr_str){ rest.at + 1, rest.len - 1 }, &e->port);
 }
 
-/* unix:/path.sock, and after a colon the path of the request. */
-static bool read_unix(struct atr_str url, struct atr_exporter_options *e)
+/* Behind a base the signal's path, with one slash between. */
+static struct atr_str path_behind(struct atr_str base, const struct atr_exporter_options *e)
+{
+	while (base.len && base.at[base.len - 1] == '/')
+		base.len--;
+	return keep(base, path_of(e));
+}
+
+/* unix:/path.sock, and after a colon the path of the request, or its base. */
+static bool read_unix(struct atr_str url, bool is_base, struct atr_exporter_options *e)
 {
 	const char *colon = memchr(url.at, ':', url.len);
 	size_t len = colon ? (size_t)(colon - url.at) : url.len;
@@ -195,6 +203,8 @@ static bool read_unix(struct atr_str url, struct atr_exporter_options *e)
 	e->unix_path = keep((struct atr_str){ url.at, len }, ATR_STR(""));
 	e->host = ATR_STR("localhost");
 	e->path = colon ? (struct atr_str){ colon + 1, url.len - len - 1 } : path_of(e);
+	if (colon && is_base && e->path.len && e->path.at[0] == '/')
+		e->path = path_behind(e->path, e);
 	return len > 0 && len < sizeof(((struct sockaddr_un *)0)->sun_path) && e->path.len &&
 	       e->path.at[0] == '/';
 }
@@ -216,9 +226,7 @@ static bool read_http(struct atr_str url, bool is_base, struct atr_exporter_opti
 		/* a base: the signal's path is added, with one slash between; not behind a query */
 		if (path.len && memchr(path.at, '?', path.len))
 			return false;
-		while (path.len && path.at[path.len - 1] == '/')
-			path.len--;
-		e->path = keep(path, path_of(e));
+		e->path = path_behind(path, e);
 	} else if (path.len && path.at[0] == '/') {
 		e->path = path;
 	} else {
@@ -246,7 +254,7 @@ static const char *read_url(struct atr_str url, bool is_base, struct atr_exporte
 	if (!is_plain(url))
 		return "it has characters that no URL has";
 	if (strip(&url, ATR_STR("unix:")))
-		return read_unix(url, e) ? NULL : "not the path of a socket";
+		return read_unix(url, is_base, e) ? NULL : "not the path of a socket";
 	e->is_tls = strip(&url, ATR_STR("https://"));
 	if ((e->is_tls || strip(&url, ATR_STR("http://"))) && read_http(url, is_base, e))
 		return NULL;
@@ -699,8 +707,13 @@ static void read_metrics(struct atr_options *out)
 	out->metrics.signal = ATR_METRICS;
 	out->metric_interval_ms = atr_env_ms("OTEL_METRIC_EXPORT_INTERVAL", 60000);
 	out->metric_timeout_ms = atr_env_ms("OTEL_METRIC_EXPORT_TIMEOUT", 30000);
-	if (kind.at && !atr_str_equal_nocase(kind, ATR_STR("cumulative")))
-		atr_log_bad_env(name, kind, "not in this version", "cumulative is used");
+	/* all that only grows is counted as it happens, which is delta for lowmemory too */
+	out->metrics_are_delta = atr_str_equal_nocase(kind, ATR_STR("delta")) ||
+				 atr_str_equal_nocase(kind, ATR_STR("lowmemory"));
+	if (kind.at && !out->metrics_are_delta &&
+	    !atr_str_equal_nocase(kind, ATR_STR("cumulative")))
+		atr_log_bad_env(name, kind, "not cumulative, delta or lowmemory",
+				"cumulative is used");
 	read_otlp(&out->metrics);
 }
 

@@ -51,6 +51,7 @@ struct atr_options {
 	uint32_t attribute_count_limit, event_count_limit, event_attribute_count_limit;
 	uint32_t link_count_limit;
 	uint32_t metric_interval_ms, metric_timeout_ms;
+	bool metrics_are_delta;
 	uint32_t log_queue_size, log_delay_ms, log_timeout_ms, log_batch_size;
 	/* last: what is before it is set at a process's start, this is not */
 	struct atr_exporter_options exporter[ATR_EXPORTERS_MAX];

@@ -8,7 +8,11 @@
 #include "preload/conn/formats.h"
 #include "preload/conn/logs.h"
 #include "preload/conn/probes.h"
+#include "preload/conn/redact.h"
+#include "preload/conn/routes.h"
 #include "preload/conn/semconv.h"
+#include "preload/live/outcome.h"
+#include "preload/live/rules.h"
 #include "preload/live/sampler.h"
 #include "preload/live/where.h"
 #include "preload/live/wanted.h"
@@ -118,7 +122,11 @@ static bool read_all(const char *program)
 	atr_formats_setup();
 	atr_probes_setup();
 	atr_sampler_setup();
+	atr_rules_setup(&files, &process);
+	atr_outcome_setup(NULL, NULL);
 	atr_semconv_setup();
+	atr_routes_setup(&files);
+	atr_redact_setup(&files);
 	atr_logs_setup();
 	atr_options_read_queue(&options);
 	if (atr_logs_are_exported)

@@ -305,6 +305,9 @@ static void tell_what_is_missing(const struct run *run)
 	if (result->nr_rejected)
 		fprintf(stderr, "autotrace: %zu spans with invalid ids left out\n",
 			result->nr_rejected);
+	if (atr_receiver_nr_metrics(run->receiver))
+		fprintf(stderr, "autotrace: %zu exports of metrics were taken, and are not shown\n",
+			atr_receiver_nr_metrics(run->receiver));
 	if (!result->nr_spans && run->trace.nr_nodes <= 1)
 		fprintf(stderr,
 			"autotrace: %s sent no spans; `autotrace doctor %s` tells what can be seen "

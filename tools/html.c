@@ -140,6 +140,27 @@ static void put_events(FILE *out, const struct atr_node *node)
 	}
 }
 
+static void put_lines(FILE *out, const struct atr_node *node)
+{
+	char at[ATR_TEXT_DURATION_MAX];
+
+	if (!node->nr_lines)
+		return;
+	fputs("<h3>log</h3>\n<dl>\n", out);
+	for (size_t i = 0; i < node->nr_lines; i++) {
+		const struct atr_log_line *line = node->lines[i];
+
+		atr_text_duration(
+			line->time_ns > node->start_ns ? line->time_ns - node->start_ns : 0, at);
+		fprintf(out, "<dt>at %s ", at);
+		put_text(out, line->severity.len ? line->severity : line->stream);
+		fputs("</dt><dd>", out);
+		put_text(out, line->text);
+		fputs("</dd>\n", out);
+	}
+	fputs("</dl>\n", out);
+}
+
 static void put_links(FILE *out, const struct atr_node *node)
 {
 	for (const struct atr_link *l = node->links; l; l = l->next) {
@@ -181,6 +202,7 @@ static void put_details(FILE *out, const struct atr_node *node)
 	put_pair(out, "status message", node->status_message);
 	put_fields(out, &node->attributes);
 	fputs("</dl>\n", out);
+	put_lines(out, node);
 	put_events(out, node);
 	put_links(out, node);
 	put_section(out, "resource", &node->resource->attributes);

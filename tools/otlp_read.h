@@ -25,6 +25,9 @@ bool atr_otlp_read_protobuf(struct atr_trace *trace, struct atr_str bytes,
 bool atr_otlp_read_json(struct atr_trace *trace, struct atr_str text,
 			struct atr_otlp_result *result);
 
+/* One ExportLogsServiceRequest: its records that name a span are lines of the trace. */
+bool atr_otlp_read_logs(struct atr_trace *trace, struct atr_str bytes);
+
 /*
  * A whole file: one protobuf request, or JSON objects one after the other (one a
  * line in the file format; a single one may be spread over lines). A JSON object

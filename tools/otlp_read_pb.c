@@ -488,3 +488,71 @@ bool atr_otlp_read_protobuf(struct atr_trace *trace, struct atr_str bytes,
 	}
 	return !m.failed;
 }
+
+/* ---- lines of the log -------------------------------------------------------------------------- */
+
+static bool read_line(struct reader *r, struct atr_str bytes, struct atr_log_line *line)
+{
+	struct atr_field_list attributes = { 0 };
+	struct atr_value body = { 0 };
+	struct message m = message_of(bytes);
+	struct pb_field f;
+	bool good = true;
+
+	while (good && next_field(&m, &f)) {
+		switch (key_of(&f)) {
+		case PB(1, FIXED64):
+			line->time_ns = f.number;
+			break;
+		case PB(3, BYTES):
+			line->severity = atr_trace_copy(r->trace, f.bytes);
+			break;
+		case PB(5, BYTES):
+			good = read_value(r, f.bytes, &body, 0);
+			break;
+		case PB(6, BYTES):
+			good = read_attribute(r, &f, &attributes);
+			break;
+		case PB(9, BYTES):
+			read_id(f.bytes, line->trace_id, ATR_TRACE_ID_LEN);
+			break;
+		case PB(10, BYTES):
+			read_id(f.bytes, line->span_id, ATR_SPAN_ID_LEN);
+			break;
+		}
+	}
+	if (body.type == ATR_VALUE_STR)
+		line->text = body.str;
+	line->stream = atr_fields_text(&attributes, "log.iostream");
+	return good && !m.failed;
+}
+
+/* Down to what is at `path`, the numbers of messages that are repeated; 0 ends it. */
+static bool read_lines(struct reader *r, struct atr_str bytes, const uint32_t *path)
+{
+	struct message m = message_of(bytes);
+	struct pb_field f;
+
+	if (!*path)
+		return read_line(r, bytes, atr_trace_add_line(r->trace));
+	while (next_field(&m, &f)) {
+		if (key_of(&f) == PB(*path, BYTES) && !read_lines(r, f.bytes, path + 1))
+			return false;
+	}
+	return !m.failed;
+}
+
+bool atr_otlp_read_logs(struct atr_trace *trace, struct atr_str bytes)
+{
+	/* resource_logs = 1, scope_logs = 2, log_records = 2 */
+	static const uint32_t path[] = { 1, 2, 2, 0 };
+	struct atr_log_line *before = trace->lines;
+	size_t nr_before = trace->nr_lines;
+	struct reader r = { trace, NULL };
+
+	if (read_lines(&r, bytes, path))
+		return true;
+	trace->lines = before;
+	trace->nr_lines = nr_before;
+	return false;
+}

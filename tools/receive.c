@@ -39,7 +39,7 @@ struct atr_receiver {
 	struct atr_trace *trace;
 	struct atr_otlp_result result;
 	struct connection *connections;
-	size_t nr_connections, nr_refused;
+	size_t nr_connections, nr_refused, nr_metrics;
 	int epoll_fd, listen_fd;
 	bool is_listening; /* false while no further connection can be had */
 	char directory[PATH_LEN], path[PATH_LEN];
@@ -157,12 +157,22 @@ static struct body_form body_form(const struct connection *c, const struct atr_h
 	return form;
 }
 
+enum signal { NONE, TRACES, LOGS, METRICS };
+
+static enum signal signal_of(const struct atr_http1_head *head)
+{
+	return atr_str_equal(head->target, ATR_STR("/v1/traces"))  ? TRACES :
+	       atr_str_equal(head->target, ATR_STR("/v1/logs"))	   ? LOGS :
+	       atr_str_equal(head->target, ATR_STR("/v1/metrics")) ? METRICS :
+								     NONE;
+}
+
 /* Why a request is not taken, before its body is waited for; NULL: it is. */
 static const char *objection(const struct connection *c, const struct atr_http1_head *head)
 {
 	struct body_form form = body_form(c, head);
 
-	if (!atr_str_equal(head->target, ATR_STR("/v1/traces")))
+	if (signal_of(head) == NONE)
 		return "404 Not Found";
 	if (!atr_str_equal(head->method, ATR_STR("POST")))
 		return "405 Method Not Allowed";
@@ -170,9 +180,23 @@ static const char *objection(const struct connection *c, const struct atr_http1_
 		return "411 Length Required";
 	if (head->content_length > BODY_MAX)
 		return "413 Content Too Large";
-	if (form.is_encoded || !(form.is_json || form.is_protobuf))
+	if (form.is_encoded || !(form.is_protobuf || (form.is_json && signal_of(head) != LOGS)))
 		return "415 Unsupported Media Type";
 	return NULL;
+}
+
+static bool read_body(struct atr_receiver *r, enum signal signal, bool is_json, struct atr_str body)
+{
+	switch (signal) {
+	case TRACES:
+		return is_json ? atr_otlp_read_json(r->trace, body, &r->result) :
+				 atr_otlp_read_protobuf(r->trace, body, &r->result);
+	case LOGS:
+		return atr_otlp_read_logs(r->trace, body);
+	default:
+		r->nr_metrics++;
+		return true;
+	}
 }
 
 static bool take_body(struct atr_receiver *r, struct connection *c,
@@ -181,8 +205,7 @@ static bool take_body(struct atr_receiver *r, struct connection *c,
 	struct atr_str body = { c->bytes + c->head_len, head->content_length };
 	bool is_json = body_form(c, head).is_json;
 	const char *type = is_json ? "application/json" : "application/x-protobuf";
-	bool good = is_json ? atr_otlp_read_json(r->trace, body, &r->result) :
-			      atr_otlp_read_protobuf(r->trace, body, &r->result);
+	bool good = read_body(r, signal_of(head), is_json, body);
 
 	if (!good)
 		r->nr_refused++;
@@ -380,4 +403,9 @@ const struct atr_otlp_result *atr_receiver_result(const struct atr_receiver *r)
 size_t atr_receiver_nr_refused(const struct atr_receiver *r)
 {
 	return r->nr_refused;
+}
+
+size_t atr_receiver_nr_metrics(const struct atr_receiver *r)
+{
+	return r->nr_metrics;
 }

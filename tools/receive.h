@@ -3,7 +3,8 @@
 #define ATR_TOOLS_RECEIVE_H
 
 /*
- * receive: an OTLP/HTTP collector on a unix socket, for one run.
+ * receive: an OTLP/HTTP collector on a unix socket, for one run: of spans, of log records, which
+ * are lines of the trace, and of metrics, which are counted.
  *
  * The socket lies in a directory of its own that everybody may pass through and
  * nobody else may list, so that a traced program that gave up its user can still
@@ -24,6 +25,7 @@ int atr_receiver_fd(const struct atr_receiver *receiver);
 /* One turn for everyone who is ready, without waiting. */
 void atr_receiver_serve(struct atr_receiver *receiver);
 
+size_t atr_receiver_nr_metrics(const struct atr_receiver *receiver); /* requests of them */
 size_t atr_receiver_connections(const struct atr_receiver *receiver);
 const struct atr_otlp_result *atr_receiver_result(const struct atr_receiver *receiver);
 size_t

@@ -62,6 +62,7 @@ void atr_trace_free(struct atr_trace *trace)
 	}
 	free(trace->nodes);
 	free(trace->groups);
+	free(trace->lines_by_span);
 	*trace = (struct atr_trace){ 0 };
 }
 
@@ -409,6 +410,75 @@ static void find_shared_names(struct atr_trace *trace)
 	free(sorted);
 }
 
+struct atr_log_line *atr_trace_add_line(struct atr_trace *trace)
+{
+	struct atr_log_line *line = atr_trace_alloc(trace, sizeof(*line));
+
+	line->next = trace->lines;
+	trace->lines = line;
+	trace->nr_lines++;
+	return line;
+}
+
+static int by_span(const struct atr_log_line *a, const uint8_t *trace_id, const uint8_t *span_id)
+{
+	int order = memcmp(a->trace_id, trace_id, ATR_TRACE_ID_LEN);
+
+	return order ? order : memcmp(a->span_id, span_id, ATR_SPAN_ID_LEN);
+}
+
+static int by_span_and_time(const void *a, const void *b)
+{
+	const struct atr_log_line *x = *(struct atr_log_line *const *)a;
+	const struct atr_log_line *y = *(struct atr_log_line *const *)b;
+	int order = by_span(x, y->trace_id, y->span_id);
+
+	return order ? order : (x->time_ns > y->time_ns) - (x->time_ns < y->time_ns);
+}
+
+/* The first of the sorted lines that is not before this span's. */
+static size_t first_line(const struct atr_trace *trace, const struct atr_node *node)
+{
+	size_t from = 0, to = trace->nr_lines;
+
+	while (from < to) {
+		size_t middle = from + (to - from) / 2;
+
+		if (by_span(trace->lines_by_span[middle], node->trace_id, node->span_id) < 0)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return from;
+}
+
+static void give_lines(struct atr_trace *trace)
+{
+	size_t nr = trace->nr_lines, n = 0;
+
+	free(trace->lines_by_span);
+	trace->lines_by_span = NULL;
+	if (!nr)
+		return;
+	trace->lines_by_span = malloc(nr * sizeof(*trace->lines_by_span));
+	if (!trace->lines_by_span)
+		out_of_memory();
+	/* the newest is first in the list; glibc's sorting keeps the order of equals */
+	for (struct atr_log_line *line = trace->lines; line; line = line->next)
+		trace->lines_by_span[nr - ++n] = line;
+	qsort(trace->lines_by_span, nr, sizeof(*trace->lines_by_span), by_span_and_time);
+	for (size_t i = 0; i < trace->nr_nodes; i++) {
+		struct atr_node *node = trace->nodes[i];
+		size_t at = first_line(trace, node), end = at;
+
+		while (end < nr &&
+		       !by_span(trace->lines_by_span[end], node->trace_id, node->span_id))
+			end++;
+		node->lines = trace->lines_by_span + at;
+		node->nr_lines = end - at;
+	}
+}
+
 void atr_trace_link(struct atr_trace *trace)
 {
 	struct atr_node **scratch;
@@ -420,6 +490,7 @@ void atr_trace_link(struct atr_trace *trace)
 	if (!nr)
 		return;
 	find_shared_names(trace);
+	give_lines(trace);
 	qsort(trace->nodes, nr, sizeof(struct atr_node *), by_trace_and_start);
 	scratch = malloc(nr * sizeof(struct atr_node *));
 	trace->groups = malloc(nr * sizeof(*trace->groups));

@@ -82,6 +82,15 @@ struct atr_link {
 	uint32_t flags;
 };
 
+/* A line that the program wrote, with the span it belongs to. */
+struct atr_log_line {
+	struct atr_log_line *next;
+	uint8_t trace_id[ATR_TRACE_ID_LEN];
+	uint8_t span_id[ATR_SPAN_ID_LEN];
+	uint64_t time_ns;
+	struct atr_str text, severity, stream; /* the last two: as told, or absent */
+};
+
 enum { ATR_NODE_KINDS = 6 }; /* as OTLP numbers them; greater ones are read as 0 */
 
 /* A span as received, and its place in its tree. */
@@ -105,6 +114,8 @@ struct atr_node {
 	struct atr_node *parent, *first_child, *last_child, *next_sibling;
 	uint32_t depth;
 	bool is_orphan; /* it names a parent that was not received, or that is its own descendant */
+	struct atr_log_line **lines; /* of it, in the order of their time; */
+	size_t nr_lines;
 	struct atr_str note; /* a drawing's own */
 };
 
@@ -122,6 +133,9 @@ struct atr_trace {
 	struct atr_resource *resources, *last_resource;
 	struct atr_group *groups; /* of atr_trace_link, in the order of their start */
 	size_t nr_groups;
+	struct atr_log_line *lines; /* the last that came first */
+	size_t nr_lines;
+	struct atr_log_line **lines_by_span; /* of atr_trace_link */
 };
 
 /* An empty trace is all zeros. */
@@ -138,6 +152,7 @@ struct atr_node *atr_trace_add_node(struct atr_trace *trace, struct atr_resource
 				    struct atr_scope *scope);
 struct atr_event *atr_trace_add_event(struct atr_trace *trace, struct atr_node *node);
 struct atr_link *atr_trace_add_link(struct atr_trace *trace, struct atr_node *node);
+struct atr_log_line *atr_trace_add_line(struct atr_trace *trace);
 struct atr_field *atr_trace_add_field(struct atr_trace *trace, struct atr_field_list *list);
 
 /*

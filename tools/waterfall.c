@@ -238,6 +238,21 @@ static void put_where(FILE *out, const struct atr_node *node, const struct colum
 	putc('\n', out);
 }
 
+/* What the program wrote while it was in the span. */
+static void put_lines(FILE *out, const struct atr_node *node, const struct columns *c,
+		      const struct atr_waterfall_style *style)
+{
+	unsigned indent = 2 + indent_of(node, c), left;
+
+	for (size_t i = 0; i < node->nr_lines; i++) {
+		repeat(out, " ", indent);
+		fputs(style->utf8 ? "│ " : "| ", out);
+		left = larger(style->width, WIDTH_LEAST) - indent - 2;
+		atr_text_fit(out, node->lines[i]->text, left, style->utf8);
+		putc('\n', out);
+	}
+}
+
 static void put_heading(FILE *out, const struct atr_group *group, const struct columns *c)
 {
 	char total[ATR_TEXT_DURATION_MAX];
@@ -269,6 +284,7 @@ static void draw_group(const struct atr_group *group, const struct atr_waterfall
 		put_row(out, &row, group, &c, style);
 		put_breakdown(out, n, &c, style);
 		put_where(out, n, &c, style);
+		put_lines(out, n, &c, style);
 		has_orphans |= n->is_orphan;
 	}
 	if (has_orphans)

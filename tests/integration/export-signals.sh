@@ -120,6 +120,33 @@ collector
 served 2 OTEL_METRICS_EXPORTER=otlp OTEL_TRACES_SAMPLER=always_off
 check "metrics: nothing recorded, nothing sent" test -z "$(ls "$dir"/got/*.head 2>/dev/null)"
 
+collector
+served 2 OTEL_METRICS_EXPORTER=otlp OTEL_TRACES_EXPORTER=none
+decoded metrics
+check "metrics without spans: nothing else is sent" test -z "$(posted /v1/traces)"
+check "metrics without spans: what began" grep -q "^otel.sdk.span.started {span} counter 2 2 " "$dir/shown"
+check "metrics without spans: spans are discarded" says "spans discarded: no exporter is configured: 2"
+collector
+served 1 AUTOTRACE_LOGS=otlp OTEL_TRACES_EXPORTER=none
+check "log records without spans" says "log lines accepted by the backend: 3"
+check "log records without spans: nothing else is sent" test -z "$(posted /v1/traces)"
+
+# told every 200 ms: each time what came since the last, and all of it together is all
+for kind in delta lowmemory cumulative; do
+	collector
+	served 6 OTEL_METRICS_EXPORTER=otlp OTEL_METRIC_EXPORT_INTERVAL=1 OTEL_BSP_SCHEDULE_DELAY=1 \
+		OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE=$kind
+	for body in $(posted /v1/metrics | sort); do
+		node "$here/programs/otlp_signals.js" metrics "${body%.head}.body"
+	done >"$dir/all"
+	sum=$(awk '$1 == "otel.sdk.exporter.span.exported" { n = '"$([ $kind = cumulative ] && echo 0 || echo n)"' + $5 } END { print n }' "$dir/all")
+	check "metrics, $kind: all spans are told, none twice" test "$sum" = 6
+	check "metrics, $kind: in more than one part" test "$(posted /v1/metrics | wc -l)" -gt 1
+	temporality=$([ $kind = cumulative ] && echo 2 || echo 1)
+	check "metrics, $kind: what grows is so" sh -c "! grep -E ' (counter|histogram) ' '$dir/all' | grep -vE ' (counter|histogram) $temporality '"
+	check "metrics, $kind: what goes up and down is as it stands" sh -c "! grep ' updown ' '$dir/all' | grep -v ' updown 2 '"
+done
+
 cat >"$dir/want" <<'END_OF_IT'
 service.name=shop libautotrace
 TRACE SPAN 1 - - log.iostream=stdout serving /ok
@@ -159,3 +186,21 @@ if [ -d "$top/build/deps/npm-grpc/node_modules/@grpc/grpc-js" ]; then
 	check "by gRPC, each to its own service" says "log lines accepted by the backend: 6" \
 		"spans accepted by the backend: 2" "exports of metrics accepted: 1"
 fi
+
+# without a collector: autotrace run takes them, and draws the lines under their span
+shown_by_run() {
+	port=$(free_port)
+	env OTEL_EXPORTER_OTLP_LOGS_ENDPOINT=http://127.0.0.1:1 AUTOTRACE_LOGS=otlp OTEL_METRICS_EXPORTER=otlp COLUMNS=100 \
+		"$autotrace" run --html "$dir/page.html" -- /usr/bin/python3 "$dir/server.py" "$port" 1 >"$dir/out" 2>"$dir/err" &
+	local pid=$!
+	running="$running $pid"
+	ready "$port" "$pid"
+	curl -s -o /dev/null -H "Connection: close" "http://127.0.0.1:$port/ok"
+	wait_for 30 is_gone "$pid"
+}
+shown_by_run
+check "autotrace run: lines below their span, in their order" sh -c "grep -A3 -E '^ *GET' '$dir/err' | tr '\n' ' ' |
+	grep -qE 'GET.* \| serving /ok +\| .\"msg\": .* +\| .\"level\": 30'"
+check "autotrace run: the page has them, too" grep -q "<dd>serving /ok</dd>" "$dir/page.html"
+check "autotrace run: metrics are taken" grep -q "1 exports of metrics were taken" "$dir/err"
+check "autotrace run: nothing is refused" sh -c "! grep -q 'could not be read' '$dir/err'"

@@ -1,15 +1,18 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # One trace through four programs with a format between each two: a curl and a Python service that we trace, and
-# two of node's that OpenTelemetry's own SDK traces, which read one format and write another.
+# two of node's that OpenTelemetry's own SDK traces, which read one format and write another. Baggage comes along
+# from the first of these to the last.
 #
 #	curl  -- first -->  node's SDK  -- second -->  Python  -- third -->  node's SDK
 . "$(dirname "$0")/lib.sh"
 need curl node
 export NODE_PATH=$top/build/deps/npm-sdk/node_modules
-for package in sdk-trace-node instrumentation-http propagator-{b3,jaeger,aws-xray,ot-trace}; do
+for package in sdk-trace-node instrumentation-http propagator-{b3,jaeger,aws-xray,aws-xray-lambda,ot-trace}; do
 	[ -d "$NODE_PATH/@opentelemetry/$package" ] || skip "@opentelemetry/$package is not installed (make deps)"
 done
+google=@google-cloud/opentelemetry-cloud-trace-propagator
+[ -d "$NODE_PATH/$google" ] || skip "$google is not installed (make deps)"
 
 cat >"$dir/middle.py" <<'END_OF_IT'
 import http.server, sys, urllib.request
@@ -75,7 +78,7 @@ through() { # FIRST SECOND THIRD
 	last=$pid
 	port=$(free_port)
 	under traced middle
-	"${env[@]}" OTEL_PROPAGATORS="$2,$3" /usr/bin/python3 "$dir/middle.py" "$port" "http://127.0.0.1:$at/last" &
+	"${env[@]}" OTEL_PROPAGATORS="$2,$3,baggage" /usr/bin/python3 "$dir/middle.py" "$port" "http://127.0.0.1:$at/last" &
 	ours=$!
 	running="$running $ours"
 	ready "$port" "$ours" || fail
@@ -85,7 +88,7 @@ through() { # FIRST SECOND THIRD
 	"${env[@]}" OTEL_PROPAGATORS="$1" curl -sS "http://127.0.0.1:$at/first" >"$dir/out" 2>&1
 	wait_for 15 is_one_trace $width
 	stop "$first" "$ours" "$last"
-	grep -qx "the end" "$dir/out" || cat "$dir/out"
+	grep -qx "the end, with user=ann b,shop=1" "$dir/out" || { cat "$dir/out"; echo "baggage lost" >>"$dir/got"; }
 	same "the chain" "$dir/want" "$dir/got"
 	tell "$1, then $2, then $3" $?
 }
@@ -97,3 +100,9 @@ through jaeger xray b3
 through xray ottrace tracecontext
 through b3multi jaeger ottrace
 through ottrace b3 b3multi
+through gcp tracecontext b3
+through tracecontext gcp jaeger
+through b3 xray gcp
+through gcp ottrace gcp
+through xray-lambda tracecontext xray-lambda
+through gcp xray-lambda tracecontext

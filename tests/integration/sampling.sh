@@ -403,3 +403,43 @@ if command -v nginx >/dev/null; then
 	served "nginx: nobody to ask" OTEL_TRACES_SAMPLER=jaeger_remote \
 		OTEL_TRACES_SAMPLER_ARG="endpoint=http://127.0.0.1:1/s,initialSamplingRate=1"
 fi
+
+# By gRPC, as the specification has it: gRPC's own server for node.
+export NODE_PATH=$top/build/deps/npm-grpc/node_modules
+if command -v nginx >/dev/null && command -v node >/dev/null && [ -d "$NODE_PATH/@grpc/grpc-js" ]; then
+	cat >"$dir/strategies.js" <<-'END'
+		const fs = require('fs')
+		const grpc = require('@grpc/grpc-js')
+		const [dir] = process.argv.slice(2)
+		const asIs = (bytes) => bytes
+		const method = { path: '/jaeger.api_v2.SamplingManager/GetSamplingStrategy', requestStream: false,
+		  responseStream: false, requestSerialize: asIs, requestDeserialize: asIs, responseSerialize: asIs,
+		  responseDeserialize: asIs }
+		const share = Buffer.alloc(9)
+		share[0] = 0x09
+		share.writeDoubleLE(1, 1)
+		const server = new grpc.Server()
+		server.addService({ GetSamplingStrategy: method }, { GetSamplingStrategy: (call, answer) => {
+		  fs.appendFileSync(dir + '/asked', call.request.toString('hex') + '\n')
+		  answer(null, Buffer.concat([Buffer.from([0x12, 9]), share]))
+		} })
+		server.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (error, port) => {
+		  fs.writeFileSync(dir + '/port.new', String(port))
+		  fs.renameSync(dir + '/port.new', dir + '/port')
+		})
+	END
+	mkdir "$dir/grpc"
+	node "$dir/strategies.js" "$dir/grpc" &
+	running="$running $!"
+	wait_for 20 test -e "$dir/grpc/port" || skip "the server of strategies does not start"
+	requests() {
+		ask_many 2 /ok
+		wait_for 30 test -e "$dir/grpc/asked"
+		wait_for 20 keeps /ok
+	}
+	holds() {
+		is "asked" "$(sort -u "$dir/grpc/asked")" "0a0473686f70" && is "sampled requests" "$(flags_sent 03)" 1
+	}
+	served "nginx: Jaeger's strategy by gRPC" OTEL_TRACES_SAMPLER=jaeger_remote OTEL_SERVICE_NAME=shop \
+		OTEL_TRACES_SAMPLER_ARG="endpoint=http://127.0.0.1:$(cat "$dir/grpc/port"),initialSamplingRate=0"
+fi

@@ -91,8 +91,21 @@ TEST(options_unix_endpoint_and_its_request_path)
 	const struct atr_exporter_options *e = read_with(BASE "unix:/run/c.sock", NULL);
 
 	CHECK(same(e->unix_path, "/run/c.sock") && same(e->path, "/v1/traces"));
-	e = read_with(BASE "unix:/run/c.sock:/p/q", NULL);
+	e = read_with(EXACT "unix:/run/c.sock:/p/q", NULL);
 	CHECK(same(e->unix_path, "/run/c.sock") && same(e->path, "/p/q"));
+	e = read_with(BASE "unix:/run/c.sock:/p/", NULL);
+	CHECK(same(e->unix_path, "/run/c.sock") && same(e->path, "/p/v1/traces"));
+}
+
+TEST(options_unix_endpoint_has_a_path_for_each_signal)
+{
+	read_with(BASE "unix:/run/c.sock:/p", NULL);
+	atr_options_read_others(&options, true, true);
+	CHECK(same(options.metrics.path, "/p/v1/metrics") && same(options.logs.path, "/p/v1/logs"));
+	CHECK(same(options.logs.unix_path, "/run/c.sock"));
+	read_with(BASE "unix:/run/c.sock", NULL);
+	atr_options_read_others(&options, true, true);
+	CHECK(same(options.metrics.path, "/v1/metrics") && same(options.logs.path, "/v1/logs"));
 }
 
 TEST(options_https_is_tls_on_its_own_port)
@@ -340,6 +353,7 @@ static void read_all(char *const *variables)
 	atr_options_read_queue(&options);
 	atr_options_read(&options);
 	nr_resource = atr_resource_read(&process, &files, resource);
+	atr_options_read_others(&options, atr_options_export_metrics(), false);
 	atr_env_ms("AUTOTRACE_EXIT_FLUSH_MS", 500);
 	atr_log_setup((struct atr_str){ 0 }, &files);
 	n = read(fd, said, sizeof(said) - 1);
@@ -733,4 +747,20 @@ TEST(options_metrics_are_exported_only_when_asked_for)
 	CHECK(atr_options_export_metrics());
 	read_with("OTEL_METRICS_EXPORTER=prometheus", NULL);
 	CHECK(!atr_options_export_metrics());
+}
+
+#define TEMPORALITY "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE="
+
+TEST(options_temporality_of_metrics)
+{
+	static const char exporter[] = "OTEL_METRICS_EXPORTER=otlp";
+
+	read_these(TEMPORALITY "Delta", exporter);
+	CHECK(lines() == 0 && options.metrics_are_delta);
+	read_these(TEMPORALITY "lowmemory", exporter);
+	CHECK(lines() == 0 && options.metrics_are_delta);
+	read_these(TEMPORALITY "cumulative", exporter);
+	CHECK(lines() == 0 && !options.metrics_are_delta);
+	read_these(TEMPORALITY "none", exporter);
+	CHECK(says(TEMPORALITY "none", "cumulative is used") && !options.metrics_are_delta);
 }

@@ -468,6 +468,30 @@ TEST(config_tells_each_setting_its_source_and_what_is_wrong)
 	CHECK(!strstr(e.out, "secret-word") && !strchr(e.out, '\033'));
 }
 
+static void set_rules(void)
+{
+	setenv("AUTOTRACE_SAMPLING_RULES", "nonsense", 1);
+	setenv("AUTOTRACE_KEEP", "nonsense", 1);
+	setenv("AUTOTRACE_ROUTES", "nonsense", 1);
+	setenv("AUTOTRACE_REDACT", "nonsense", 1);
+	setenv("OTEL_TRACES_SAMPLER", "jaeger_remote", 1);
+	setenv("OTEL_TRACES_SAMPLER_ARG", "nonsense", 1);
+}
+
+TEST(config_tells_what_is_wrong_with_rules)
+{
+	char *argv[] = { "config", "--", "sh", NULL };
+	struct ended e = run_with(set_rules, atr_cmd_config, argv);
+
+	CHECK(e.code == 1 && !*e.err);
+	CHECK(tells(e.out, "AUTOTRACE_SAMPLING_RULES",
+		    "nonsense  (environment, wrong; see below)"));
+	CHECK(tells(e.out, "AUTOTRACE_KEEP", "nonsense  (environment, wrong; see below)"));
+	CHECK(tells(e.out, "AUTOTRACE_ROUTES", "nonsense  (environment, wrong; see below)"));
+	CHECK(tells(e.out, "AUTOTRACE_REDACT", "nonsense  (environment, wrong; see below)"));
+	CHECK(tells(e.out, "OTEL_TRACES_SAMPLER_ARG", "nonsense  (environment, wrong; see below)"));
+}
+
 static void set_nothing(void)
 {
 	for (char **v = environ; *v;)

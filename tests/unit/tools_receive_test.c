@@ -3,6 +3,8 @@
 
 #include "tools/receive.h"
 
+#include "export/log_record.h"
+
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -174,6 +176,96 @@ TEST(receive_asks_for_a_body_that_waits_to_be_asked_for)
 	close_desk(&d);
 }
 
+/* A request of two lines of the first span's, the later one first, and of one of nobody's. */
+static char *request_of_lines(const struct atr_node *node, size_t *len)
+{
+	static struct atr_log_record records[3];
+	const struct atr_log_record *all[] = { &records[0], &records[1], &records[2] };
+	struct atr_buf body = { 0 };
+	char *bytes;
+
+	for (int i = 0; i < 3; i++) {
+		records[i].time_ns = (uint64_t)(30 - i);
+		records[i].fd = 1;
+		records[i].len = (uint16_t)sprintf(records[i].line, "line %d", i);
+		memcpy(records[i].trace_id, node->trace_id, ATR_TRACE_ID_LEN);
+		memcpy(records[i].span_id, node->span_id, ATR_SPAN_ID_LEN);
+	}
+	records[2].span_id[0] ^= 0xff;
+	CHECK(atr_log_records_encode(all, 3, NULL, 0, false, &body));
+	bytes = malloc(body.len + 512);
+	*len = (size_t)sprintf(
+		bytes,
+		"POST /v1/logs HTTP/1.1\r\nHost: x\r\n"
+		"Content-Type: application/x-protobuf\r\nContent-Length: %zu\r\n\r\n",
+		body.len);
+	memcpy(bytes + *len, body.at, body.len);
+	*len += body.len;
+	return bytes;
+}
+
+TEST(receive_gives_lines_of_the_log_to_their_spans)
+{
+	struct desk d;
+	size_t len;
+	char *bytes = request("", &len);
+	struct atr_node *node;
+
+	open_desk(&d);
+	say(&d, bytes, len);
+	turn(&d);
+	free(bytes);
+	node = d.trace.nodes[0];
+	bytes = request_of_lines(node, &len);
+	say(&d, bytes, len);
+	turn(&d);
+	CHECK(strstr(d.answers + 10, "HTTP/1.1 200 OK") && !atr_receiver_nr_refused(d.receiver));
+	atr_trace_link(&d.trace);
+	CHECK(node->nr_lines == 2);
+	CHECK(atr_str_equal(node->lines[0]->text, ATR_STR("line 1")));
+	CHECK(atr_str_equal(node->lines[1]->text, ATR_STR("line 0")));
+	CHECK(atr_str_equal(node->lines[0]->stream, ATR_STR("stdout")));
+	for (size_t i = 1; i < d.trace.nr_nodes; i++)
+		CHECK(d.trace.nodes[i] == node || !d.trace.nodes[i]->nr_lines);
+	free(bytes);
+	close_desk(&d);
+}
+
+TEST(receive_takes_no_lines_out_of_a_request_that_is_cut)
+{
+	struct atr_node node = { .trace_id = { 1 }, .span_id = { 2 } };
+	struct atr_trace trace = { 0 };
+	size_t len, good = 0;
+	char *bytes = request_of_lines(&node, &len);
+	char *body = strstr(bytes, "\r\n\r\n") + 4;
+
+	len -= (size_t)(body - bytes);
+	for (size_t n = 0; n < len; n++) {
+		char *copy = malloc(n ? n : 1);
+
+		memcpy(copy, body, n);
+		good += atr_otlp_read_logs(&trace, (struct atr_str){ copy, n });
+		free(copy);
+	}
+	CHECK(good == 1 && !trace.nr_lines); /* that of nothing */
+	CHECK(atr_otlp_read_logs(&trace, (struct atr_str){ body, len }) && trace.nr_lines == 3);
+	atr_trace_free(&trace);
+	free(bytes);
+}
+
+TEST(receive_counts_metrics)
+{
+	static const char text[] = "POST /v1/metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n"
+				   "Content-Type: application/x-protobuf\r\n\r\n";
+	struct desk d;
+
+	open_desk(&d);
+	say(&d, text, sizeof(text) - 1);
+	turn(&d);
+	CHECK(strstr(d.answers, "HTTP/1.1 200 OK") && atr_receiver_nr_metrics(d.receiver) == 1);
+	close_desk(&d);
+}
+
 #define LINES(start, rest) start " HTTP/1.1\r\nHost: x\r\n" rest "\r\n"
 #define PB "Content-Type: application/x-protobuf\r\n"
 
@@ -181,7 +273,9 @@ TEST(receive_refuses_what_is_no_otlp_request_and_says_why)
 {
 	static const char *const cases[][2] = {
 		{ LINES("GET /v1/traces", ""), "405 " },
-		{ LINES("POST /v1/metrics", "Content-Length: 0\r\n" PB), "404 " },
+		{ LINES("POST /v1/profiles", "Content-Length: 0\r\n" PB), "404 " },
+		{ LINES("POST /v1/logs", "Content-Length: 0\r\nContent-Type: application/json\r\n"),
+		  "415 " },
 		{ LINES("POST /v1/traces", PB "Transfer-Encoding: chunked\r\n"), "411 " },
 		{ LINES("POST /v1/traces", PB "Content-Length: 99999999999\r\n"), "413 " },
 		{ LINES("POST /v1/traces", PB "Content-Encoding: gzip\r\nContent-Length: 0\r\n"),
