@@ -270,6 +270,12 @@ static struct atr_span *open_span(struct atr_thread *self, struct atr_conn *conn
 	return span;
 }
 
+static bool is_sealed_alert(const struct atr_cipher *c, const char *bytes, size_t len)
+{
+	return len >= 5 && bytes[0] == APPLICATION_DATA && c->version >= 0x0304 && bytes[3] == 0 &&
+	       bytes[4] == SEALED_ALERT;
+}
+
 /* What the client says when it has been answered: is it an alert? The code of one in the clear is known. */
 static bool is_alert(struct atr_cipher *c, const char *bytes, size_t len)
 {
@@ -281,8 +287,7 @@ static bool is_alert(struct atr_cipher *c, const char *bytes, size_t len)
 		c->alert = (uint8_t)(bytes[6] + 1);
 		return true;
 	}
-	return len >= 5 && bytes[0] == APPLICATION_DATA && c->version >= 0x0304 && bytes[3] == 0 &&
-	       bytes[4] == SEALED_ALERT;
+	return is_sealed_alert(c, bytes, len);
 }
 
 /* Whether the client's part of the handshake is over with this. */
@@ -305,6 +310,8 @@ static void feed_more(struct atr_thread *self, struct atr_conn *conn, const char
 	if (conn->handshake.end_ns) {
 		if (!c->request_ns)
 			c->request_ns = atr_clock_ns();
+		if (!is_sealed_alert(c, bytes, len) && bytes[0] != ALERT)
+			c->has_asked = true;
 	} else if (is_alert(c, bytes, len)) {
 		c->is_refused = true;
 	} else if (ends_handshake(c, bytes, len) && !c->is_refused) {
@@ -400,6 +407,33 @@ void atr_cipher_is_known(struct atr_conn *conn)
 	conn->cipher.is_told = true;
 	atr_live_drop(conn->cipher.span);
 	conn->cipher.span = 0;
+	conn->cipher.is_unused = conn->side == ATR_SIDE_CLIENT;
+	/* until then its bytes are looked at */
+	if (!conn->cipher.is_unused)
+		atr_conn_is_tied(conn);
+}
+
+void atr_cipher_is_established(struct atr_conn *conn)
+{
+	struct atr_cipher *c = &conn->cipher;
+
+	conn->handshake.end_ns = atr_clock_ns();
+	c->request_ns = c->first_byte_ns = 0;
+	c->has_asked = false;
+}
+
+void atr_cipher_is_used(struct atr_conn *conn)
+{
+	if (!conn->cipher.is_unused)
+		return;
+	conn->cipher.is_unused = false;
+	atr_conn_is_tied(conn);
+}
+
+/* Whether all was said past us; what merely ends a session that nothing was said in is no exchange. */
+static bool is_past_us(const struct atr_cipher *c)
+{
+	return c->is_unused && c->first_byte_ns && c->has_asked;
 }
 
 void atr_cipher_ended(struct atr_thread *self, struct atr_conn *conn)
@@ -407,14 +441,17 @@ void atr_cipher_ended(struct atr_thread *self, struct atr_conn *conn)
 	struct atr_cipher *c = &conn->cipher;
 	struct atr_span *span;
 
-	if (!c->is_told && c->saw_hello && conn->side == ATR_SIDE_CLIENT && !atr_self.in_session &&
-	    (atr_probes & ATR_PROBE_HTTP))
+	if (is_past_us(c) && (atr_probes & ATR_PROBE_HTTP))
+		open_span(self, conn);
+	else if (!c->is_told && c->saw_hello && conn->side == ATR_SIDE_CLIENT &&
+		 !atr_self.in_session && (atr_probes & ATR_PROBE_HTTP))
 		open_span(self, conn);
 	span = atr_live_span(c->span);
 	if (span)
 		tell_end(conn, span);
 	atr_live_close(c->span, atr_clock_ns());
 	c->span = 0;
+	c->is_unused = false;
 }
 
 /* ---- what goes by ---- */

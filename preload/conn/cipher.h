@@ -19,8 +19,15 @@ bool atr_cipher_feed(struct atr_thread *self, struct atr_conn *conn, bool outwar
 		     const char *bytes, size_t len);
 /* Bytes went by that we did not see. */
 void atr_cipher_skip(struct atr_conn *conn, bool outward, uint64_t len);
-/* Its session is known: that is what is told of. */
+/* Its session is known: that is what is told of, if it is used. */
 void atr_cipher_is_known(struct atr_conn *conn);
+/* What goes by from now on is no more of the handshake. */
+void atr_cipher_is_established(struct atr_conn *conn);
+/*
+ * By the calls that are hooked. What never is, is read and written past us, as by OpenSSL's BIO_f_ssl:
+ * a client's connection that we cannot look into.
+ */
+void atr_cipher_is_used(struct atr_conn *conn);
 /* It ends, with what is known of why. */
 void atr_cipher_ended(struct atr_thread *self, struct atr_conn *conn);
 

@@ -1088,6 +1088,7 @@ void atr_conn_forked(void)
 		conn->prepared = conn->prepared_work = conn->opened_in = 0;
 		conn->cipher.span = 0;
 		conn->cipher.is_told = true;
+		conn->cipher.is_unused = false;
 		conn->counts_as_call = false;
 		if (!atr_h2_forked(conn))
 			conn->given_up = true;

@@ -55,8 +55,9 @@ struct atr_cipher {
 	uint64_t bytes_in, bytes_out;
 	bool saw_hello;
 	uint8_t gathered_len; /* of a hello that comes in pieces, in conn->hello */
-	bool is_answered, saw_server_hello, is_told;
-	bool is_refused;	 /* by the client, which did not end the handshake */
+	bool is_answered, saw_server_hello, has_asked, is_told;
+	bool is_refused; /* by the client, which did not end the handshake */
+	bool is_unused; /* a client's session is known, and nothing was said in it by its library's calls */
 	uint8_t alert;		 /* in the clear, + 1 */
 	uint8_t protocol_len;	 /* agreed on; in protocol */
 	uint8_t server_name_len; /* in conn->rest_text, and behind it ... */

@@ -37,11 +37,12 @@ struct bucket {
 struct atr_tls {
 	struct atr_pooled pooled;
 	atr_ref ref;
-	uint64_t word; /* of its connection */
+	uint64_t word;	 /* of its connection */
+	uint64_t cipher; /* of the one that it is tied to */
 	const void *library;
 	uint64_t start_ns;
 	uint8_t side;
-	bool is_tied, is_established, is_over, is_writing;
+	bool is_tied, is_established, is_used, is_over, is_writing;
 	struct atr_str unverified; /* what there is against the peer's certificate */
 	atr_ref laid;
 	const void *bytes;
@@ -206,7 +207,6 @@ static bool take_over(uint64_t cipher, uint64_t plain, struct opening *o)
 			atr_work_unseen(-1);
 		conn->given_up = false;
 		atr_cipher_is_known(conn);
-		atr_conn_is_tied(conn);
 	}
 	if (conn)
 		atr_conn_leave(self, conn);
@@ -224,6 +224,7 @@ void atr_tls_tie(struct atr_tls *tls, const uint8_t random[static ATR_TLS_RANDOM
 	if (!cipher || !take_over(cipher, tls->word, &o))
 		return;
 	tls->is_tied = true;
+	tls->cipher = cipher;
 	conn = atr_conn_enter(tls->word, &self);
 	if (conn) {
 		if (conn->side == ATR_SIDE_UNKNOWN)
@@ -384,6 +385,19 @@ static void tell_who_waited(struct atr_conn *conn)
 		atr_handshake_tell(conn, atr_live_span(is_sent ? e->span : conn->prepared));
 }
 
+static void tell_cipher(const struct atr_tls *tls, void (*told)(struct atr_conn *cipher))
+{
+	int saved = errno;
+	struct atr_thread *self;
+	struct atr_conn *cipher = tls->cipher ? atr_conn_enter(tls->cipher, &self) : NULL;
+
+	if (!cipher)
+		return;
+	told(cipher);
+	atr_conn_leave(self, cipher);
+	errno = saved;
+}
+
 void atr_tls_established(struct atr_tls *tls, const struct atr_tls_facts *facts)
 {
 	int saved = errno;
@@ -409,6 +423,8 @@ void atr_tls_established(struct atr_tls *tls, const struct atr_tls_facts *facts)
 		handshake_span(self, conn, tls, facts->server_name, (struct atr_str){ 0 });
 	tell_who_waited(conn);
 	atr_conn_leave(self, conn);
+	if (!tls->is_used)
+		tell_cipher(tls, atr_cipher_is_established);
 	errno = saved;
 }
 
@@ -458,10 +474,20 @@ static void tell_unverified(struct atr_tls *tls)
 
 /* ---- what is read ---- */
 
+static inline void is_used(struct atr_tls *tls)
+{
+	if (__builtin_expect(tls->is_used, 1))
+		return;
+	/* one that makes its handshake by this call is tied when it comes back */
+	tls->is_used = tls->is_tied;
+	tell_cipher(tls, atr_cipher_is_used);
+}
+
 void atr_tls_received(struct atr_tls *tls, const void *bytes, size_t len)
 {
 	struct iovec iov = { (void *)bytes, len };
 
+	is_used(tls);
 	if (!tls->is_over)
 		atr_conn_received(tls->word, -1, &iov, 1, (ssize_t)len);
 }
@@ -481,6 +507,7 @@ void atr_tls_received_nothing(struct atr_tls *tls, enum atr_tls_end why)
 {
 	int saved = errno;
 
+	is_used(tls);
 	if (tls->is_over)
 		return;
 	if (why == ATR_TLS_CUT || why == ATR_TLS_CLOSED)
@@ -506,11 +533,13 @@ void atr_tls_garbled_by(struct atr_tls *tls, struct atr_str why)
 
 void atr_tls_received_blind(struct atr_tls *tls, size_t len)
 {
+	is_used(tls);
 	atr_conn_received_blind(tls->word, -1, (ssize_t)len);
 }
 
 void atr_tls_sent_blind(struct atr_tls *tls, size_t len)
 {
+	is_used(tls);
 	atr_conn_sent_blind(tls->word, -1, (ssize_t)len);
 }
 
@@ -827,6 +856,7 @@ ssize_t atr_tls_write(struct atr_tls *tls, const void *bytes, size_t len,
 {
 	ssize_t n;
 
+	is_used(tls);
 	if (tls->is_writing) {
 		/* amid a write, in what the library called back: which of them goes first is its own */
 		tls->is_over = true;

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Key updates, renegotiation, half-closed sessions, resumption, objects used again, connections cut
-# off: every call says what it says without us, and so does OpenSSL of it.
+# off: every call says what it says without us, and so does OpenSSL of it. Of what is said within OpenSSL,
+# by its BIOs, there is a span of the connection.
 . "$(dirname "$0")/lib.sh"
 [ -f /usr/include/openssl/ssl.h ] || skip "OpenSSL's headers are not installed"
 certificate
@@ -31,6 +32,12 @@ CLIENT GET [unknown_service:tls_odd] UNSET http.response.status_code=200 url.ful
 CLIENT GET [unknown_service:tls_odd] UNSET http.response.status_code=200 url.full=https://h/ok?8 tls.resumed=false
 
 CLIENT GET [unknown_service:tls_odd] UNSET http.response.status_code=200 url.full=https://h/ok?9
+
+CLIENT TLS 127.0.0.1:PORT [unknown_service:tls_odd] UNSET
+
+CLIENT TLS 127.0.0.1:PORT [unknown_service:tls_odd] UNSET
+
+CLIENT TLS 127.0.0.1:PORT [unknown_service:tls_odd] UNSET
 END
 
 no_origin

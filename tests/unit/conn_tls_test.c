@@ -434,9 +434,10 @@ TEST(tls_client_is_tied_by_what_it_sent)
 	tie(tls, 2);
 	CHECK(!atr_tls_is_tied(tls) && atr_fd_is_conn(atr_fd(FD)));
 	tie(tls, 1);
-	CHECK(atr_tls_is_tied(tls) && atr_fd_kind(atr_fd(FD)) == ATR_FD_CIPHER);
+	CHECK(atr_tls_is_tied(tls) && atr_fd_is_conn(atr_fd(FD)));
 	conn_wire(FD)->len = 0;
 	WRITE(tls, GET);
+	CHECK(atr_fd_kind(atr_fd(FD)) == ATR_FD_CIPHER);
 	READ(tls, ANSWER);
 	const struct atr_span *span = live_next();
 	CHECK(span && !strcmp(live_text(span, ATR_NETWORK_PEER_ADDRESS), "127.0.0.1"));
@@ -499,8 +500,9 @@ TEST(tls_both_ends_in_one_process_are_told_apart)
 	tie(server, 5);
 	tie(client, 5);
 	CHECK(atr_tls_is_tied(client) && atr_tls_is_tied(server));
-	CHECK(atr_fd_kind(atr_fd(FD)) == ATR_FD_CIPHER);
 	CHECK(atr_fd_kind(atr_fd(SERVER)) == ATR_FD_CIPHER);
+	READ(client, "H");
+	CHECK(atr_fd_kind(atr_fd(FD)) == ATR_FD_CIPHER);
 	atr_tls_ended(other);
 	end();
 }
@@ -560,6 +562,51 @@ TEST(tls_that_nobody_knows_tells_if_its_client_refused)
 	ENDS_AS(CHANGE "\x15\x03\x03\x00\x02\x02\x30", "unknown_ca", 0);
 	CHECK(ends_as(finished, sizeof(finished) - 1, "", 1));
 	conn_end();
+}
+
+/* A session is known, its handshake over; what goes by then goes past us. */
+static struct atr_tls *shaken(uint8_t random)
+{
+	struct atr_tls *tls = begin(0, ATR_TLS_CLIENT);
+	size_t len;
+	const char *bytes = hello(random, &len);
+
+	conn_connect(FD);
+	conn_write_all(FD, bytes, len);
+	conn_read(FD, SERVER_HELLO, sizeof(SERVER_HELLO) - 1);
+	tie(tls, random);
+	conn_write_all(FD, CHANGE, 6);
+	conn_write_all(FD, "\x17\x03\x03\x00\x45 and so on", 14);
+	atr_tls_established(tls, &(struct atr_tls_facts){ .version = "1.3" });
+	return tls;
+}
+
+TEST(tls_that_is_used_past_us_is_a_span_of_the_connection)
+{
+	CONN_BEGIN();
+	const struct atr_span *span;
+
+	shaken(30);
+	conn_write_all(FD, "\x17\x03\x03\x00\x20 a request", 15);
+	conn_read(FD, "\x17\x03\x03\x00\x20 and more", 14);
+	conn_close(FD);
+	span = live_next();
+	CHECK(span && live_is(live_text(span, ATR_NAME), "TLS 127.0.0.1:8080"));
+	CHECK(live_number(span, ATR_TLS_ESTABLISHED) == 1);
+	end();
+}
+
+TEST(tls_in_which_nothing_is_asked_is_no_span)
+{
+	CONN_BEGIN();
+	shaken(31);
+
+	/* it closes the session, and reads what the server had to say behind the handshake */
+	conn_write_all(FD, "\x17\x03\x03\x00\x13, and what is sealed", 24);
+	conn_read(FD, "\x17\x03\x03\x00\x20 a ticket", 14);
+	conn_close(FD);
+	CHECK(!live_next());
+	end();
 }
 
 TEST(tls_that_was_begun_and_is_none_is_given_up)

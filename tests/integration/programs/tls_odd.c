@@ -101,29 +101,56 @@ static void asks_when_done(const SSL *session, int where, int result)
 		ask("/ok?10");
 }
 
-/* OpenSSL's own connections, which read and write from within. */
-static void ask_by_bio(const char *port)
-{
-	BIO *bio = BIO_new_ssl_connect(context);
-	char got[1000];
-	int n;
-
-	BIO_set_conn_hostname(bio, "127.0.0.1");
-	BIO_set_conn_port(bio, port);
-	printf("connects: %ld\n", BIO_do_connect(bio));
-	for (int i = 0; i < 2; i++) {
-		printf("puts: %d\n", BIO_puts(bio, "GET /ok?bio HTTP/1.1\r\nHost: h\r\n\r\n"));
-		n = BIO_read(bio, got, sizeof(got));
-		printf("reads: %d %.*s\n", n, n > 0 ? n : 0, got);
-	}
-	BIO_free_all(bio);
-}
-
 static void end(void)
 {
 	SSL_free(ssl);
 	ssl = NULL;
 	close(fd);
+}
+
+static void ask_and_hear_by(BIO *bio)
+{
+	char got[1000];
+	int n;
+
+	printf("puts: %d\n", BIO_puts(bio, "GET /ok?bio HTTP/1.1\r\nHost: h\r\n\r\n"));
+	n = BIO_read(bio, got, sizeof(got));
+	printf("reads: %d %.*s\n", n, n > 0 ? n : 0, got);
+}
+
+/* OpenSSL's own connections, which read and write from within. */
+static void ask_by_bio(const char *port)
+{
+	BIO *bio = BIO_new_ssl_connect(context);
+
+	BIO_set_conn_hostname(bio, "127.0.0.1");
+	BIO_set_conn_port(bio, port);
+	printf("connects: %ld\n", BIO_do_connect(bio));
+	for (int i = 0; i < 2; i++)
+		ask_and_hear_by(bio);
+	BIO_free_all(bio);
+}
+
+/* Hands are shaken by a call that is seen, and all else is said within OpenSSL, as Tcl's tls does. */
+static void ask_by_bio_of_its_own(const char *port, int version)
+{
+	BIO *bio = BIO_new(BIO_f_ssl());
+
+	begin(port, version);
+	BIO_set_ssl(bio, ssl, BIO_NOCLOSE);
+	ask_and_hear_by(bio);
+	ask_and_hear_by(bio);
+	BIO_free(bio);
+	end();
+}
+
+/* Nothing is asked, which is nothing to tell of. */
+static void only_shake_hands(const char *port, int version)
+{
+	begin(port, version);
+	said("shutdown", SSL_shutdown(ssl));
+	said("shutdown again", SSL_shutdown(ssl));
+	end();
 }
 
 int main(int argc, char **argv)
@@ -187,6 +214,10 @@ int main(int argc, char **argv)
 	end();
 
 	ask_by_bio(argv[1]);
+	for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+		ask_by_bio_of_its_own(argv[1], version);
+		only_shake_hands(argv[1], version);
+	}
 
 	/* cut off below TLS, and what was never connected */
 	begin(argv[1], TLS1_3_VERSION);
