@@ -193,7 +193,7 @@ static inline void let_go(struct atr_thread *self, struct atr_conn *conn)
  * The thread jumped out of our code, and held a connection: it is given up. What it
  * was at may be half done, so blocks of it are left rather than given back twice.
  */
-static void abandon(struct atr_thread *self)
+__attribute__((noinline)) static void abandon(struct atr_thread *self)
 {
 	struct atr_conn *conn = self->holds;
 

@@ -583,9 +583,16 @@ static inline bool is_wanted(uint32_t wanted, size_t len)
 	return wanted >> (len < 31 ? len : 31) & 1;
 }
 
-/* Lengths of the names that say something, a bit each. */
+/* Lengths of the names that say something, a bit each; longer ones have the bits of shorter ones too. */
 #define IN_BOTH (1u << 0 | 1u << 7 | 1u << 10 | 1u << 14 | 1u << 17)
 #define IN_REQUESTS (1u << 4 | 1u << 6 | 1u << 9 | 1u << 15 | 1u << 16)
+
+static inline uint32_t telling_lengths(bool is_response, uint32_t wanted)
+{
+	const uint32_t long_ones = wanted >> 31 ? UINT32_MAX : 0;
+
+	return is_response ? IN_BOTH : IN_BOTH | IN_REQUESTS | wanted | long_ones;
+}
 
 /*
  * What a field of `len` letters says, added to what was said; most names are told
@@ -595,11 +602,10 @@ static ALWAYS_INLINE unsigned note_field(struct atr_http1_head *out, unsigned sa
 					 const char *name, size_t len, const char *end,
 					 bool is_response, uint32_t wanted)
 {
-	const unsigned told = is_response ? IN_BOTH : IN_BOTH | IN_REQUESTS | wanted;
 	const char *colon = name + len;
 
 	/* most fields end here: to take one of many ways is dear where the ways change */
-	if (!is_wanted(told, len))
+	if (!(telling_lengths(is_response, wanted) >> len % 32 & 1))
 		return said;
 	switch (len) {
 	case 0:
