@@ -220,7 +220,7 @@ static void save(struct machine *m, uint64_t which, int64_t offset)
 		m->row.fp_at = offset;
 	} else if (which == m->cie->return_register) {
 		m->row.is_outermost = false;
-		m->row.is_odd = RETURN_AT && offset != RETURN_AT;
+		m->row.is_odd = RETURN_AT != 0 && offset != RETURN_AT;
 		m->row.return_at = offset;
 	}
 }
@@ -468,7 +468,8 @@ __attribute__((noinline)) static struct atr_rule rule_of(const struct row *row, 
 			return none;
 		return (struct atr_rule){ ATR_RULE_REALIGNED, (int32_t)offset, 0, RETURN_AT };
 	}
-	if (row->is_expression && (!RETURN_AT || !is_plt(bytes_of(row->expression), at, &offset)))
+	if (row->is_expression &&
+	    (RETURN_AT == 0 || !is_plt(bytes_of(row->expression), at, &offset)))
 		return none;
 	if (row->is_expression || row->cfa_register == SP)
 		rule.kind = ATR_RULE_SP;

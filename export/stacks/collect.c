@@ -61,25 +61,23 @@ static uint64_t rest_of(uint64_t mix)
 #define UNIT 16
 #define OFFSET_BITS 14
 #define IS_ALONE (UINT64_C(1) << 25)
+#define MAY_BE_ALONE true
 #else
 #define UNIT 8
 #define OFFSET_BITS 15
 #define IS_ALONE UINT64_C(0)
+#define MAY_BE_ALONE false
 #endif
 
 static bool has_places(const struct atr_rule *rule)
 {
-	if (!IS_ALONE)
-		return true;
-	if (!rule->fp_at)
-		return true;
-	return rule->return_at == rule->fp_at + 8;
+	return !MAY_BE_ALONE || !rule->fp_at || rule->return_at == rule->fp_at + 8;
 }
 
 /* 0: it does not fit. */
 static uint64_t pack(const struct atr_rule *rule)
 {
-	bool is_alone = IS_ALONE && !rule->fp_at && rule->return_at;
+	bool is_alone = MAY_BE_ALONE && !rule->fp_at && rule->return_at;
 	int32_t place = is_alone ? rule->return_at : rule->fp_at;
 	int32_t offset = rule->offset / UNIT + (1 << (OFFSET_BITS - 1)), at = -(place / 8);
 
@@ -101,7 +99,7 @@ static struct atr_rule unpack(uint64_t word)
 	if (word & IS_ALONE) {
 		rule.return_at = place;
 		rule.fp_at = 0;
-	} else if (IS_ALONE && place) {
+	} else if (MAY_BE_ALONE && place) {
 		rule.return_at = place + 8;
 	}
 	return rule;

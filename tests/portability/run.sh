@@ -10,12 +10,19 @@
 set -u
 build=$(cd "${1:?a build}" && pwd)
 shift
-suites=${*:-bullseye bookworm trixie}
+suites=${*:-bullseye bookworm trixie bookworm-arm64}
 here=$(cd "$(dirname "$0")" && pwd)
 bad=0
+unset MAKEFLAGS MAKELEVEL BUILD SAN # what this make was told is not for the one started here
+# shellcheck source=tests/portability/arm64.sh
+. "$here/arm64.sh"
 
 # Of trixie, whose curl speaks HTTP/3, a server of that, too.
 packages_of() {
+	case $1 in *-arm64)
+		echo "ca-certificates,curl,wget,python3,perl,nginx,nodejs,libc6-dev,libcmocka-dev,libnghttp2-dev,zlib1g-dev"
+		return ;;
+	esac
 	echo "gcc,libc6-dev,curl,wget,python3$([ "$1" != trixie ] || echo ,python3-aioquic,python3-cffi-backend)"
 }
 
@@ -32,13 +39,30 @@ answer() {
 	echo "$said"
 }
 
+make_base() { # SUITE ROOT PACKAGES
+	case $1 in
+	*-arm64) arm64_base "$2" "${1%-arm64}" "$3" ;;
+	*) debootstrap --variant=minbase --include="$3" "$1" "$2" ;;
+	esac
+}
+
+# put SUITE ROOT: the library, and a program
+put() {
+	case $1 in
+	*-arm64) arm64_build "$2" && arm64_cc -o "$2/ask" "$here/ask.c" ;;
+	*)
+		strip --strip-unneeded -o "$2/libautotrace.so" "$build/libautotrace.so"
+		cp "$here/ask.c" "$2/" && chroot "$2" gcc -o /ask /ask.c ;;
+	esac
+}
+
 # try SUITE WHAT command...: says and answers the same without and with
 try() {
 	local suite=$1 what=$2 root=$build/portability/$1 plain traced
 	shift 2
 	plain=$(answer "$root" "$@")
 	traced=$(answer "$root" env LD_PRELOAD=/libautotrace.so OTEL_TRACES_EXPORTER=otlp/file \
-		AUTOTRACE_FILE=/spans.jsonl "$@")
+		AUTOTRACE_FILE=/spans.jsonl AUTOTRACE_EXIT_FLUSH_MS=10000 "$@")
 	if [ "$plain" = "$traced" ]; then echo "ok    $suite: $what: alike"; else
 		echo "FAIL  $suite: $what: $plain; with the library: $traced"
 		bad=1
@@ -101,17 +125,20 @@ origin_pid=$origin_PID
 for suite in $suites; do
 	root=$build/portability/$suite
 	packages=$(packages_of "$suite")
+	case $suite in *-arm64)
+		arm64_root=$root
+		arm64_emulator || { echo "skip  $suite: $why"; continue; } ;;
+	esac
 	[ "$(cat "$root/ready" 2>/dev/null)" = "$packages" ] || {
 		# What an interrupted one left, which may have /proc mounted in it.
 		umount -q "$root"/* 2>/dev/null
 		rm -rf --one-file-system "$root"
-		debootstrap --variant=minbase --include="$packages" "$suite" "$root" &&
+		make_base "$suite" "$root" "$packages" &&
 			echo "$packages" >"$root/ready"
 	} >"$build/portability.log" 2>&1 ||
 		{ echo "FAIL  $suite: debootstrap, see $build/portability.log"; bad=1; continue; }
-	strip --strip-unneeded -o "$root/libautotrace.so" "$build/libautotrace.so"
+	put "$suite" "$root" || { bad=1; continue; }
 	try "$suite" "ls" ls /usr
-	cp "$here/ask.c" "$root/" && chroot "$root" gcc -o /ask /ask.c
 	try "$suite" "a program with one thread" /ask "$port"
 	has_span "$suite" "a program with one thread"
 	try "$suite" perl perl -MIO::Socket::INET -e "
@@ -130,6 +157,7 @@ for suite in $suites; do
 		try "$suite" "Python's $how and TLS" python3 /ask_tls.py $how "$tls_port"
 		has_tls_span "$suite" "Python's $how and TLS" /$how 1.3
 	done
+	case $suite in *-arm64) arm64_more "$suite" ;; esac
 	chroot "$root" curl -V | grep -q HTTP3 || continue
 	cp "$build/portability/tls/key.pem" "$here/h3.py" "$root/"
 	rm -f "$root/h3-port"
