@@ -170,6 +170,10 @@ void atr_log(const char *format, ...)
 	va_start(args, format);
 	atr_print_format(&t, format, args);
 	va_end(args);
+	/* what was read from a file or a backend is in it: one line stays one, whatever that says */
+	for (size_t i = 0; i < t.len; i++)
+		if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
+			line[i] = '?';
 	line[t.len++] = '\n';
 	write_line(line, t.len);
 	errno = saved;

@@ -695,3 +695,9 @@ TEST(config_headers_to_capture_and_secrets_of_urls_are_taken)
 			       "{ url: { sensitive_query_parameters: [] } } } }\n"));
 	CHECK(is("file: sensitive_query_parameters", ","));
 }
+
+TEST(config_key_with_the_end_of_a_line_in_it_is_told_in_one)
+{
+	CHECK(use(HEAD CONSOLE "\"a\\nautotrace: b\\e\": 1\n") && lines() == 1);
+	CHECK(strstr(said, "a?autotrace: b?: not known here"));
+}
