@@ -114,12 +114,12 @@ static enum http_errno read_theirs(struct theirs *theirs, http_parser *parser,
 	return HTTP_PARSER_ERRNO(parser);
 }
 
-#define CLAIM(claim)                                                 \
-	do {                                                         \
-		if (!(claim)) {                                      \
-			fprintf(stderr, "not so: %s\n", #claim);     \
-			abort();                                     \
-		}                                                    \
+#define CLAIM(claim)                                             \
+	do {                                                     \
+		if (!(claim)) {                                  \
+			fprintf(stderr, "not so: %s\n", #claim); \
+			abort();                                 \
+		}                                                \
 	} while (0)
 
 static bool begins_with(struct atr_str str, struct atr_str start)
@@ -153,13 +153,23 @@ static bool is_misread_coding(const struct atr_pair *field)
 	       (field->name.len > name.len || has_part_of_chunked(field->value));
 }
 
+/* "close" and a tab behind it: it takes that for a part of the word. */
+static bool is_before_tab(struct atr_str value)
+{
+	const char *at = value.at + value.len;
+
+	while (*at == ' ')
+		at++;
+	return *at == '\t';
+}
+
 /* A list of options, of which it misses some ("c, close"), or a name that is only its own. */
 static bool is_misread_connection(const struct atr_pair *field)
 {
 	if (atr_str_equal_nocase(field->name, ATR_STR("Proxy-Connection")))
 		return true;
 	return atr_str_equal_nocase(field->name, ATR_STR("Connection")) &&
-	       memchr(field->value.at, ',', field->value.len);
+	       (memchr(field->value.at, ',', field->value.len) || is_before_tab(field->value));
 }
 
 static bool has_field(const struct ours *ours, bool (*is_it)(const struct atr_pair *))
