@@ -13,6 +13,9 @@ arm64_emulator() {
 	local binfmt=/proc/sys/fs/binfmt_misc
 
 	[ "$(uname -m)" != aarch64 ] || return 0
+	# of this alone, and not for everybody: with it come registrations of other machines' programs
+	command -v qemu-aarch64-static >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get -q -q -y install \
+		--no-install-recommends qemu-user-static >/dev/null
 	command -v qemu-aarch64-static >/dev/null || { why="no qemu-aarch64-static here"; return 1; }
 	[ -e $binfmt/register ] || mount -t binfmt_misc none $binfmt 2>/dev/null
 	[ -e $binfmt/register ] || { why="the kernel has no binfmt_misc"; return 1; }
