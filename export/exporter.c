@@ -766,6 +766,7 @@ static void rest(void)
 	if (stopping() || was_urged)
 		ring_bell(&ex.done);
 	atomic_store(&ex.idle, 1);
+	atomic_thread_fence(memory_order_seq_cst); /* the other one of offer's, as in those below */
 	if (atr_ring_count(ex.ring) || has_new_logs())
 		/* it may be what came meanwhile that was urged */
 		atomic_store(&ex.urged, was_urged || atomic_load(&ex.urged));
@@ -798,6 +799,7 @@ static bool batch_is_due(uint64_t *due_ms)
 	if (count >= ex.batch_size || stopping() || atomic_load(&ex.urged) || now >= *due_ms)
 		return true;
 	atomic_store(&ex.waiting, 1);
+	atomic_thread_fence(memory_order_seq_cst);
 	if (atr_ring_count(ex.ring) < ex.batch_size && !stopping() && !atomic_load(&ex.urged) &&
 	    !has_new_logs())
 		nap(bell, until_others(*due_ms - now));
@@ -847,6 +849,7 @@ static bool is_to_end(void)
 		atr_link_close(ex.io, &links[i]);
 	atomic_store(&ex.alone_until_ms, 0);
 	atomic_store(&ex.state, NOT_STARTED);
+	atomic_thread_fence(memory_order_seq_cst);
 	return leaves_all || is_settled() ||
 	       !atomic_compare_exchange_strong(&ex.state, &none, RUNNING);
 }
