@@ -292,6 +292,7 @@ static struct atr_conn *open_conn(enum atr_side side, const struct sockaddr *pee
 	conn->same.items_len = 0;
 	note(&conn->wait_timed_out, false);
 	note(&conn->read_refused, false);
+	atomic_store_explicit(&conn->plain, 0, memory_order_relaxed);
 	conn->side = (uint8_t)side;
 	conn->is_fresh = true;
 	atomic_store_explicit(&conn->refs, 1, memory_order_relaxed);

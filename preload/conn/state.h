@@ -86,6 +86,7 @@ struct atr_conn {
 	/* for who does not hold it: what it was when it was last let go, and what others note */
 	_Atomic uint8_t shown;
 	_Atomic bool wait_timed_out, read_refused; /* refused: EAGAIN */
+	_Atomic uint64_t plain; /* is_cipher: the word of its session's plain side, or 0 */
 	uint8_t side;
 	bool connecting, is_fresh; /* fresh: no request yet since it was opened */
 	bool counts_as_call;	   /* of opened_in: under way since the connect */
@@ -125,7 +126,6 @@ struct atr_conn {
 	uint64_t connect_ns, connected_ns;
 	struct atr_lookup lookup; /* the name it was opened for */
 	struct atr_handshake handshake;
-	_Atomic uint64_t plain;	  /* is_cipher: the word of its session's plain side, or 0 */
 	struct atr_cipher cipher; /* is_cipher; of a plain side the server's name alone, in hello */
 	atr_ref rest_block;	  /* where it is when it is not in rest_text */
 	socklen_t peer_len;
