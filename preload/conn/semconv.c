@@ -408,9 +408,10 @@ static void put_server_request(struct atr_span *span, const struct atr_http1_hea
 	put_of_header(span, ATR_USER_AGENT_ORIGINAL, ATR_STR("user-agent"), head->user_agent);
 }
 
-/* The same where it has none, as is known from its parts: as it stands in the head. */
-static bool put_plain_url(struct atr_span *span, struct atr_str scheme, struct atr_str authority,
-			  const struct target *t)
+/* url.full as it stands in the head, where that has no secrets. */
+__attribute__((noinline)) static bool put_plain_url(struct atr_span *span, struct atr_str scheme,
+						    struct atr_str authority,
+						    const struct target *t)
 {
 	struct atr_str target = { t->path.at, t->path.len };
 	struct atr_str parts[4] = { scheme, ATR_STR("://"), authority, target };
@@ -424,15 +425,14 @@ static bool put_plain_url(struct atr_span *span, struct atr_str scheme, struct a
 	return atr_span_put_parts(span, ATR_URL_FULL, parts, 4);
 }
 
-/* url.full without its secrets. The authority is without userinfo already. */
-static void put_url(struct atr_span *span, struct atr_str scheme, bool had_userinfo,
-		    struct atr_str authority, const struct target *t)
+/* The same without them. Not inlined, nor is that: of the stack each takes its part after the other. */
+__attribute__((noinline)) static void put_printed_url(struct atr_span *span, struct atr_str scheme,
+						      bool had_userinfo, struct atr_str authority,
+						      const struct target *t)
 {
 	size_t behind;
 	TEXT(url);
 
-	if (!had_userinfo && put_plain_url(span, scheme, authority, t))
-		return;
 	atr_print(&url, scheme);
 	atr_print(&url, ATR_STR("://"));
 	if (had_userinfo)
@@ -450,6 +450,14 @@ static void put_url(struct atr_span *span, struct atr_str scheme, bool had_useri
 	if (url.len == behind + 1 && t->query.len)
 		url.len = behind;
 	atr_span_put_str(span, ATR_URL_FULL, as_str(&url));
+}
+
+/* The authority is without userinfo already. */
+static void put_url(struct atr_span *span, struct atr_str scheme, bool had_userinfo,
+		    struct atr_str authority, const struct target *t)
+{
+	if (had_userinfo || !put_plain_url(span, scheme, authority, t))
+		put_printed_url(span, scheme, had_userinfo, authority, t);
 }
 
 static struct atr_str authority_of(const struct atr_http1_head *head, const struct target *t,
@@ -486,30 +494,40 @@ static void put_client_request(struct atr_span *span, const struct atr_http1_hea
 }
 
 /* The method, and behind it the route. */
-__attribute__((noinline)) static void put_name(struct atr_span *span, struct atr_str method,
-					       struct atr_str route)
+__attribute__((noinline)) static void put_name_with(struct atr_span *span, struct atr_str method,
+						    struct atr_str route)
 {
 	TEXT(name);
 
-	if (route.len) {
-		atr_print(&name, method);
-		atr_print(&name, ATR_STR(" "));
-		atr_print(&name, route);
-		method = as_str(&name);
-	}
-	atr_span_put_str(span, ATR_NAME, method);
+	atr_print(&name, method);
+	atr_print(&name, ATR_STR(" "));
+	atr_print(&name, route);
+	atr_span_put_str(span, ATR_NAME, as_str(&name));
+}
+
+static void put_name(struct atr_span *span, struct atr_str method, struct atr_str route)
+{
+	if (__builtin_expect(!!route.len, 0))
+		put_name_with(span, method, route);
+	else
+		atr_span_put_str(span, ATR_NAME, method);
 }
 
 /* Of what may be told of the path. */
-__attribute__((noinline)) static struct atr_str guess(struct atr_str path,
-						      char room[static ATR_ROUTE_MAX])
+__attribute__((noinline)) static struct atr_str guess_told(struct atr_str path,
+							   char room[static ATR_ROUTE_MAX])
 {
 	TEXT(told);
 
-	if (!atr_routes_are_guessed() || atr_redact_hides_paths())
-		return (struct atr_str){ 0 };
 	atr_redact_path(&told, path);
 	return atr_routes_guess(as_str(&told), room);
+}
+
+static struct atr_str guess(struct atr_str path, char room[static ATR_ROUTE_MAX])
+{
+	if (__builtin_expect(!atr_routes_are_guessed() || atr_redact_hides_paths(), 1))
+		return (struct atr_str){ 0 };
+	return guess_told(path, room);
 }
 
 /*

@@ -67,10 +67,10 @@ Attributes:
      -> http.request.method: Str(GET)
      -> server.address: Str(127.0.0.1)
      -> server.port: Int(PORT)
-     -> url.full: Str(http://127.0.0.1:PORT/status/404)
      -> network.peer.address: Str(127.0.0.1)
      -> network.peer.port: Int(PORT)
      -> network.protocol.version: Str(1.1)
+     -> url.full: Str(http://127.0.0.1:PORT/status/404)
      -> autotrace.connect.duration: Double
      -> http.response.status_code: Int(404)
      -> error.type: Str(404)
