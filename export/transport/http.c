@@ -326,8 +326,7 @@ enum atr_outcome atr_http_post(const struct atr_io *io, const struct atr_exporte
 	body.len -= along;
 	outcome = try_once(&a, (struct atr_str){ head, head_len }, body, answer, &was_dead);
 	if (outcome == ATR_UNREACHED && was_kept && was_dead)
-		outcome = try_once(&a, (struct atr_str){ head, head_len }, request->body, answer,
-				   &was_dead);
+		outcome = try_once(&a, (struct atr_str){ head, head_len }, body, answer, &was_dead);
 	answer->stood_still_ms = a.stood_still_ms;
 	if (outcome == ATR_UNREACHED && atr_stream_stop_ms(&a) <= atr_now_ms())
 		return ATR_OUT_OF_TIME;
