@@ -61,23 +61,23 @@ static uint64_t rest_of(uint64_t mix)
 #define UNIT 16
 #define OFFSET_BITS 14
 #define IS_ALONE (UINT64_C(1) << 25)
-#define MAY_BE_ALONE true
+#define HAS_LINK true /* a register has the return address, until it is saved */
 #else
 #define UNIT 8
 #define OFFSET_BITS 15
 #define IS_ALONE UINT64_C(0)
-#define MAY_BE_ALONE false
+#define HAS_LINK false
 #endif
 
 static bool has_places(const struct atr_rule *rule)
 {
-	return !MAY_BE_ALONE || !rule->fp_at || rule->return_at == rule->fp_at + 8;
+	return !HAS_LINK || !rule->fp_at || rule->return_at == rule->fp_at + 8;
 }
 
 /* 0: it does not fit. */
 static uint64_t pack(const struct atr_rule *rule)
 {
-	bool is_alone = MAY_BE_ALONE && !rule->fp_at && rule->return_at;
+	bool is_alone = HAS_LINK && !rule->fp_at && rule->return_at;
 	int32_t place = is_alone ? rule->return_at : rule->fp_at;
 	int32_t offset = rule->offset / UNIT + (1 << (OFFSET_BITS - 1)), at = -(place / 8);
 
@@ -99,7 +99,7 @@ static struct atr_rule unpack(uint64_t word)
 	if (word & IS_ALONE) {
 		rule.return_at = place;
 		rule.fp_at = 0;
-	} else if (MAY_BE_ALONE && place) {
+	} else if (HAS_LINK && place) {
 		rule.return_at = place + 8;
 	}
 	return rule;
@@ -138,11 +138,8 @@ struct walk {
 	struct atr_stack_range *known;
 	uintptr_t pc, sp, fp;
 	uintptr_t page; /* another one that is readable, of another stack */
-#if defined(__aarch64__)
-	uintptr_t
-		link; /* the return address, where it is still in its register; 0: it is not known */
+	uintptr_t link; /* the return address, while it is in its register; 0: it is not known */
 	bool is_sp_a_guess; /* the stack is higher up, perhaps */
-#endif
 	bool is_in_call; /* the address is behind a call, which may be a function's last instruction */
 };
 
@@ -227,24 +224,34 @@ static inline uintptr_t unsigned_address(uintptr_t at)
 	__asm__("hint #7" : "+r"(x30)); /* xpaclri, which older processors pass over */
 	return x30;
 }
+#else
+static inline uintptr_t unsigned_address(uintptr_t at)
+{
+	return at;
+}
+#endif
 
 /* A frame ends above where it began; one that has nothing on the stack, where that did. */
 static inline bool go_to(struct walk *w, uintptr_t end, uintptr_t pc, uintptr_t fp)
 {
+	bool may_have_none = HAS_LINK && w->link;
+
 	pc = unsigned_address(pc);
-	if (end < w->sp || (end == w->sp && !w->link) || pc < PAGE)
+	if (end < w->sp || (end == w->sp && !may_have_none) || pc < PAGE)
 		return false;
 	w->pc = pc;
 	w->sp = end;
 	w->fp = fp;
-	w->link = 0;
+	if (HAS_LINK)
+		w->link = 0;
 	w->is_in_call = true;
 	return true;
 }
 
 /*
- * The caller's frame pointer and the return address lie side by side, and mostly at the lower
- * end of the frame: how far up that goes is not said.
+ * The caller's frame pointer and the return address lie side by side. Of code that uses the register
+ * for something else it leads anywhere, but hardly to code. With a link register they are mostly at
+ * the lower end of the frame: how far up that goes is not said.
  */
 static bool follow_frame_pointer(struct walk *w)
 {
@@ -254,10 +261,12 @@ static bool follow_frame_pointer(struct walk *w)
 		return false;
 	if (!is_code_near(w, unsigned_address(pc)) || !go_to(w, w->fp + 16, pc, fp))
 		return false;
-	w->is_sp_a_guess = true;
+	if (HAS_LINK)
+		w->is_sp_a_guess = true;
 	return true;
 }
 
+#if defined(__aarch64__)
 /* On the stack as a handler begins: what the kernel tells of the signal, then the context. */
 #define IN_CONTEXT(what) (sizeof(siginfo_t) + offsetof(ucontext_t, uc_mcontext.what))
 
@@ -318,34 +327,7 @@ static inline bool step(struct walk *w)
 #define REGISTERS(w)                                                             \
 	__asm__ volatile("adr %0, .\n\tmov %1, sp\n\tmov %2, x29\n\tmov %3, x30" \
 			 : "=&r"((w).pc), "=&r"((w).sp), "=&r"((w).fp), "=r"((w).link))
-#else
-/* A frame ends above where it began. */
-static inline bool go_to(struct walk *w, uintptr_t end, uintptr_t pc, uintptr_t fp)
-{
-	if (end <= w->sp || pc < PAGE)
-		return false;
-	w->pc = pc;
-	w->sp = end;
-	w->fp = fp;
-	w->is_in_call = true;
-	return true;
-}
-
-/*
- * The caller's frame pointer and the return address lie side by side. Of code that
- * uses the register for something else it leads anywhere, but hardly to code.
- */
-static bool follow_frame_pointer(struct walk *w)
-{
-	uintptr_t fp, pc;
-
-	if (w->fp < w->sp || !load(w, w->fp, &fp) || !load(w, w->fp + 8, &pc))
-		return false;
-	return is_code_near(w, pc) && go_to(w, w->fp + 16, pc, fp);
-}
-#endif
-
-#if defined(__x86_64__)
+#elif defined(__x86_64__)
 /* Where a signal's context has the registers: sigcontext, behind the first 40 bytes of ucontext. */
 enum { CONTEXT_RBP = 40 + 10 * 8, CONTEXT_RSP = 40 + 15 * 8, CONTEXT_RIP = 40 + 16 * 8 };
 
@@ -398,7 +380,7 @@ static inline bool step(struct walk *w)
 #define REGISTERS(w)                                                          \
 	__asm__ volatile("lea 0(%%rip), %0\n\tmov %%rsp, %1\n\tmov %%rbp, %2" \
 			 : "=r"((w).pc), "=r"((w).sp), "=r"((w).fp))
-#elif !defined(__aarch64__)
+#else
 static inline bool step(struct walk *w)
 {
 	return follow_frame_pointer(w);

@@ -46,7 +46,7 @@ struct unit {
 struct entry {
 	uint64_t tag, low, high, ranges, origin, lines_at, call_file, call_line;
 	bool has_children, has_low, has_high, high_is_len, has_ranges, ranges_are_counted,
-		has_origin, has_lines;
+		has_origin, origin_is_common, has_lines;
 	const char *name, *symbol, *folder;
 };
 
@@ -82,6 +82,11 @@ static const char *text_of(struct atr_bytes in, uint64_t at)
 	struct atr_bytes from = part_from(in, at);
 
 	return atr_get_text(&from);
+}
+
+static const char *common_text(const struct unit *u, uint64_t at)
+{
+	return u->in->common ? text_of(u->in->common->strings, at) : "";
 }
 
 /* `base` and what is counted from there, wraps to what is not there. */
@@ -178,13 +183,12 @@ static struct value get_value(const struct unit *u, struct atr_bytes *from, uint
 		return number(u->at + atr_get_u64(from));
 	case 0x15:
 		return number(u->at + atr_get_uleb(from));
-	case 0x17: /* sec_offset; those in another file, by dwz: strp_sup, ref_alt, strp_alt */
+	case 0x17: /* sec_offset; in the common file: ref_alt; strp_sup, strp_alt */
+	case 0x1f20:
 		return number(get_offset(from, u->is_64));
 	case 0x1d:
-	case 0x1f20:
 	case 0x1f21:
-		get_offset(from, u->is_64);
-		return text("");
+		return text(common_text(u, get_offset(from, u->is_64)));
 	case 0x19: /* flag_present */
 		return number(1);
 	case 0x1a: /* strx, strx1 to 4 */
@@ -284,10 +288,10 @@ static bool is_address(uint64_t form)
 	return form == 0x01 || form == 0x1b || (form >= 0x29 && form <= 0x2c);
 }
 
-/* What another file has has no name here. */
 static void set_origin(struct entry *e, uint64_t form, uint64_t value)
 {
-	e->has_origin = form >= 0x10 && form <= 0x15;
+	e->origin_is_common = form == 0x1f20;
+	e->has_origin = e->origin_is_common || (form >= 0x10 && form <= 0x15);
 	e->origin = value;
 }
 
@@ -562,19 +566,30 @@ static void put_scopes(const struct unit *u, uint64_t at, char out[static ATR_FU
 	}
 }
 
-/* A symbol, or a plain name with what it is declared in; "": it has none here. */
-static void put_name(const struct unit *from_unit, uint64_t at, char out[static ATR_FUNCTION_MAX])
+/* The unit that an entry's origin is in, from the entry's own. */
+static bool go_to_origin(struct unit *u, const struct entry *e)
+{
+	if (e->origin_is_common)
+		return u->in->common && unit_of(u->in->common, e->origin, u);
+	return (e->origin >= u->at && e->origin < u->end) || unit_of(u->in, e->origin, u);
+}
+
+/* The symbol of an entry's origin, or a plain name with what it is declared in; "": it has none here. */
+static void put_name(const struct unit *from_unit, const struct entry *of,
+		     char out[static ATR_FUNCTION_MAX])
 {
 	struct unit u = *from_unit;
+	struct entry e = *of;
 	const char *name = "";
-	struct entry e;
+	uint64_t at = 0;
 
 	out[0] = 0;
 	for (int i = 0; i < ORIGINS_MAX; i++) {
 		struct atr_bytes from;
 
-		if ((at < u.at || at >= u.end) && !unit_of(u.in, at, &u))
+		if (!go_to_origin(&u, &e))
 			return;
+		at = e.origin;
 		read_bases(&u);
 		from = part_from(u.in->info, at);
 		if (from.failed || !next_entry(&u, &from, &e))
@@ -587,7 +602,6 @@ static void put_name(const struct unit *from_unit, uint64_t at, char out[static 
 			name = e.name;
 		if (!e.has_origin)
 			break;
-		at = e.origin;
 	}
 	if (*name)
 		put_scopes(&u, at, out);
@@ -614,9 +628,10 @@ static unsigned look_in(struct unit *u, uint64_t lines_at, uint64_t at, struct a
 	while (atr_bytes_left(&from) && next_entry(u, &from, &e)) {
 		static struct atr_inlined one;
 
-		if (e.tag != TAG_INLINED || !e.has_origin || !is_entry_of(u, &e, at))
+		if (e.tag != TAG_INLINED || !e.has_origin || !is_entry_of(u, &e, at) ||
+		    (e.origin_is_common && !u->in->common))
 			continue;
-		put_name(u, e.origin, one.name);
+		put_name(u, &e, one.name);
 		one.lines_at = lines_at;
 		one.call_file = e.call_file;
 		one.call_line = (uint32_t)e.call_line;
@@ -625,24 +640,40 @@ static unsigned look_in(struct unit *u, uint64_t lines_at, uint64_t at, struct a
 	return nr;
 }
 
-unsigned atr_inlined_at(const struct atr_info_sections *in, uint64_t at,
-			struct atr_inlined out[static ATR_INLINED_MAX])
+/* A search through all units. */
+static struct atr_bytes begin_search(const struct atr_info_sections *in)
 {
-	struct atr_bytes section = in->info;
-	bool is_known;
-	struct unit u;
-
 	steps_left = STEPS_MAX;
 	known.table = NULL;
-	while (atr_bytes_left(&section) && may_go_on() && next_unit(in, &section, &u, &is_known)) {
-		struct atr_bytes from = u.entries;
-		struct entry e;
+	return in->info;
+}
+
+/* The next unit that can be read, and its first entry, which is about the unit itself. */
+static bool next_whole(const struct atr_info_sections *in, struct atr_bytes *section,
+		       struct unit *u, struct entry *e)
+{
+	bool is_known;
+
+	while (atr_bytes_left(section) && may_go_on() && next_unit(in, section, u, &is_known)) {
+		struct atr_bytes from = u->entries;
 
 		if (!is_known)
 			continue;
-		read_bases(&u);
-		if (!next_entry(&u, &from, &e))
-			continue;
+		read_bases(u);
+		if (next_entry(u, &from, e))
+			return true;
+	}
+	return false;
+}
+
+unsigned atr_inlined_at(const struct atr_info_sections *in, uint64_t at,
+			struct atr_inlined out[static ATR_INLINED_MAX])
+{
+	struct atr_bytes section = begin_search(in);
+	struct entry e;
+	struct unit u;
+
+	while (next_whole(in, &section, &u, &e)) {
 		u.low = e.low;
 		if (is_entry_of(&u, &e, at))
 			return look_in(&u, e.lines_at, at, out);
@@ -653,21 +684,12 @@ unsigned atr_inlined_at(const struct atr_info_sections *in, uint64_t at,
 const char *atr_inlined_folder_of(void *arg, uint64_t lines_at)
 {
 	const struct atr_info_sections *in = arg;
-	struct atr_bytes section = in->info;
-	bool is_known;
+	struct atr_bytes section = begin_search(in);
+	struct entry e;
 	struct unit u;
 
-	steps_left = STEPS_MAX;
-	known.table = NULL;
-	while (atr_bytes_left(&section) && may_go_on() && next_unit(in, &section, &u, &is_known)) {
-		struct atr_bytes from = u.entries;
-		struct entry e;
-
-		if (!is_known)
-			continue;
-		read_bases(&u);
-		if (next_entry(&u, &from, &e) && e.has_lines && e.lines_at == lines_at)
+	while (next_whole(in, &section, &u, &e))
+		if (e.has_lines && e.lines_at == lines_at)
 			return e.folder;
-	}
 	return "";
 }

@@ -13,6 +13,8 @@
 struct atr_info_sections {
 	struct atr_bytes info, abbrevs, strings, line_strings, string_offsets, addresses;
 	struct atr_bytes ranges, range_lists; /* before DWARF 5, and of it */
+	/* the file that dwz has moved to what several have; NULL: there is none */
+	const struct atr_info_sections *common;
 };
 
 /* A function that was put into another: its symbol, or its name; where it would have been called. */

@@ -111,6 +111,8 @@ static void put(struct path *p, const char *text, size_t len)
 	p->text[p->len] = 0;
 }
 
+static struct path found_at; /* the debug file that was opened last */
+
 static bool open_debug(struct opened *file, const struct path *path, const struct atr_module *m,
 		       const uint32_t *sum, struct atr_pages *pages)
 {
@@ -120,6 +122,7 @@ static bool open_debug(struct opened *file, const struct path *path, const struc
 		return false;
 	if (atr_image_open(&file->image, &file->source, pages)) {
 		id = atr_image_build_id(&file->image);
+		found_at = *path;
 		if (is_same_id(&id, &m->id))
 			return true;
 		if (sum && !(id.len && m->id.len) && file->source.len <= SUMMED_MAX &&
@@ -172,6 +175,31 @@ static bool open_by_link(struct opened *file, const struct opened *own, const st
 		if (open_debug(file, &p, m, &sum, pages))
 			return true;
 	}
+	return false;
+}
+
+/* What dwz has moved out of it: .gnu_debugaltlink has a path, from the file's folder on, and a build id. */
+static bool open_common(struct opened *file, const struct atr_image *of, const char *of_path,
+			struct atr_pages *pages)
+{
+	struct atr_bytes link = atr_image_section(of, ".gnu_debugaltlink", PATH_MAX);
+	const char *name = atr_get_text(&link), *slash = strrchr(of_path, '/');
+	struct path p = { .len = 0 };
+	struct atr_build_id id;
+
+	if (link.failed || !*name || !slash)
+		return false;
+	if (*name != '/')
+		put(&p, of_path, (size_t)(slash + 1 - of_path));
+	put(&p, name, strlen(name));
+	if (!open_source(&file->source, p.text))
+		return false;
+	if (atr_image_open(&file->image, &file->source, pages)) {
+		id = atr_image_build_id(&file->image);
+		if (id.len && id.len == atr_bytes_left(&link) && !memcmp(id.bytes, link.at, id.len))
+			return true;
+	}
+	close_source(&file->source);
 	return false;
 }
 
@@ -349,16 +377,21 @@ static struct atr_info_sections read_info(const struct atr_image *image)
 	};
 }
 
-static void find_lines(const struct atr_image *image, bool is_own)
+/* `common`: its image, or NULL. */
+static void find_lines(const struct atr_image *image, bool is_own, const struct atr_image *common)
 {
 	struct atr_line_sections in = { .line = atr_image_section(image, ".debug_line",
 								  LINES_MAX) };
-	struct atr_info_sections info;
+	struct atr_info_sections info, moved;
 
 	if (in.line.failed)
 		return;
 	if (is_own) {
 		info = read_info(image);
+		if (common) {
+			moved = read_info(common);
+			info.common = &moved;
+		}
 		in.line_strings = info.line_strings;
 		in.strings = info.strings;
 		in.folder_of = atr_inlined_folder_of;
@@ -371,6 +404,20 @@ static void find_lines(const struct atr_image *image, bool is_own)
 	atr_lines_find(&in, lined, nr_wanted);
 	if (is_own)
 		find_inlined(&in, &info);
+}
+
+static void look_for_lines(const struct atr_image *image, const char *path,
+			   const struct atr_module *m, struct atr_pages *pages)
+{
+	bool is_own = atr_module_is_own(m);
+	struct opened common;
+
+	if (!is_own || !open_common(&common, image, path, pages)) {
+		find_lines(image, is_own, NULL);
+		return;
+	}
+	find_lines(image, true, &common.image);
+	close_source(&common.source);
 }
 
 static void look_in_files(const struct atr_module *m)
@@ -393,8 +440,10 @@ static void look_in_files(const struct atr_module *m)
 		if (has_debug && !has_symbols)
 			atr_image_functions(&debug.image, named, nr_wanted);
 		atr_image_functions(&own.image, named, nr_wanted);
-		if (has_lines || has_debug)
-			find_lines(has_lines ? &own.image : &debug.image, atr_module_is_own(m));
+		if (has_lines)
+			look_for_lines(&own.image, m->path, m, &pages);
+		else if (has_debug)
+			look_for_lines(&debug.image, found_at.text, m, &pages);
 		if (has_debug)
 			close_source(&debug.source);
 		close_source(&own.source);

@@ -172,6 +172,24 @@ for flags in -gdwarf-5 -gdwarf-4 -gdwarf-3; do
 	check "a relative path, $flags" grep -qF "\"$dir/here.cc\"" "$spans"
 done
 
+# dwz makes debug information smaller: what is there twice in a file is so once, what several have is in another.
+need dwz
+for flags in -gdwarf-5 -gdwarf-4; do
+	for name in inlined like_it; do "${CXX:-g++}" -std=gnu++17 -O2 $flags -o "$dir/$name" "$inlined" || fail; done
+	mkdir -p "$dir/moved"
+	(cd "$dir" && dwz -m moved/common -M ../moved/common inlined like_it) || fail
+	mkdir -p "$dir/with"
+	mv "$dir/inlined" "$dir/with"
+	readelf --string-dump=.gnu_debugaltlink "$dir/with/inlined" | grep -q common || fail
+	check "inlined functions in a common file, $flags" as_inlined "$dir/with/inlined"
+	check "each at its line, $flags" calls_at shop::order FETCH
+	cp "$dir/like_it" "$dir/moved/common"
+	check "one that is not that file is not believed, $flags" eval '! as_inlined "$dir/with/inlined" >/dev/null'
+	rm "$dir/moved/common"
+	stacks all "$dir/with/inlined" "$port" >/dev/null <<<""
+	check "one that is not there is no harm, $flags" grep -q 'stacks_inlined.cc' "$spans"
+done
+
 separate() { # flag...: what is separate is in $dir/shop.debug
 	cxx shop -g "$@"
 	objcopy --only-keep-debug "$dir/shop" "$dir/shop.debug" || fail
