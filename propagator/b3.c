@@ -213,10 +213,40 @@ static bool rewrite(struct atr_str value, const struct atr_context *context, cha
 	return true;
 }
 
+static bool rewrite_part(const struct atr_header *header, struct atr_str value,
+			 const struct atr_context *context, char *out)
+{
+	if (header == &headers[SPAN_ID] && value.len == 16) {
+		atr_hex_write(out, context->span_id, ATR_SPAN_ID_LEN);
+		return true;
+	}
+	if (header != &headers[SAMPLED] || value.len != 1)
+		return false;
+	*out = context->flags & ATR_FLAG_SAMPLED ? '1' : '0';
+	return true;
+}
+
+/* A parent in them would be a wrong one then, and a state that is not there stays so. */
+static bool is_whole(const struct atr_fields *in, const struct atr_context *context)
+{
+	struct atr_str sampled = atr_fields_first(in, &headers[SAMPLED]);
+	struct atr_context there;
+
+	if (atr_fields_first(in, &headers[PARENT]).at || !read_decision(in, &there) ||
+	    there.marks & ATR_MARK_UNDECIDED ||
+	    !read_trace_id(atr_fields_first(in, &headers[TRACE_ID]), there.trace_id) ||
+	    !read_span_id(atr_fields_first(in, &headers[SPAN_ID]), there.span_id) ||
+	    !atr_context_is_of_trace(&there, context))
+		return false;
+	if (there.marks & ATR_MARK_DEBUG)
+		return context->marks & ATR_MARK_DEBUG;
+	return sampled.len == 1 || !((there.flags ^ context->flags) & ATR_FLAG_SAMPLED);
+}
+
 const struct atr_format_of atr_format_b3 = {
-	"b3", headers, NR_HEADERS, extract, write_single, rewrite,
+	"b3", headers, NR_HEADERS, extract, write_single, rewrite, rewrite_part, is_whole,
 };
 
 const struct atr_format_of atr_format_b3multi = {
-	"b3multi", headers, NR_HEADERS, extract, write_multi, rewrite,
+	"b3multi", headers, NR_HEADERS, extract, write_multi, rewrite, rewrite_part, is_whole,
 };

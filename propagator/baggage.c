@@ -264,5 +264,5 @@ void atr_baggage_put_prefixed(const struct atr_fields *in, const struct atr_head
 }
 
 const struct atr_format_of atr_format_baggage = {
-	"baggage", headers, 1, extract, write, NULL,
+	"baggage", headers, 1, extract, write, NULL, NULL, NULL,
 };

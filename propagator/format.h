@@ -49,6 +49,11 @@ struct atr_format_of {
 	void (*write)(struct atr_lines *lines, const struct atr_context *context);
 	/* See atr_propagators_rewrite; NULL: not to be had. The value is trimmed. */
 	bool (*rewrite)(struct atr_str value, const struct atr_context *context, char *out);
+	/* The same of a header that is not the first, or of a format that has no such first one. */
+	bool (*rewrite_part)(const struct atr_header *header, struct atr_str value,
+			     const struct atr_context *context, char *out);
+	/* See atr_propagators_rewrite_whole; NULL: each header is for itself. */
+	bool (*is_whole)(const struct atr_fields *in, const struct atr_context *context);
 };
 
 extern const struct atr_format_of atr_format_w3c, atr_format_baggage, atr_format_b3,
@@ -56,7 +61,19 @@ extern const struct atr_format_of atr_format_w3c, atr_format_baggage, atr_format
 	atr_format_ottrace, atr_format_gcp, atr_format_oneway_gcp;
 
 /* Whether a message's field is this header: by its name in a message, or in the environment. */
-bool atr_header_is(const struct atr_header *header, struct atr_str name, bool is_env);
+bool atr_header_matches(const struct atr_header *header, struct atr_str name, bool is_env);
+static inline bool atr_header_is(const struct atr_header *header, struct atr_str name, bool is_env)
+{
+	/* most are of another length */
+	return (header->name.len == name.len || header->is_prefix || is_env) &&
+	       atr_header_matches(header, name, is_env);
+}
+
+/* The same id, also where one of the two has lost its upper half to a format of 64 bits. */
+bool atr_context_is_of_trace(const struct atr_context *a, const struct atr_context *b);
+
+/* A traceparent's value: ids, flags and marks of *out alone; false, and they are of no use: it is not one, or not valid. */
+bool atr_traceparent_read(struct atr_str text, struct atr_context *out);
 
 /* The first field that is this header, without the spaces around it; absent when none is. */
 struct atr_str atr_fields_first(const struct atr_fields *in, const struct atr_header *header);

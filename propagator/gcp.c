@@ -121,9 +121,9 @@ static void write_nothing(struct atr_lines *lines, const struct atr_context *con
 }
 
 const struct atr_format_of atr_format_gcp = {
-	"gcp", headers, 1, extract, write, NULL,
+	"gcp", headers, 1, extract, write, NULL, NULL, NULL,
 };
 
 const struct atr_format_of atr_format_oneway_gcp = {
-	"oneway-gcp", read_only, 1, extract, write_nothing, NULL,
+	"oneway-gcp", read_only, 1, extract, write_nothing, NULL, NULL, NULL,
 };

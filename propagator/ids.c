@@ -33,44 +33,6 @@ void atr_ids_seed(struct atr_ids *ids)
 	ids->s[0] |= 1; /* never all zero */
 }
 
-static uint64_t rotated(uint64_t x, int by)
-{
-	return x << by | x >> (64 - by);
-}
-
-uint64_t atr_ids_next(struct atr_ids *ids)
-{
-	uint64_t *s = ids->s, result, t;
-
-	if (!(s[0] | s[1] | s[2] | s[3]))
-		atr_ids_seed(ids);
-	do {
-		result = rotated(s[0] + s[3], 23) + s[0];
-		t = s[1] << 17;
-		s[2] ^= s[0];
-		s[3] ^= s[1];
-		s[1] ^= s[2];
-		s[0] ^= s[3];
-		s[2] ^= t;
-		s[3] = rotated(s[3], 45);
-	} while (!result);
-	return result;
-}
-
-void atr_ids_trace(struct atr_ids *ids, uint8_t out[static ATR_TRACE_ID_LEN])
-{
-	uint64_t words[2] = { atr_ids_next(ids), atr_ids_next(ids) };
-
-	memcpy(out, words, sizeof(words));
-}
-
-void atr_ids_span(struct atr_ids *ids, uint8_t out[static ATR_SPAN_ID_LEN])
-{
-	uint64_t word = atr_ids_next(ids);
-
-	memcpy(out, &word, sizeof(word));
-}
-
 void atr_ids_trace_at(struct atr_ids *ids, uint32_t seconds, uint8_t out[static ATR_TRACE_ID_LEN])
 {
 	uint64_t words[2] = { atr_ids_next(ids), atr_ids_next(ids) };

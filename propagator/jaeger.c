@@ -166,5 +166,5 @@ static bool rewrite(struct atr_str value, const struct atr_context *context, cha
 }
 
 const struct atr_format_of atr_format_jaeger = {
-	"jaeger", headers, NR_HEADERS, extract, write, rewrite,
+	"jaeger", headers, NR_HEADERS, extract, write, rewrite, NULL, NULL,
 };

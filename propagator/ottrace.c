@@ -98,6 +98,27 @@ static void write(struct atr_lines *lines, const struct atr_context *context)
 	write_members(lines, context->baggage);
 }
 
+static bool rewrite_part(const struct atr_header *header, struct atr_str value,
+			 const struct atr_context *context, char *out)
+{
+	if (header != &headers[SPAN_ID] || value.len != 16)
+		return false;
+	atr_hex_write(out, context->span_id, ATR_SPAN_ID_LEN);
+	return true;
+}
+
+/* The two words of the decision have not the same length. */
+static bool is_whole(const struct atr_fields *in, const struct atr_context *context)
+{
+	struct atr_str sampled = atr_fields_first(in, &headers[SAMPLED]);
+	struct atr_context there;
+	bool is_sampled = atr_str_equal_nocase(sampled, ATR_STR("true")) ||
+			  atr_str_equal(sampled, ATR_STR("1"));
+
+	return sampled.len && is_sampled == !!(context->flags & ATR_FLAG_SAMPLED) &&
+	       read_ids(in, &there) && atr_context_is_of_trace(&there, context);
+}
+
 const struct atr_format_of atr_format_ottrace = {
-	"ottrace", headers, NR_HEADERS, extract, write, NULL,
+	"ottrace", headers, NR_HEADERS, extract, write, NULL, rewrite_part, is_whole,
 };

@@ -78,7 +78,7 @@ void atr_propagators_parse(struct atr_str text, struct atr_propagators *out,
 	}
 }
 
-bool atr_header_is(const struct atr_header *header, struct atr_str name, bool is_env)
+bool atr_header_matches(const struct atr_header *header, struct atr_str name, bool is_env)
 {
 	if (is_env)
 		return header->variable.at && atr_str_equal(name, header->variable);
@@ -157,8 +157,7 @@ struct atr_str atr_fields_first(const struct atr_fields *in, const struct atr_he
 	return (struct atr_str){ 0 };
 }
 
-/* The same id, also where one of the two has lost its upper half to a format of 64 bits. */
-static bool is_same_trace(const struct atr_context *a, const struct atr_context *b)
+bool atr_context_is_of_trace(const struct atr_context *a, const struct atr_context *b)
 {
 	return !memcmp(a->trace_id + 8, b->trace_id + 8, 8) &&
 	       (atr_context_is_short(a) || atr_context_is_short(b) ||
@@ -170,7 +169,7 @@ void atr_context_found(struct atr_context *out, const struct atr_context *found)
 	uint8_t flags = found->flags, marks = found->marks;
 	bool is_first = !atr_context_is_valid(out);
 
-	if (!is_first && is_same_trace(out, found)) {
+	if (!is_first && atr_context_is_of_trace(out, found)) {
 		flags |= out->flags & ATR_FLAG_RANDOM;
 		/* a format that leaves it open does not take back what another has decided */
 		if (marks & ATR_MARK_UNDECIDED && !(out->marks & ATR_MARK_UNDECIDED)) {
@@ -214,6 +213,22 @@ bool atr_propagators_extract(const struct atr_propagators *p, const struct atr_p
 			     struct atr_context *out)
 {
 	return extract(p, headers, nr_headers, false, store, out);
+}
+
+bool atr_propagators_extract_parent(const struct atr_propagators *p, const struct atr_pair *headers,
+				    size_t nr_headers, struct atr_context *out)
+{
+	static const struct atr_context none;
+
+	/* no other format reads it */
+	if (nr_headers != 1 || !atr_str_equal_nocase(headers->name, ATR_STR("traceparent")) ||
+	    !atr_propagators_use(p, ATR_FORMAT_TRACECONTEXT))
+		return false;
+	*out = none;
+	if (!atr_traceparent_read(headers->value, out))
+		*out = none;
+	out->remote = true;
+	return true;
 }
 
 bool atr_propagators_extract_env(const struct atr_propagators *p, const struct atr_pair *variables,
@@ -318,9 +333,24 @@ bool atr_propagators_rewrite(const struct atr_propagators *p, struct atr_str nam
 	if (!value.len || !(p->lengths & bit_of(name.len)))
 		return false;
 	header = find(p, name, false, &of);
-	/* the format's own header is its first; others are only read, or go together */
-	if (!header || header != of->headers || !of->rewrite)
+	if (!header)
 		return false;
 	memcpy(out, value.at, value.len);
-	return of->rewrite(inner, context, out + (inner.at - value.at));
+	out += inner.at - value.at;
+	if (header == of->headers && of->rewrite)
+		return of->rewrite(inner, context, out);
+	return of->rewrite_part && of->rewrite_part(header, inner, context, out);
+}
+
+bool atr_propagators_rewrite_whole(const struct atr_propagators *p, struct atr_str name,
+				   const struct atr_pair *headers, size_t nr_headers,
+				   const struct atr_context *context)
+{
+	const struct atr_fields in = { headers, nr_headers, false };
+	const struct atr_format_of *of;
+	const struct atr_header *header = find(p, name, false, &of);
+
+	if (!header || (header == of->headers && of->rewrite))
+		return true;
+	return !of->is_whole || of->is_whole(&in, context);
 }

@@ -81,6 +81,13 @@ bool atr_propagators_extract(const struct atr_propagators *p, const struct atr_p
 			     size_t nr_headers, char store[static ATR_CARRY_MAX],
 			     struct atr_context *out);
 
+/*
+ * The same of what most requests have: one field, which says ids and flags alone, so that
+ * nothing is stored. False, and *out is not to be used: it may say more.
+ */
+bool atr_propagators_extract_parent(const struct atr_propagators *p, const struct atr_pair *headers,
+				    size_t nr_headers, struct atr_context *out);
+
 /* Bits for `except`: the message carries this itself, do not add a second. */
 #define ATR_EXCEPT_TRACESTATE 1u
 #define ATR_EXCEPT_BAGGAGE 2u /* in any format's headers */
@@ -101,11 +108,19 @@ void atr_traceparent_write(const struct atr_context *context, char out[static AT
  * A header that is there already, with this context's span id and sampling in
  * the place of its own: writes value.len bytes to out, all else as it was
  * (X-Ray's other fields, the order, spaces). False, and out is undefined: the
- * value names another trace, is not of a form that can keep its length, or the
- * format has more than one header.
+ * value names another trace, is not of a form that can keep its length, or stays
+ * as it is, as the trace's id of a format that has it in a header of its own.
  */
 bool atr_propagators_rewrite(const struct atr_propagators *p, struct atr_str name,
 			     struct atr_str value, const struct atr_context *context, char *out);
+
+/*
+ * Before that, where the header is one of several of its format: whether all of them together
+ * name this context's trace, and will say what it says when their parts are rewritten.
+ */
+bool atr_propagators_rewrite_whole(const struct atr_propagators *p, struct atr_str name,
+				   const struct atr_pair *headers, size_t nr_headers,
+				   const struct atr_context *context);
 
 /*
  * The environment as a carrier: names as OpenTelemetry's environment carriers

@@ -60,6 +60,35 @@ static inline bool atr_str_equal_nocase(struct atr_str a, struct atr_str b)
 	return true;
 }
 
+static inline bool atr_str_begins(struct atr_str text, struct atr_str prefix)
+{
+	return text.len >= prefix.len && !memcmp(text.at, prefix.at, prefix.len);
+}
+
+static inline void atr_str_skip(struct atr_str *text, size_t len)
+{
+	text->at += len;
+	text->len -= len;
+}
+
+/* Takes the prefix off; false: it is none of it. */
+static inline bool atr_str_strip(struct atr_str *text, struct atr_str prefix)
+{
+	if (!atr_str_begins(*text, prefix))
+		return false;
+	atr_str_skip(text, prefix.len);
+	return true;
+}
+
+static inline bool atr_str_strip_nocase(struct atr_str *text, struct atr_str prefix)
+{
+	if (text->len < prefix.len ||
+	    !atr_str_equal_nocase((struct atr_str){ text->at, prefix.len }, prefix))
+		return false;
+	atr_str_skip(text, prefix.len);
+	return true;
+}
+
 /* Copies text to where there is room for it. Most is short, and a call would be dear for that. */
 static inline void atr_str_put(char *to, struct atr_str text)
 {

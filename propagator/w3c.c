@@ -20,28 +20,27 @@ static const struct atr_header headers[] = {
 		    .except = ATR_EXCEPT_TRACESTATE },
 };
 
-static bool read_traceparent(struct atr_str text, struct atr_context *out)
+bool atr_traceparent_read(struct atr_str text, struct atr_context *out)
 {
-	struct atr_context c = { .marks = 0 };
-	uint8_t version;
+	uint8_t version = 0;
 
 	text = atr_str_trim(text);
 	if (text.len < VERSION_00_LEN || text.at[2] != '-' || text.at[35] != '-' ||
 	    text.at[52] != '-')
 		return false;
-	if (!atr_hex_read(text.at, &version, 1) || version == 0xff ||
-	    !atr_hex_read(text.at + 3, c.trace_id, sizeof(c.trace_id)) ||
-	    !atr_hex_read(text.at + 36, c.span_id, sizeof(c.span_id)) ||
-	    !atr_hex_read(text.at + 53, &c.flags, 1))
+	if (memcmp(text.at, "00", 2) != 0 &&
+	    (!atr_hex_read(text.at, &version, 1) || version == 0xff))
+		return false;
+	if (!atr_hex_read(text.at + 3, out->trace_id, sizeof(out->trace_id)) ||
+	    !atr_hex_read(text.at + 36, out->span_id, sizeof(out->span_id)) ||
+	    !atr_hex_read(text.at + 53, &out->flags, 1))
 		return false;
 	/* a later version may have more after a dash; this one has not */
 	if (text.len > VERSION_00_LEN && (version == 0 || text.at[VERSION_00_LEN] != '-'))
 		return false;
-	c.flags &= ATR_FLAG_SAMPLED | ATR_FLAG_RANDOM;
-	if (!atr_context_is_valid(&c))
-		return false;
-	*out = c;
-	return true;
+	out->flags &= ATR_FLAG_SAMPLED | ATR_FLAG_RANDOM;
+	out->marks = 0;
+	return atr_context_is_valid(out);
 }
 
 static bool is_key(struct atr_str key)
@@ -154,7 +153,7 @@ static void extract(const struct atr_fields *in, char *store, struct atr_context
 		parent = &in->at[i];
 	}
 	if (parent) {
-		if (!read_traceparent(parent->value, &found))
+		if (!atr_traceparent_read(parent->value, &found))
 			return;
 		atr_context_found(out, &found);
 	}
@@ -210,7 +209,7 @@ static bool rewrite(struct atr_str value, const struct atr_context *context, cha
 {
 	struct atr_context there;
 
-	if (value.len != ATR_TRACEPARENT_LEN || !read_traceparent(value, &there) ||
+	if (value.len != ATR_TRACEPARENT_LEN || !atr_traceparent_read(value, &there) ||
 	    memcmp(there.trace_id, context->trace_id, ATR_TRACE_ID_LEN))
 		return false;
 	atr_traceparent_write(context, out);
@@ -218,5 +217,5 @@ static bool rewrite(struct atr_str value, const struct atr_context *context, cha
 }
 
 const struct atr_format_of atr_format_w3c = {
-	"tracecontext", headers, 2, extract, write, rewrite,
+	"tracecontext", headers, 2, extract, write, rewrite, NULL, NULL,
 };

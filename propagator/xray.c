@@ -218,9 +218,9 @@ void atr_xray_trace_id(uint32_t seconds, const uint8_t random[static 12],
 }
 
 const struct atr_format_of atr_format_xray = {
-	"xray", headers, 1, extract, write, rewrite,
+	"xray", headers, 1, extract, write, rewrite, NULL, NULL,
 };
 
 const struct atr_format_of atr_format_xray_lambda = {
-	"xray-lambda", lambda_headers, 1, extract_lambda, write_lambda, rewrite,
+	"xray-lambda", lambda_headers, 1, extract_lambda, write_lambda, rewrite, NULL, NULL,
 };

@@ -242,8 +242,49 @@ TEST(b3_single_header_is_rewritten_in_place)
 	CHECK(!rewritten("b3", "b3", T "-" S, &c));
 	CHECK(!rewritten("b3", "b3", P P "-" S "-1", &c));
 	CHECK(!rewritten("b3", "b3", "0", &c));
-	CHECK(!rewritten("b3", "X-B3-SpanId", S, &c));
+	CHECK(is_text(rewritten("b3", "X-B3-SpanId", " " S, &c), " " P));
+	CHECK(is_text(rewritten("b3multi", "x-b3-sampled", "1", &c), "0"));
+	CHECK(!rewritten("b3multi", "X-B3-TraceId", T, &c) &&
+	      !rewritten("b3", "X-B3-Flags", "1", &c));
+	CHECK(!rewritten("b3multi", "X-B3-ParentSpanId", S, &c));
+	CHECK(!rewritten("b3multi", "X-B3-Sampled", "true", &c));
 	CHECK(!rewritten("tracecontext", "b3", T "-" S "-1", &c));
 	c = context_of(T64 "-" P "-d");
 	CHECK(is_text(rewritten("b3", "b3", T64 "-" S "-1", &c), T64 "-" P "-d"));
+}
+
+/* Five headers at most, NULL: it is not there. */
+static bool go_together(const char *trace, const char *span, const char *sampled, const char *flags,
+			const char *parent, const struct atr_context *c)
+{
+	const char *names[] = { "X-B3-TraceId", "X-B3-SpanId", "X-B3-Sampled", "X-B3-Flags",
+				"X-B3-ParentSpanId" };
+	const char *values[] = { trace, span, sampled, flags, parent };
+	struct atr_propagators p;
+	struct atr_pair headers[5];
+	struct atr_str unknown;
+	size_t n = 0;
+
+	atr_propagators_parse(ATR_STR("b3multi"), &p, &unknown);
+	for (int i = 0; i < 5; i++)
+		if (values[i])
+			headers[n++] = (struct atr_pair){ atr_str(names[i]), atr_str(values[i]) };
+	return atr_propagators_rewrite_whole(&p, ATR_STR("x-b3-spanid"), headers, n, c);
+}
+
+TEST(b3_multiple_headers_are_rewritten_where_they_go_together)
+{
+	struct atr_context c = context_of(T "-" P "-1"), debug = context_of(T "-" P "-d");
+
+	CHECK(go_together(T, S, "1", NULL, NULL, &c) && go_together(T, S, "0", NULL, NULL, &c));
+	CHECK(go_together(T, S, "true", NULL, NULL, &c) &&
+	      !go_together(T, S, "false", NULL, NULL, &c));
+	CHECK(go_together(T, S, NULL, "1", NULL, &debug) &&
+	      !go_together(T, S, NULL, "1", NULL, &c));
+	/* another trace, none, what cannot be taken back, a parent that would be a wrong one */
+	CHECK(!go_together(P P, S, "1", NULL, NULL, &c) &&
+	      !go_together(NULL, S, "1", NULL, NULL, &c));
+	CHECK(!go_together(T, S, NULL, NULL, NULL, &c) &&
+	      !go_together(T, NULL, "1", NULL, NULL, &c));
+	CHECK(!go_together(T, S, "1", NULL, P, &c));
 }

@@ -110,3 +110,34 @@ TEST(ottrace_baggage_is_plain_on_the_wire)
 	CHECK(!read_one("ottrace", "ot-baggage-k", "v", &c));
 	CHECK(!c.baggage.len);
 }
+
+static bool go_together(const char *trace, const char *sampled, const struct atr_context *c)
+{
+	struct atr_propagators p;
+	struct atr_pair headers[] = {
+		{ ATR_STR("ot-tracer-traceid"), atr_str(trace) },
+		{ ATR_STR("OT-Tracer-SpanId"), ATR_STR("00f067aa0ba902b7") },
+		{ ATR_STR("ot-tracer-sampled"), atr_str(sampled) },
+	};
+	struct atr_str unknown;
+
+	atr_propagators_parse(ATR_STR("ottrace"), &p, &unknown);
+	return atr_propagators_rewrite_whole(&p, ATR_STR("ot-tracer-spanid"), headers, 3, c);
+}
+
+TEST(ottrace_span_is_rewritten_where_all_goes_together)
+{
+	struct atr_context c = { .trace_id = { 9, [8] = 0x81 }, .span_id = { 0x88 }, .flags = 1 };
+
+	CHECK(is_text(rewritten("ottrace", "ot-tracer-spanid", "00f067aa0ba902b7", &c),
+		      "8800000000000000"));
+	CHECK(!rewritten("ottrace", "ot-tracer-traceid", "8100000000000000", &c));
+	CHECK(!rewritten("ottrace", "ot-tracer-sampled", "true", &c));
+	CHECK(go_together("8100000000000000", "true", &c) &&
+	      go_together("8100000000000000", "1", &c));
+	CHECK(!go_together("8100000000000000", "false", &c));
+	CHECK(!go_together("8100000000000000", "", &c));
+	CHECK(!go_together("8200000000000000", "true", &c));
+	c.flags = 0;
+	CHECK(go_together("8100000000000000", "false", &c));
+}

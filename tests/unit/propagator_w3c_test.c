@@ -24,15 +24,34 @@ static struct atr_propagators both(void)
 	return p;
 }
 
+/* What one field says alone is what it says to all formats. */
+static void check_parent(const struct atr_propagators *p, const struct atr_pair *pairs, size_t n,
+			 const struct atr_context *whole)
+{
+	struct atr_context c;
+
+	memset(&c, 0xff, sizeof(c));
+	if (!atr_propagators_extract_parent(p, pairs, n, &c))
+		return;
+	CHECK(!whole->tracestate.len && !whole->baggage.len && !whole->xray.len);
+	CHECK(!c.tracestate.len && !c.baggage.len && !c.xray.len && !c.local);
+	CHECK(c.flags == whole->flags && c.marks == whole->marks && c.remote == whole->remote);
+	CHECK(!memcmp(c.trace_id, whole->trace_id, sizeof(c.trace_id)));
+	CHECK(!memcmp(c.span_id, whole->span_id, sizeof(c.span_id)));
+}
+
 static bool extract(const char *const headers[][2], struct atr_context *out)
 {
 	struct atr_propagators p = both();
 	struct atr_pair pairs[IN_MAX];
 	size_t n = 0;
+	bool is_valid;
 
 	for (; n < IN_MAX && headers[n][0]; n++)
 		pairs[n] = (struct atr_pair){ atr_str(headers[n][0]), atr_str(headers[n][1]) };
-	return atr_propagators_extract(&p, pairs, n, store, out);
+	is_valid = atr_propagators_extract(&p, pairs, n, store, out);
+	check_parent(&p, pairs, n, out);
+	return is_valid;
 }
 
 /* Whether one traceparent of this value continues trace T. */
@@ -107,6 +126,22 @@ TEST(w3c_header_names_match_without_case_and_no_others)
 	CHECK(extract((const char *const[][2]){ { "TRACEPARENT", PARENT }, { 0 } }, &c));
 	CHECK(!extract((const char *const[][2]){ { "trace-parent", PARENT }, { 0 } }, &c));
 	CHECK(!extract((const char *const[][2]){ { "trace.parent", PARENT }, { 0 } }, &c));
+}
+
+TEST(w3c_parent_alone_is_read_without_room_for_text_where_its_format_is_in_use)
+{
+	struct atr_pair in[2] = { { ATR_STR("TraceParent"), ATR_STR(PARENT) },
+				  { ATR_STR("baggage"), ATR_STR("a=b") } };
+	struct atr_propagators p = both();
+	struct atr_str unknown;
+	struct atr_context c;
+
+	CHECK(atr_propagators_extract_parent(&p, in, 1, &c) && c.remote && c.trace_id[0] == 0x12);
+	CHECK(!atr_propagators_extract_parent(&p, in, 2, &c));
+	CHECK(!atr_propagators_extract_parent(&p, in + 1, 1, &c));
+	CHECK(!atr_propagators_extract_parent(&p, in, 0, &c));
+	atr_propagators_parse(ATR_STR("b3"), &p, &unknown);
+	CHECK(!atr_propagators_extract_parent(&p, in, 1, &c));
 }
 
 TEST(w3c_two_parents_are_none)
