@@ -4,6 +4,8 @@
 #include <elf.h>
 #include <errno.h>
 #include <link.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/syscall.h>
@@ -86,9 +88,10 @@ void atr_kernel_setup(void)
 uint64_t atr_kernel_ns(clockid_t clock)
 {
 	struct timespec t = { 0 };
-	int saved = errno;
 
 	if (!mapped || mapped(clock, &t)) {
+		int saved = errno;
+
 		syscall(SYS_clock_gettime, clock, &t);
 		errno = saved;
 	}
@@ -107,4 +110,46 @@ void atr_kernel_sleep(uint64_t ns)
 pid_t atr_kernel_pid(void)
 {
 	return (pid_t)syscall(SYS_getpid);
+}
+
+#define SET_LEN 8 /* of the kernel's sets of signals */
+
+static const uint64_t of_writes = 1ull << (SIGPIPE - 1) | 1ull << (SIGXFSZ - 1);
+
+/* One that waits, if any does. */
+static bool take(const uint64_t *set)
+{
+	const struct timespec now = { 0 };
+
+	return *set && syscall(SYS_rt_sigtimedwait, set, NULL, &now, SET_LEN) > 0;
+}
+
+void atr_kernel_take_signals(void)
+{
+	int saved = errno;
+
+	while (take(&of_writes))
+		;
+	errno = saved;
+}
+
+/* Such a signal is for the thread that writes: held back, it waits there until it is taken. */
+ssize_t atr_kernel_write(ssize_t (*write)(int fd, const void *buf, size_t len), int fd,
+			 const void *buf, size_t len)
+{
+	const uint64_t held = of_writes;
+	uint64_t before = 0, pending = 0, mine;
+	ssize_t n;
+	int saved;
+
+	syscall(SYS_rt_sigprocmask, SIG_BLOCK, &held, &before, SET_LEN);
+	syscall(SYS_rt_sigpending, &pending, SET_LEN);
+	n = write(fd, buf, len);
+	saved = errno;
+	mine = held & ~pending;
+	if (n < 0 && (saved == EPIPE || saved == EFBIG))
+		take(&mine);
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, SET_LEN);
+	errno = saved;
+	return n;
 }

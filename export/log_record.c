@@ -124,6 +124,7 @@ bool atr_log_records_encode(const struct atr_log_record *const *records, size_t 
 	atr_message_list(&m, "resourceLogs");
 	atr_message_open(&m, 0x0a, NULL);
 	atr_message_resource(&m, resource, nr_resource);
+	atr_message_resource_schema(&m);
 	atr_message_list(&m, "scopeLogs");
 	atr_message_open(&m, 0x12, NULL);
 	atr_message_scope(&m);

@@ -417,6 +417,7 @@ bool atr_metrics_encode(const struct atr_measured *measured, struct atr_buf *out
 	atr_message_list(&m, "resourceMetrics");
 	atr_message_open(&m, 0x0a, NULL);
 	atr_message_resource(&m, measured->resource, measured->nr_resource);
+	atr_message_resource_schema(&m);
 	atr_message_list(&m, "scopeMetrics");
 	atr_message_open(&m, 0x12, NULL);
 	atr_message_scope(&m);

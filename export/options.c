@@ -126,16 +126,6 @@ static struct atr_str path_of(const struct atr_exporter_options *e)
 					   ATR_STR("/v1/traces");
 }
 
-static bool strip(struct atr_str *s, struct atr_str prefix)
-{
-	if (s->len < prefix.len ||
-	    !atr_str_equal_nocase((struct atr_str){ s->at, prefix.len }, prefix))
-		return false;
-	s->at += prefix.len;
-	s->len -= prefix.len;
-	return true;
-}
-
 static bool read_port(struct atr_str digits, uint16_t *port)
 {
 	uint64_t n;
@@ -253,12 +243,18 @@ static const char *read_url(struct atr_str url, bool is_base, struct atr_exporte
 		return "longer than 2000 bytes";
 	if (!is_plain(url))
 		return "it has characters that no URL has";
-	if (strip(&url, ATR_STR("unix:")))
+	if (atr_str_strip_nocase(&url, ATR_STR("unix:")))
 		return read_unix(url, is_base, e) ? NULL : "not the path of a socket";
-	e->is_tls = strip(&url, ATR_STR("https://"));
-	if ((e->is_tls || strip(&url, ATR_STR("http://"))) && read_http(url, is_base, e))
+	e->is_tls = atr_str_strip_nocase(&url, ATR_STR("https://"));
+	if ((e->is_tls || atr_str_strip_nocase(&url, ATR_STR("http://"))) &&
+	    read_http(url, is_base, e))
 		return NULL;
 	return "not an http://, https:// or unix: URL";
+}
+
+static bool has_scheme(struct atr_str url)
+{
+	return memmem(url.at, url.len, "://", 3) || atr_str_strip_nocase(&url, ATR_STR("unix:"));
 }
 
 /*
@@ -270,11 +266,24 @@ static struct atr_str with_scheme(struct atr_str url, const struct atr_exporter_
 	const char *own = names[INSECURE][e->signal];
 	bool is_insecure =
 		atr_env_bool(atr_env_get(own).at ? own : names[INSECURE][GENERAL], false);
-	struct atr_str rest = url;
 
-	if (!e->is_grpc || memmem(url.at, url.len, "://", 3) || strip(&rest, ATR_STR("unix:")))
+	if (!e->is_grpc || has_scheme(url))
 		return url;
 	return keep(is_insecure ? ATR_STR("http://") : ATR_STR("https://"), url);
+}
+
+/* Behind a host there is more than a slash. */
+static bool has_path(struct atr_str url)
+{
+	const char *slashes = memmem(url.at, url.len, "://", 3), *slash;
+	struct atr_str rest = url;
+
+	if (slashes)
+		rest = (struct atr_str){ slashes + 3, url.len - (size_t)(slashes + 3 - url.at) };
+	else if (url.len >= 5 && !memcmp(url.at, "unix:", 5))
+		return false;
+	slash = rest.len ? memchr(rest.at, '/', rest.len) : NULL;
+	return slash && slash + 1 < rest.at + rest.len;
 }
 
 static void read_endpoint(struct atr_exporter_options *e)
@@ -288,12 +297,15 @@ static void read_endpoint(struct atr_exporter_options *e)
 		shown = (struct atr_str){ 0 };
 	if (url.at) {
 		why = read_url(with_scheme(url, e), name == names[ENDPOINT][GENERAL], e);
+		if (!why && e->is_grpc && has_path(url))
+			atr_log_bad_env(name, shown, "gRPC has paths of its own",
+					"the path in it is left out");
 		if (!why && has_password && !e->unix_path.len)
 			atr_log_bad_env(name, shown, "a user's name in a URL is not sent",
 					"the rest of it is used");
 		if (!why)
 			return;
-		if (strip(&rest, ATR_STR("https://"))) {
+		if (atr_str_strip_nocase(&rest, ATR_STR("https://"))) {
 			/* never in the clear what was asked to be secret */
 			atr_log_bad_env(name, shown, why,
 					e->signal == ATR_METRICS ? "metrics are not sent" :
@@ -471,7 +483,7 @@ static void read_zipkin(struct atr_exporter_options *e)
 		return;
 	if (url.at && memchr(url.at, '@', url.len))
 		shown = (struct atr_str){ 0 };
-	if (why && strip(&url, ATR_STR("https://"))) {
+	if (why && atr_str_strip_nocase(&url, ATR_STR("https://"))) {
 		atr_log_bad_env(name, shown, why, "spans are not sent");
 		e->host = e->unix_path = (struct atr_str){ 0 };
 		return;
@@ -592,8 +604,7 @@ bool atr_options_read_strategies(struct atr_str url, struct atr_str service,
 	out->signal = ATR_SAMPLING;
 	if (!url.len)
 		url = ATR_STR("http://localhost:5778/sampling");
-	else if (!memmem(url.at, url.len, "://", 3) &&
-		 memcmp(url.at, "unix:", url.len < 5 ? url.len : 5))
+	else if (!has_scheme(url))
 		url = keep(ATR_STR("http://"), url);
 	if (!url.at || read_url(url, false, out))
 		return false;
@@ -767,6 +778,7 @@ void atr_options_read(struct atr_options *out)
 	if (atr_env_is_cut())
 		atr_log("there are more OTEL_ and AUTOTRACE_ variables than 256, or than 256 KiB: "
 			"those beyond are left out");
+	atr_options_tell_unserved();
 	read_exporters(out);
 	out->schedule_delay_ms = atr_env_ms("OTEL_BSP_SCHEDULE_DELAY", 5000);
 	out->export_timeout_ms = atr_env_ms("OTEL_BSP_EXPORT_TIMEOUT", 30000);
@@ -777,20 +789,23 @@ void atr_options_read(struct atr_options *out)
 	out->event_count_limit = limit("OTEL_SPAN_EVENT_COUNT_LIMIT", NULL, 128);
 	out->link_count_limit = limit("OTEL_SPAN_LINK_COUNT_LIMIT", NULL, 128);
 	out->event_attribute_count_limit = limit("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", NULL, 128);
+	out->link_attribute_count_limit = limit("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", NULL, 128);
 }
 
 void atr_options_read_log_level(void)
 {
 	static const char name[] = "OTEL_LOG_LEVEL";
-	static const char *const levels[] = { "trace", "debug", "info", "warn", "warning",
-					      "error", "fatal", "none", "off" };
+	static const char levels[][8] = { "trace", "debug", "info", "warn", "warning",
+					  "error", "fatal", "none", "off" };
 	struct atr_str level = atr_str_trim(atr_env_get(name));
 	size_t nr = sizeof(levels) / sizeof(levels[0]), i = 0;
 
+	atr_log_without_warnings(false);
+	if (!level.at)
+		return;
 	while (i < nr && !atr_str_equal_nocase(level, atr_str(levels[i])))
 		i++;
-	atr_log_without_warnings(false);
-	if (i == nr && level.at)
+	if (i == nr)
 		atr_log_bad_env(name, level, "not a level of logs", "info is used");
 	atr_log_without_warnings(i >= 5 && i < nr);
 }

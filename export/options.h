@@ -49,7 +49,7 @@ struct atr_options {
 	uint32_t max_queue_size, max_export_batch_size;
 	uint32_t attribute_value_length_limit; /* UINT32_MAX: none */
 	uint32_t attribute_count_limit, event_count_limit, event_attribute_count_limit;
-	uint32_t link_count_limit;
+	uint32_t link_count_limit, link_attribute_count_limit;
 	uint32_t metric_interval_ms, metric_timeout_ms;
 	bool metrics_are_delta;
 	uint32_t log_queue_size, log_delay_ms, log_timeout_ms, log_batch_size;
@@ -65,6 +65,8 @@ struct atr_options {
  * read but what _queue reads, and stays as it is.
  */
 void atr_options_read(struct atr_options *out);
+/* As a part of that: the specification's variables that ask for what is not here are warned about. */
+void atr_options_tell_unserved(void);
 /* The constructor, once: OTEL_BSP_MAX_QUEUE_SIZE, OTEL_BSP_MAX_EXPORT_BATCH_SIZE. */
 void atr_options_read_queue(struct atr_options *out);
 /* The exporter thread, behind _read, where they are: OTEL_METRIC_*, OTEL_BLRP_*, and the exporters' own. */
@@ -131,5 +133,9 @@ void atr_options_read_log_level(void);
  */
 size_t atr_resource_read(const struct atr_process *process, const struct atr_io *io,
 			 struct atr_resource_attr out[static ATR_RESOURCE_MAX]);
+
+/* Any thread. What a file says the resource's schema is; absent: nothing is said. No longer than this. */
+#define ATR_SCHEMA_URL_MAX 200
+struct atr_str atr_resource_schema(void);
 
 #endif

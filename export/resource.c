@@ -403,3 +403,10 @@ size_t atr_resource_read(const struct atr_process *process, const struct atr_io 
 	put(&l, ATR_STR("telemetry.sdk.version"), ATR_STR(ATR_VERSION));
 	return l.nr;
 }
+
+struct atr_str atr_resource_schema(void)
+{
+	struct atr_str url = atr_env_get("file: resource.schema_url");
+
+	return url.len <= ATR_SCHEMA_URL_MAX ? url : (struct atr_str){ 0 };
+}

@@ -30,7 +30,7 @@
 extern char **environ;
 
 /* Read as the library reads it, by its own functions; here we listen to what comes of it. */
-enum { LINES_MAX = 128, LINE_LEN = 1024, HEARD_MAX = 128, HEARD_LEN = 32 };
+enum { LINES_MAX = 128, LINE_LEN = ATR_DOUBT_MAX, HEARD_MAX = 128, HEARD_LEN = 32 };
 
 static struct {
 	char lines[LINES_MAX][LINE_LEN]; /* of the log, without what is before the first ": " */
@@ -99,6 +99,38 @@ static void hear(const char *name, struct atr_str used)
 	told.heard[i].name = name;
 	snprintf(told.heard[i].used, HEARD_LEN, "%.*s", (int)used.len, used.at);
 	told.nr_heard += i == told.nr_heard;
+}
+
+/* Names that nothing reads, and are near to one that something does. */
+static void doubt_names(void)
+{
+	for (char **v = environ; *v; v++)
+		if (told.nr_lines < LINES_MAX &&
+		    atr_variable_is_doubtful(*v, told.lines[told.nr_lines]))
+			told.nr_lines++;
+}
+
+static bool ends_in(struct atr_str text, const char *end)
+{
+	size_t len = strlen(end);
+
+	return text.len >= len && !memcmp(text.at + text.len - len, end, len);
+}
+
+/* Files that are read when there is something to send, and not before. */
+static void look_for_files(void)
+{
+	for (size_t i = 0; i < atr_env_count(); i++) {
+		struct atr_pair v = atr_env_at(i);
+		bool is_file = !strncmp(v.name.at, "OTEL_EXPORTER_OTLP_", 19) &&
+			       (ends_in(v.name, "_CERTIFICATE") || ends_in(v.name, "_CLIENT_KEY"));
+
+		if (is_file && v.value.len && told.nr_lines < LINES_MAX &&
+		    access(v.value.at, R_OK) != 0)
+			snprintf(told.lines[told.nr_lines++], LINE_LEN,
+				 "%.*s=%s: this file cannot be read here", (int)v.name.len,
+				 v.name.at, v.value.at);
+	}
 }
 
 /* As the constructor and the exporter's thread do, in their order. False: a file is in the way. */
@@ -300,6 +332,7 @@ static bool read_options(int argc, char **argv)
 int atr_cmd_config(int argc, char **argv)
 {
 	char path[PATH_MAX] = "";
+	bool is_usable;
 
 	argv[0] = "autotrace config";
 	if (!read_options(argc, argv))
@@ -309,5 +342,8 @@ int atr_cmd_config(int argc, char **argv)
 		fprintf(stderr, "autotrace: %s: no such program\n", argv[optind]);
 		return ATR_EXIT_NOT_FOUND;
 	}
-	return report(read_all(path));
+	is_usable = read_all(path);
+	look_for_files();
+	doubt_names();
+	return report(is_usable);
 }

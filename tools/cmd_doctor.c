@@ -395,20 +395,14 @@ static void examine_library(struct patient *p)
 static void tell_variable(struct patient *p, const char *variable)
 {
 	int len = (int)strcspn(variable, "=");
-	const char *meant = NULL;
+	char doubt[ATR_DOUBT_MAX];
 
 	if (atr_variable_is_secret(variable, (size_t)len))
 		fact("  set", "%.*s=(not shown)", len, variable);
 	else
 		fact("  set", "%s", variable);
-	if (atr_variable_is_known(variable, (size_t)len))
-		return;
-	meant = atr_variable_meant(variable, (size_t)len);
-	if (meant)
-		say(&p->unseen, "%.*s is not a variable that is known; is it meant to be %s?", len,
-		    variable, meant);
-	else if (strncmp(variable, "AUTOTRACE_", 10) == 0)
-		say(&p->unseen, "%.*s is not a variable that is known.", len, variable);
+	if (atr_variable_is_doubtful(variable, doubt))
+		say(&p->unseen, "%s", doubt);
 }
 
 /* One of the globs, by commas, matches the path or the base name. */

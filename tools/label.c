@@ -9,11 +9,6 @@ static void put(FILE *out, struct atr_str text)
 		fwrite(text.at, 1, text.len, out);
 }
 
-static bool starts_with(struct atr_str text, struct atr_str start)
-{
-	return text.len >= start.len && memcmp(text.at, start.at, start.len) == 0;
-}
-
 static struct atr_str without_query(struct atr_str url)
 {
 	const char *query = url.len ? memchr(url.at, '?', url.len) : NULL;
@@ -53,7 +48,7 @@ void atr_label_service(FILE *out, const struct atr_resource *resource)
 {
 	struct atr_str unknown = ATR_STR("unknown_service:"), service = resource->service;
 
-	if (starts_with(service, unknown) && service.len > unknown.len) {
+	if (atr_str_begins(service, unknown) && service.len > unknown.len) {
 		service.at += unknown.len;
 		service.len -= unknown.len;
 	}

@@ -268,15 +268,6 @@ static void take_restore(struct atr_runtime *r, struct atr_peer *peer)
 	r->status.is_restorable = true;
 }
 
-static bool strip(struct atr_str *text, struct atr_str prefix)
-{
-	if (text->len < prefix.len || memcmp(text->at, prefix.at, prefix.len) != 0)
-		return false;
-	text->at += prefix.len;
-	text->len -= prefix.len;
-	return true;
-}
-
 static void runtime_asked(struct atr_runtime *r, struct atr_peer *peer, struct atr_str path,
 			  const struct atr_request *request)
 {
@@ -293,7 +284,7 @@ static void runtime_asked(struct atr_runtime *r, struct atr_peer *peer, struct a
 	else if (is_post && (atr_str_equal(path, ATR_STR("runtime/init/error")) ||
 			     atr_str_equal(path, ATR_STR("runtime/restore/error"))))
 		take_failure(r, peer, request);
-	else if (is_post && strip(&path, ATR_STR("runtime/invocation/")))
+	else if (is_post && atr_str_strip(&path, ATR_STR("runtime/invocation/")))
 		take_answer(r, peer, path, request);
 	else
 		atr_api_refuse(peer, "404 Not Found", "NotFound", "there is no such call");
@@ -311,11 +302,11 @@ static void asked(void *owner, struct atr_peer *peer, const struct atr_request *
 	struct atr_runtime *r = owner;
 	struct atr_str path = request->target;
 
-	if (strip(&path, ATR_STR("/2018-06-01/")))
+	if (atr_str_strip(&path, ATR_STR("/2018-06-01/")))
 		runtime_asked(r, peer, path, request);
-	else if (strip(&path, ATR_STR("/2020-01-01/extension/")))
+	else if (atr_str_strip(&path, ATR_STR("/2020-01-01/extension/")))
 		atr_extensions_asked(&r->extensions, peer, path, request, r->status.has_begun);
-	else if (strip(&path, ATR_STR("/2022-07-01/telemetry")))
+	else if (atr_str_strip(&path, ATR_STR("/2022-07-01/telemetry")))
 		atr_api_refuse(peer, "202 Accepted", "Telemetry.NotSupported",
 			       "Telemetry API is not supported");
 	else

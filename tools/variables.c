@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/variables.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { NAME_LEN_MAX = 64, NEAR = 2 };
@@ -84,6 +85,27 @@ const char *atr_variable_meant(const char *name, size_t len)
 		}
 	}
 	return nearest;
+}
+
+/* Names of OpenTelemetry's that are far from all of ours are for others: SDKs, agents. */
+bool atr_variable_is_doubtful(const char *variable, char text[static ATR_DOUBT_MAX])
+{
+	size_t len = strcspn(variable, "=");
+	const char *meant;
+
+	if (!atr_variable_is_ours(variable) || atr_variable_is_known(variable, len))
+		return false;
+	meant = atr_variable_meant(variable, len);
+	if (meant)
+		snprintf(text, ATR_DOUBT_MAX,
+			 "%.*s is not a variable that is known; is it meant to be %s?", (int)len,
+			 variable, meant);
+	else if (strncmp(variable, "AUTOTRACE_", 10) == 0)
+		snprintf(text, ATR_DOUBT_MAX, "%.*s is not a variable that is known.", (int)len,
+			 variable);
+	else
+		return false;
+	return true;
 }
 
 bool atr_variable_is_secret(const char *name, size_t len)

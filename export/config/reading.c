@@ -319,10 +319,3 @@ void atr_read_nothing(struct atr_reading *r, int node, const struct atr_field *f
 	(void)node;
 	(void)field;
 }
-
-void atr_read_unused(struct atr_reading *r, int node, const struct atr_field *field)
-{
-	(void)field;
-	if (!atr_reading_is_null(r, node))
-		atr_reading_fault(r, "not in this version", "it is left out");
-}

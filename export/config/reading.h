@@ -98,8 +98,6 @@ void atr_read_switch(struct atr_reading *r, int node, const struct atr_field *fi
 void atr_read_list(struct atr_reading *r, int node, const struct atr_field *field);
 /* Of what is not for us: other signals, other languages. */
 void atr_read_nothing(struct atr_reading *r, int node, const struct atr_field *field);
-/* Of what would be for us, and is not in this version. */
-void atr_read_unused(struct atr_reading *r, int node, const struct atr_field *field);
 
 /* The parts, each in a file of its own. */
 void atr_read_processors(struct atr_reading *r, int node, const struct atr_field *field);
@@ -108,6 +106,8 @@ void atr_read_resource(struct atr_reading *r, int node, const struct atr_field *
 /* The whole file. */
 void atr_read_root(struct atr_reading *r, int node);
 
+/* A variable's value; absent: it is not set. */
+struct atr_str atr_environment_value(struct atr_str name, char *const *environment);
 /*
  * `in` with ${NAME}, ${env:NAME} and ${NAME:-otherwise} replaced, and $$ by $, as
  * OpenTelemetry's data model has it. False: a reference in it is none.

@@ -2,6 +2,7 @@
 #include "export/config/reading.h"
 
 #include "export/list.h"
+#include "export/options.h"
 
 #define RESOURCE_MAX 65536
 
@@ -138,16 +139,6 @@ static void read_attributes_list(struct atr_reading *r, int node, struct buildin
 	atr_reading_up(r, before);
 }
 
-static struct atr_str from_environment(struct atr_reading *r, const char *name)
-{
-	size_t len = strlen(name);
-
-	for (char *const *v = r->host->environment; v && *v; v++)
-		if (strncmp(*v, name, len) == 0 && (*v)[len] == '=')
-			return atr_str(*v + len + 1);
-	return (struct atr_str){ 0 };
-}
-
 /* The names in the list that are detectors of ours; `container` is one that finds nothing here. */
 static void read_detector(struct atr_reading *r, int node, struct atr_print *list)
 {
@@ -176,7 +167,8 @@ static void read_detection(struct atr_reading *r, int node, struct building *b)
 	size_t nr = detectors && !atr_reading_is_null(r, detectors) ?
 			    atr_reading_items(r, detectors) :
 			    0;
-	struct atr_str name = from_environment(r, "OTEL_SERVICE_NAME");
+	struct atr_str name = atr_environment_value(ATR_STR("OTEL_SERVICE_NAME"),
+						    r->host->environment);
 
 	if (node && atr_reading_find(r, node, "attributes"))
 		atr_reading_fault(r, "what it includes and excludes is not in this version",
@@ -193,11 +185,26 @@ static void read_detection(struct atr_reading *r, int node, struct building *b)
 	atr_reading_up(r, before);
 }
 
+/* It goes out as it is: nothing is in it that JSON would escape. */
+static void read_schema(struct atr_reading *r, int node, const struct atr_field *field)
+{
+	struct atr_str url = atr_reading_text(r, node);
+	bool is_good = url.len <= ATR_SCHEMA_URL_MAX;
+
+	(void)field;
+	for (size_t i = 0; i < url.len && is_good; i++)
+		is_good = url.at[i] > ' ' && url.at[i] <= '~' && !strchr("\"\\", url.at[i]);
+	if (!is_good)
+		atr_reading_fault(r, "not a URL, or longer than 200 characters", "it is left out");
+	else if (url.len)
+		atr_reading_put(r, "file: resource.schema_url", url);
+}
+
 static const struct atr_field parts[] = {
 	{ .key = "attributes", .read = atr_read_nothing },
 	{ .key = "attributes_list", .read = atr_read_nothing },
 	{ .key = "detection/development", .read = atr_read_nothing },
-	{ .key = "schema_url", .read = atr_read_unused },
+	{ .key = "schema_url", .read = read_schema },
 	{ 0 },
 };
 

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "export/config/reading.h"
+#include "export/config/sampler.h"
 
 /*
  * However samplers are nested, in each of five situations one simple one decides. The
  * file is asked five times, and what it comes to is said by two variables: the
- * root's sampler, and what the others are where they are not what parents decide.
+ * root's sampler, and what the others are where they are not what parents decide. Where
+ * there are rules among them, see rules.c.
  */
-enum situation { ROOT, REMOTE_SAMPLED, REMOTE_NOT, LOCAL_SAMPLED, LOCAL_NOT, NR_SITUATIONS };
-
-static const char *const child[] = {
+const char *const atr_situation_key[ATR_NR_SITUATIONS] = {
 	"root",
 	"remote_parent_sampled",
 	"remote_parent_not_sampled",
@@ -21,12 +20,10 @@ struct simple {
 	struct atr_str ratio; /* of traceidratio; of jaeger_remote all that is said of it */
 };
 
-#define DEEPEST 16
-
-static struct simple by_default(enum situation situation)
+static struct simple by_default(enum atr_situation situation)
 {
-	bool is_kept =
-		situation == ROOT || situation == REMOTE_SAMPLED || situation == LOCAL_SAMPLED;
+	bool is_kept = situation == ATR_ROOT || situation == ATR_REMOTE_SAMPLED ||
+		       situation == ATR_LOCAL_SAMPLED;
 
 	return (struct simple){ is_kept ? "always_on" : "always_off", ATR_STR("") };
 }
@@ -74,31 +71,30 @@ static void print_plain(struct atr_str text, struct atr_print *out)
 	}
 }
 
-static struct simple ratio_of(struct atr_reading *r, int node)
+struct atr_str atr_ratio_of(struct atr_reading *r, int node)
 {
 	int ratio = atr_reading_find(r, node, "ratio");
 	const struct atr_scalar *scalar = ratio ? atr_reading_scalar(r, ratio) : NULL;
-	struct simple out = { "traceidratio", ATR_STR("1.0") };
 	struct atr_print t;
 
 	if (!ratio || (scalar && scalar->type == ATR_SCALAR_NULL))
-		return out;
+		return ATR_STR("1.0");
 	t = atr_reading_room(r, 128);
 	if (!scalar || scalar->type == ATR_SCALAR_TEXT || scalar->type == ATR_SCALAR_BOOL ||
 	    scalar->text.at[0] == '-')
 		atr_reading_fail(r, "its ratio is no number from 0 to 1");
 	else
 		print_plain(scalar->text, &t);
-	out.ratio = (struct atr_str){ t.at, t.len };
-	return out;
+	return (struct atr_str){ t.at, t.len };
 }
 
 /* The root is asked for first, and tells. */
-static struct simple unknown(struct atr_reading *r, struct atr_str name, enum situation situation)
+static struct simple unknown(struct atr_reading *r, struct atr_str name,
+			     enum atr_situation situation)
 {
 	bool is_known = name.len > 12 && !memcmp(name.at + name.len - 12, "/development", 12);
 
-	if (is_known && situation == ROOT)
+	if (is_known && situation == ATR_ROOT)
 		atr_reading_fault(r, "this sampler is not in this version",
 				  "always_on is used for it");
 	else if (!is_known)
@@ -106,7 +102,10 @@ static struct simple unknown(struct atr_reading *r, struct atr_str name, enum si
 	return (struct simple){ "always_on", ATR_STR("") };
 }
 
-static struct simple resolve(struct atr_reading *r, int node, enum situation situation, int depth);
+static struct simple resolve(struct atr_reading *r, int node, enum atr_situation situation,
+			     int depth);
+static struct simple resolve_composed(struct atr_reading *r, int node, enum atr_situation situation,
+				      int depth);
 
 static const char jaeger_remote[] = "jaeger_remote";
 
@@ -119,7 +118,7 @@ static struct simple jaeger(struct atr_reading *r, int node, int depth)
 	struct atr_str url = endpoint ? atr_reading_text(r, endpoint) : ATR_STR("");
 	const struct atr_scalar *ms = interval ? atr_reading_scalar(r, interval) : NULL;
 	struct atr_print arg = atr_reading_room(r, 1024);
-	struct simple first = by_default(ROOT);
+	struct simple first = by_default(ATR_ROOT);
 
 	if (!url.len || memchr(url.at, ',', url.len))
 		atr_reading_fail(r, "its endpoint is missing, or no URL");
@@ -129,7 +128,7 @@ static struct simple jaeger(struct atr_reading *r, int node, int depth)
 	if (!initial)
 		atr_reading_fail(r, "its initial_sampler is missing");
 	else
-		first = resolve(r, initial, ROOT, depth + 1);
+		first = resolve(r, initial, ATR_ROOT, depth + 1);
 	if (!r->is_wrong && first.name == jaeger_remote)
 		atr_reading_fail(r, "its initial_sampler is another of its kind");
 	if (r->is_wrong)
@@ -149,24 +148,27 @@ static struct simple jaeger(struct atr_reading *r, int node, int depth)
 	return (struct simple){ jaeger_remote, { arg.at, arg.len } };
 }
 
-static struct simple resolve(struct atr_reading *r, int node, enum situation situation, int depth)
+static struct simple resolve(struct atr_reading *r, int node, enum atr_situation situation,
+			     int depth)
 {
 	struct atr_str name;
 	int own = atr_reading_named(r, node, &name), next;
 
-	if (depth > DEEPEST)
+	if (depth > ATR_SAMPLERS_DEEPEST)
 		atr_reading_fail(r, "samplers are nested too deep");
 	if (!own || r->is_wrong)
 		return by_default(situation);
 	if (atr_str_equal(name, ATR_STR("always_on")) || atr_str_equal(name, ATR_STR("always_off")))
-		return by_default(name.at[8] == 'n' ? ROOT : REMOTE_NOT);
+		return by_default(name.at[8] == 'n' ? ATR_ROOT : ATR_REMOTE_NOT);
 	if (atr_str_equal(name, ATR_STR("trace_id_ratio_based")) ||
 	    atr_str_equal(name, ATR_STR("probability/development")))
-		return ratio_of(r, own);
+		return (struct simple){ "traceidratio", atr_ratio_of(r, own) };
 	if (atr_str_equal(name, ATR_STR("jaeger_remote/development")))
 		return jaeger(r, own, depth);
+	if (atr_str_equal(name, ATR_STR("composite/development")))
+		return resolve_composed(r, own, situation, depth + 1);
 	if (atr_str_equal(name, ATR_STR("parent_based"))) {
-		next = atr_reading_find(r, own, child[situation]);
+		next = atr_reading_find(r, own, atr_situation_key[situation]);
 		return next ? resolve(r, next, situation, depth + 1) : by_default(situation);
 	}
 	if (atr_str_equal(name, ATR_STR("always_record"))) {
@@ -177,6 +179,34 @@ static struct simple resolve(struct atr_reading *r, int node, enum situation sit
 		atr_reading_fail(r, "its root is missing");
 	}
 	return unknown(r, name, situation);
+}
+
+/* Inside of composite/development, without rules: what they come to is in rules.c. */
+static struct simple resolve_composed(struct atr_reading *r, int node, enum atr_situation situation,
+				      int depth)
+{
+	struct atr_str name;
+	int own = atr_reading_named(r, node, &name), root;
+
+	if (depth > ATR_SAMPLERS_DEEPEST)
+		atr_reading_fail(r, "samplers are nested too deep");
+	if (!own || r->is_wrong)
+		return by_default(situation);
+	if (atr_str_equal(name, ATR_STR("always_on")))
+		return by_default(ATR_ROOT);
+	if (atr_str_equal(name, ATR_STR("always_off")))
+		return by_default(ATR_REMOTE_NOT);
+	if (atr_str_equal(name, ATR_STR("probability")))
+		return (struct simple){ "traceidratio", atr_ratio_of(r, own) };
+	root = atr_str_equal(name, ATR_STR("parent_threshold")) ? atr_reading_find(r, own, "root") :
+								  0;
+	if (!root)
+		atr_reading_fail(r, atr_str_equal(name, ATR_STR("parent_threshold")) ?
+					    "its root is missing" :
+					    "there is no such sampler");
+	if (!root || situation != ATR_ROOT)
+		return by_default(situation);
+	return resolve_composed(r, root, situation, depth + 1);
 }
 
 static bool is_same(struct simple a, struct simple b)
@@ -203,7 +233,7 @@ static void put_parents(struct atr_reading *r, const struct simple *all)
 {
 	struct atr_print list = atr_reading_room(r, 1024);
 
-	for (int i = REMOTE_SAMPLED; i < NR_SITUATIONS; i++) {
+	for (int i = ATR_REMOTE_SAMPLED; i < ATR_NR_SITUATIONS; i++) {
 		if (all[i].name == jaeger_remote) {
 			atr_reading_fault(r, "Jaeger's strategies are for roots in this version",
 					  "what parents decided is used");
@@ -211,7 +241,7 @@ static void put_parents(struct atr_reading *r, const struct simple *all)
 		}
 		if (list.len)
 			atr_print(&list, ATR_STR(","));
-		atr_print(&list, atr_str(child[i]));
+		atr_print(&list, atr_str(atr_situation_key[i]));
 		atr_print(&list, ATR_STR("="));
 		atr_print(&list, atr_str(all[i].name));
 		if (all[i].ratio.len)
@@ -227,18 +257,22 @@ static void put_parents(struct atr_reading *r, const struct simple *all)
 
 void atr_read_sampler(struct atr_reading *r, int node, const struct atr_field *field)
 {
-	struct simple all[NR_SITUATIONS];
+	struct simple all[ATR_NR_SITUATIONS];
 	bool by_parent = true, is_one = true;
 
 	(void)field;
-	for (int i = 0; i < NR_SITUATIONS && !r->is_wrong; i++) {
-		all[i] = resolve(r, node, (enum situation)i, 0);
-		by_parent &= i == ROOT || is_same(all[i], by_default((enum situation)i));
-		is_one &= is_same(all[i], all[ROOT]);
+	if (atr_sampler_has_rules(r, node)) {
+		atr_sampler_put_rules(r, node);
+		return;
+	}
+	for (int i = 0; i < ATR_NR_SITUATIONS && !r->is_wrong; i++) {
+		all[i] = resolve(r, node, (enum atr_situation)i, 0);
+		by_parent &= i == ATR_ROOT || is_same(all[i], by_default((enum atr_situation)i));
+		is_one &= is_same(all[i], all[ATR_ROOT]);
 	}
 	if (r->is_wrong)
 		return;
-	put_root(r, all[ROOT], !is_one);
+	put_root(r, all[ATR_ROOT], !is_one);
 	if (!by_parent && !is_one)
 		put_parents(r, all);
 }

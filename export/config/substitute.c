@@ -23,7 +23,7 @@ static size_t name_len(struct atr_str text)
 	return len;
 }
 
-static struct atr_str value_of(struct atr_str name, char *const *environment)
+struct atr_str atr_environment_value(struct atr_str name, char *const *environment)
 {
 	for (char *const *v = environment; v && *v; v++)
 		if (strncmp(*v, name.at, name.len) == 0 && (*v)[name.len] == '=')
@@ -48,7 +48,7 @@ static bool put_reference(struct atr_str inside, char *const *environment, struc
 	if (!name.len || (rest.len && (rest.len < 2 || memcmp(rest.at, ":-", 2) != 0)) ||
 	    (rest.len && memchr(rest.at, '\n', rest.len)))
 		return false;
-	value = value_of(name, environment);
+	value = atr_environment_value(name, environment);
 	if (!value.len && rest.len)
 		value = behind(rest, 2);
 	atr_print(out, value);

@@ -384,3 +384,11 @@ void atr_message_scope(struct atr_message *m)
 	atr_message_close(m);
 	atr_message_text(m, 0x1a, "schemaUrl", ATR_STR(ATR_SCHEMA_URL));
 }
+
+void atr_message_resource_schema(struct atr_message *m)
+{
+	struct atr_str schema = atr_resource_schema();
+
+	if (schema.len)
+		atr_message_text(m, 0x1a, "schemaUrl", schema);
+}

@@ -53,5 +53,7 @@ void atr_message_attribute_int(struct atr_message *m, char tag, struct atr_str k
 /* resource, and scope with its schema_url, at their places. */
 void atr_message_resource(struct atr_message *m, const struct atr_resource_attr *attrs, size_t nr);
 void atr_message_scope(struct atr_message *m);
+/* The schema_url that goes beside the resource, where there is one. */
+void atr_message_resource_schema(struct atr_message *m);
 
 #endif

@@ -189,13 +189,20 @@ static cJSON *link_of(const struct atr_span *span, const struct atr_item *item,
 {
 	const uint8_t *bytes = (const uint8_t *)atr_item_bytes(item);
 	cJSON *link = cJSON_CreateObject(), *attributes;
+	uint32_t nr = 0, dropped = 0;
 
 	atr_json_id(link, "traceId", bytes, ATR_TRACE_ID_LEN);
 	atr_json_id(link, "spanId", bytes + ATR_TRACE_ID_LEN, ATR_SPAN_ID_LEN);
 	atr_json_uint(link, "flags", bytes[ATR_TRACE_ID_LEN + ATR_SPAN_ID_LEN] | 0x300u);
 	attributes = cJSON_AddArrayToObject(link, "attributes");
-	while ((item = atr_span_next(span, item)) && item->part == ATR_OF_LINK)
-		put_attribute(attributes, item, limits->attribute_value_length_limit);
+	while ((item = atr_span_next(span, item)) && item->part == ATR_OF_LINK) {
+		if (nr++ < limits->link_attribute_count_limit)
+			put_attribute(attributes, item, limits->attribute_value_length_limit);
+		else
+			dropped++;
+	}
+	if (dropped)
+		atr_json_uint(link, "droppedAttributesCount", dropped);
 	return link;
 }
 
@@ -269,6 +276,7 @@ static void put_text(struct atr_buf *out, const char *text)
 /* What is always the same is written as it is; the spans one by one. */
 static bool encode(const struct atr_batch *batch, struct atr_buf *out)
 {
+	struct atr_str schema = atr_resource_schema();
 	struct atr_message m;
 
 	put_text(out, "{\"resourceSpans\":[{");
@@ -282,7 +290,13 @@ static bool encode(const struct atr_batch *batch, struct atr_buf *out)
 			put_text(out, ",");
 		atr_json_put(out, span_of(batch->spans[i], batch->limits));
 	}
-	put_text(out, "],\"schemaUrl\":\"" ATR_SCHEMA_URL "\"}]}]}");
+	put_text(out, "],\"schemaUrl\":\"" ATR_SCHEMA_URL "\"}]");
+	if (schema.len) {
+		put_text(out, ",\"schemaUrl\":\"");
+		atr_buf_put(out, schema.at, schema.len); /* it has no character that JSON escapes */
+		put_text(out, "\"");
+	}
+	put_text(out, "}]}");
 	return !out->failed;
 }
 

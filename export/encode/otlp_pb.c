@@ -201,18 +201,27 @@ static char *put_events(char *at, const struct atr_span *span, const struct atr_
 	return put_count(at, 0x60, dropped);
 }
 
-/* Link: trace_id = 1, span_id = 2, attributes = 4, flags = 6 fixed32; from its item on. */
+/*
+ * Link: trace_id = 1, span_id = 2, attributes = 4, dropped attributes = 5, flags = 6 fixed32;
+ * from its item on.
+ */
 static char *put_link(char *at, const struct atr_span *span, const struct atr_item *item,
 		      const struct atr_options *limits)
 {
 	const char *bytes = atr_item_bytes(item);
 	char *link = atr_pb_open(at, 0x6a);
 	uint32_t flags = (uint8_t)bytes[ATR_TRACE_ID_LEN + ATR_SPAN_ID_LEN] | 0x300u;
+	uint32_t nr = 0, dropped = 0;
 
 	at = atr_pb_bytes(link, 0x0a, bytes, ATR_TRACE_ID_LEN);
 	at = atr_pb_bytes(at, 0x12, bytes + ATR_TRACE_ID_LEN, ATR_SPAN_ID_LEN);
-	while ((item = atr_span_next(span, item)) && item->part == ATR_OF_LINK)
-		at = put_attribute(at, 0x22, item, limits->attribute_value_length_limit);
+	while ((item = atr_span_next(span, item)) && item->part == ATR_OF_LINK) {
+		if (nr++ < limits->link_attribute_count_limit)
+			at = put_attribute(at, 0x22, item, limits->attribute_value_length_limit);
+		else
+			dropped++;
+	}
+	at = put_count(at, 0x28, dropped);
 	*at++ = 0x35;
 	memcpy(at, &flags, 4);
 	return atr_pb_close(link, at + 4);
@@ -335,6 +344,7 @@ static char *put_scope(char *at)
 static bool encode(const struct atr_batch *batch, struct atr_buf *out)
 {
 	size_t resource_spans = out->len + 1 + ATR_PB_GAP, scope_spans;
+	struct atr_str schema = atr_resource_schema();
 	char *at = atr_buf_room(out, 1 + ATR_PB_GAP), *end;
 
 	if (!at)
@@ -353,13 +363,15 @@ static bool encode(const struct atr_batch *batch, struct atr_buf *out)
 			return false;
 		wrote(out, put_span(at, batch->spans[i], batch->limits));
 	}
-	at = atr_buf_room(out, 256);
+	at = atr_buf_room(out, 256 + ATR_SCHEMA_URL_MAX);
 	if (!at)
 		return false;
-	/* schema_url = 3 of the scope's spans */
+	/* schema_url = 3 of the scope's spans, and of the resource's */
 	end = atr_pb_bytes(at, 0x1a, ATR_SCHEMA_URL, sizeof(ATR_SCHEMA_URL) - 1);
-	wrote(out, end);
 	atr_pb_close(out->at + scope_spans, end);
+	if (schema.len)
+		end = atr_pb_bytes(end, 0x1a, schema.at, schema.len);
+	wrote(out, end);
 	atr_pb_close(out->at + resource_spans, end);
 	return true;
 }

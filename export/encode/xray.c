@@ -481,13 +481,13 @@ static void put_attributes(cJSON *to, const struct atr_span *span, const struct 
 
 #define LINKS_MAX 20
 
-/* What follows the link and is of it. */
+/* What follows the link and is of it, as many as are allowed. */
 static void put_link_attributes(cJSON *link, const struct atr_span *span,
-				const struct atr_item *item)
+				const struct atr_item *item, uint32_t limit)
 {
 	cJSON *attributes = NULL;
 
-	while ((item = atr_span_next(span, item)) && item->part == ATR_OF_LINK) {
+	while ((item = atr_span_next(span, item)) && item->part == ATR_OF_LINK && limit--) {
 		if (!attributes)
 			attributes = cJSON_AddObjectToObject(link, "attributes");
 		put_value(attributes, atr_json_text(atr_attr_name(item->id), SIZE_MAX), item,
@@ -511,7 +511,7 @@ static void put_links(cJSON *to, const struct atr_span *span, const struct atr_b
 		link = cJSON_CreateObject();
 		put_trace_id(link, ids);
 		atr_json_id(link, "id", ids + ATR_TRACE_ID_LEN, ATR_SPAN_ID_LEN);
-		put_link_attributes(link, span, item);
+		put_link_attributes(link, span, item, batch->limits->link_attribute_count_limit);
 		cJSON_AddItemToArray(links, link);
 		nr++;
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export/transport/transport.h"
 
+#include "export/kernel.h"
 #include "export/print.h"
 
 #include <errno.h>
@@ -82,7 +83,7 @@ enum atr_outcome atr_file_append(const struct atr_io *io, const struct atr_expor
 	if (fd < 0)
 		return ATR_UNREACHED;
 	while (done < line.len) {
-		ssize_t n = io->write(fd, line.at + done, line.len - done);
+		ssize_t n = atr_kernel_write(io->write, fd, line.at + done, line.len - done);
 
 		if (n < 0 && errno == EINTR)
 			continue;

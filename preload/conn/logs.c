@@ -20,6 +20,19 @@ static _Atomic bool in_line[3];
 
 #define IDS_LEN (2 * (ATR_TRACE_ID_LEN + ATR_SPAN_ID_LEN))
 
+/* Lines that are to be exported have somewhere to go. */
+static bool are_sent(void)
+{
+	static const char name[] = "OTEL_LOGS_EXPORTER";
+	struct atr_str value = atr_str_trim(atr_env_get(name));
+
+	if (atr_str_equal_nocase(value, ATR_STR("none")))
+		return false;
+	if (value.len && !atr_str_equal_nocase(value, ATR_STR("otlp")))
+		atr_log_bad_env(name, value, "neither otlp nor none", "otlp is used");
+	return true;
+}
+
 void atr_logs_setup(void)
 {
 	static const char name[] = "AUTOTRACE_LOGS";
@@ -29,6 +42,7 @@ void atr_logs_setup(void)
 	atr_logs_are_on = atr_logs_are_exported || atr_str_equal_nocase(value, ATR_STR("inject"));
 	if (value.len && !atr_logs_are_on && !atr_str_equal_nocase(value, ATR_STR("none")))
 		atr_log_bad_env(name, value, "not inject, otlp or none", "none is used");
+	atr_logs_are_exported &= are_sent();
 }
 
 /* ---- lines ----------------------------------------------------------------------------------- */

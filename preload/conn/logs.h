@@ -19,7 +19,7 @@
 
 extern bool atr_logs_are_on, atr_logs_are_exported;
 
-/* The constructor: AUTOTRACE_LOGS. */
+/* The constructor: AUTOTRACE_LOGS, and OTEL_LOGS_EXPORTER: `none` exports nothing. */
 void atr_logs_setup(void);
 
 /* What is written in the place of the program's bytes, and where in it ours are. */

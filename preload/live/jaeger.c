@@ -9,8 +9,6 @@
 #include "preload/live/bucket.h"
 #include "preload/live/remote.h"
 
-#include <sys/mman.h>
-
 #define OPERATIONS_MAX 256
 #define TEXTS_MAX 32768
 #define SERVICE_MAX 255
@@ -34,15 +32,14 @@ struct table {
 };
 
 static struct {
-	struct table *tables; /* two of them, mapped when the sampler is Jaeger's */
-	struct atr_editions editions;
+	struct atr_editions editions; /* of tables */
 	struct atr_remote remote;
 	struct atr_str service, endpoint;
 	uint64_t initial, interval_ms;
 	bool asks;
 	/* from here on all is the exporter's thread's */
-	struct atr_answer *answer;
-	uint64_t answer_hash; /* of the one that holds */
+	struct atr_answer *answer; /* NULL: the sampler is not Jaeger's, or has no memory */
+	uint64_t answer_hash;	   /* of the one that holds */
 	bool has_failed;
 } jaeger;
 
@@ -273,33 +270,24 @@ static void ask(void)
 
 /* ---- setting up -------------------------------------------------------------------------------- */
 
-/* Whether the member is KEY=, and what is behind that. */
-static bool is_key(struct atr_str member, struct atr_str key, struct atr_str *value)
-{
-	if (member.len <= key.len || memcmp(member.at, key.at, key.len) != 0)
-		return false;
-	*value = (struct atr_str){ member.at + key.len, member.len - key.len };
-	return true;
-}
-
 static bool read_member(struct atr_str member)
 {
-	struct atr_str value;
 	uint64_t ms;
 	double rate;
 
-	if (is_key(member, ATR_STR("endpoint="), &value)) {
-		jaeger.endpoint = value;
-		return true;
+	if (atr_str_strip(&member, ATR_STR("endpoint="))) {
+		if (member.len)
+			jaeger.endpoint = member;
+		return member.len;
 	}
-	if (is_key(member, ATR_STR("pollingIntervalMs="), &value)) {
-		if (!atr_str_decimal(value, INT32_MAX, &ms) || !ms)
+	if (atr_str_strip(&member, ATR_STR("pollingIntervalMs="))) {
+		if (!atr_str_decimal(member, INT32_MAX, &ms) || !ms)
 			return false;
 		jaeger.interval_ms = ms;
 		return true;
 	}
-	if (!is_key(member, ATR_STR("initialSamplingRate="), &value) ||
-	    !atr_decimal_of(value, &rate) || rate > 1)
+	if (!atr_str_strip(&member, ATR_STR("initialSamplingRate=")) ||
+	    !atr_decimal_of(member, &rate) || rate > 1)
 		return false;
 	jaeger.initial = atr_ot_threshold(rate);
 	return true;
@@ -320,21 +308,12 @@ static void read_arg(void)
 
 void atr_jaeger_setup(void)
 {
-	size_t len = 2 * sizeof(struct table) + sizeof(struct atr_answer);
-	void *at = mmap(NULL, len, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
 	memset(&jaeger, 0, sizeof(jaeger));
 	jaeger.initial = atr_ot_threshold(0.001);
 	jaeger.interval_ms = 60000;
 	read_arg();
-	if (at == MAP_FAILED)
-		return;
-	jaeger.tables = at;
-	jaeger.answer = (struct atr_answer *)(jaeger.tables + 2);
-	jaeger.editions.both[0] = &jaeger.tables[0].edition;
-	jaeger.editions.both[1] = &jaeger.tables[1].edition;
 	jaeger.remote.ask = ask;
+	jaeger.answer = atr_editions_map(&jaeger.editions, sizeof(struct table));
 }
 
 void atr_jaeger_serves(struct atr_str service)
@@ -343,12 +322,12 @@ void atr_jaeger_serves(struct atr_str service)
 	if (jaeger.service.len > SERVICE_MAX)
 		jaeger.service.len = SERVICE_MAX;
 	/* in a Lambda function the thread has other alarms */
-	jaeger.asks = jaeger.tables && !atr_env_get("AWS_LAMBDA_RUNTIME_API").at;
+	jaeger.asks = jaeger.answer && !atr_env_get("AWS_LAMBDA_RUNTIME_API").at;
 }
 
 void atr_jaeger_forked(void)
 {
-	if (!jaeger.tables)
+	if (!jaeger.answer)
 		return;
 	atr_remote_forked(&jaeger.remote);
 	atr_editions_forked(&jaeger.editions);

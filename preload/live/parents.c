@@ -73,3 +73,11 @@ bool atr_parents_threshold(const struct atr_context *parent, uint64_t *out)
 	*out = threshold_of[kind];
 	return *out != BY_FLAG;
 }
+
+bool atr_parents_are_told_apart(void)
+{
+	for (int i = 0; i < 4; i++)
+		if (threshold_of[i] != BY_FLAG)
+			return true;
+	return false;
+}

@@ -15,4 +15,7 @@ void atr_parents_setup(void);
 /* Any thread. The threshold (ot.h) of what is kept; false: nothing is said of such a parent, and its flag decides. */
 bool atr_parents_threshold(const struct atr_context *parent, uint64_t *out);
 
+/* Whether anything is said of any parent. */
+bool atr_parents_are_told_apart(void);
+
 #endif

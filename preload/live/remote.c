@@ -3,6 +3,8 @@
 
 #include "export/transport/transport.h"
 
+#include <sys/mman.h>
+
 void (*atr_remote_alarm)(uint64_t at_ms, void (*ring)(void)) = atr_exporter_alarm;
 void (*atr_remote_begin)(void) = atr_exporter_begin;
 bool (*atr_remote_post)(const struct atr_exporter_options *to, struct atr_str body,
@@ -33,6 +35,18 @@ void atr_remote_forked(struct atr_remote *remote)
 	atomic_store(&remote->is_set, false);
 	atomic_store(&remote->next_ms, 0);
 	remote->has_to = false;
+}
+
+struct atr_answer *atr_editions_map(struct atr_editions *editions, size_t table_len)
+{
+	char *at = mmap(NULL, 2 * table_len + sizeof(struct atr_answer), PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (at == MAP_FAILED)
+		return NULL;
+	editions->both[0] = (struct atr_edition *)at;
+	editions->both[1] = (struct atr_edition *)(at + table_len);
+	return (struct atr_answer *)(at + 2 * table_len);
 }
 
 struct atr_edition *atr_editions_hold(struct atr_editions *editions)

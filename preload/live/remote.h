@@ -39,6 +39,12 @@ struct atr_editions {
 	_Atomic(struct atr_edition *) current; /* NULL: there was none yet */
 };
 
+/*
+ * Before there are threads: maps two tables of that length, all zeros, and behind them what
+ * answers are read into, which is returned; NULL: there is no memory.
+ */
+struct atr_answer *atr_editions_map(struct atr_editions *editions, size_t table_len);
+
 /* Any thread. NULL, or the current one, until it is let go. */
 struct atr_edition *atr_editions_hold(struct atr_editions *editions);
 void atr_editions_let_go(struct atr_edition *edition);

@@ -18,10 +18,22 @@
 #define FILE_MAX ((size_t)256 << 10)
 #define NAME "AUTOTRACE_SAMPLING_RULES"
 
+#define CONDITIONS_MAX 8
+
+/* What a span's request has to be, or is not to be. */
+struct condition {
+	enum { METHOD, PATH, HOST } of;
+	bool is_not;
+	struct atr_str glob; /* of a method several, by commas */
+};
+
 struct rule {
-	struct atr_str methods, path, host; /* absent: any */
-	uint8_t kind;			    /* 0: any */
+	struct condition conditions[CONDITIONS_MAX];
+	uint8_t nr_conditions;
+	uint8_t kinds;	 /* bits; 0: any */
+	uint8_t parents; /* enum atr_parents; 0: any that has not decided */
 	bool has_rate, has_ratio;
+	bool as_parent; /* in the ratio's place */
 	bool is_any_case;
 	uint64_t threshold;
 	struct atr_bucket bucket;
@@ -32,6 +44,7 @@ static struct {
 	unsigned nr;
 	struct atr_str service;
 	bool are_local;
+	bool precede; /* some are asked before the parent */
 } rules;
 
 bool atr_rules_are_local(void)
@@ -53,8 +66,8 @@ static struct atr_str service_name(const struct atr_process *process)
 	if (name.at)
 		return name;
 	while (atr_list_next(&list, &member))
-		if (member.len > 13 && !memcmp(member.at, "service.name=", 13))
-			return (struct atr_str){ member.at + 13, member.len - 13 };
+		if (atr_str_strip(&member, ATR_STR("service.name=")) && member.len)
+			return member;
 	name = atr_env_get("AWS_LAMBDA_FUNCTION_NAME");
 	if (name.at || !path.len)
 		return name.at ? name : ATR_STR("unknown_service");
@@ -66,17 +79,49 @@ static struct atr_str service_name(const struct atr_process *process)
 	return (struct atr_str){ unknown, len + path.len };
 }
 
-static bool read_kind(struct atr_str value, uint8_t *kind)
+/* A name, and the bits that it stands for. */
+struct named {
+	const char *name;
+	uint8_t bits;
+};
+
+static const struct named kinds[] = {
+	{ "server", 1 << ATR_KIND_SERVER },
+	{ "client", 1 << ATR_KIND_CLIENT },
+	{ "internal", 1 << ATR_KIND_INTERNAL },
+	{ NULL, 0 },
+};
+
+/* The bits of each parent as is_from has them. */
+#define NOBODYS (1 << 4)
+
+static const struct named parents[] = {
+	{ "none", NOBODYS },
+	{ "remote", 3 << 0 },
+	{ "local", 3 << 2 },
+	{ "any", 0x1f },
+	{ "remote_not_sampled", 1 << 0 },
+	{ "remote_sampled", 1 << 1 },
+	{ "local_not_sampled", 1 << 2 },
+	{ "local_sampled", 1 << 3 },
+	{ NULL, 0 },
+};
+
+/* All members of the list are in the table; their bits together. */
+static bool read_bits(struct atr_str list, const struct named *table, uint8_t *bits)
 {
-	if (atr_str_equal_nocase(value, ATR_STR("server")))
-		*kind = ATR_KIND_SERVER;
-	else if (atr_str_equal_nocase(value, ATR_STR("client")))
-		*kind = ATR_KIND_CLIENT;
-	else if (atr_str_equal_nocase(value, ATR_STR("internal")))
-		*kind = ATR_KIND_INTERNAL;
-	else
-		return false;
-	return true;
+	struct atr_str member;
+	bool is_known = true;
+
+	while (atr_list_next(&list, &member) && is_known) {
+		const struct named *n = table;
+
+		while (n->name && !atr_str_equal_nocase(member, atr_str(n->name)))
+			n++;
+		*bits |= n->bits;
+		is_known = n->name;
+	}
+	return is_known && *bits;
 }
 
 /* A rule as it is read; `service` is looked at once. */
@@ -86,35 +131,67 @@ struct reading {
 	double ratio, rate;
 };
 
+static void add_condition(struct rule *rule, int of, bool is_not, struct atr_str glob)
+{
+	if (glob.at && rule->nr_conditions < CONDITIONS_MAX)
+		rule->conditions[rule->nr_conditions++] = (struct condition){ of, is_not, glob };
+}
+
+/* What the key is about; -1: it is no condition's. */
+static int condition_of(struct atr_str key)
+{
+	if (atr_str_equal(key, ATR_STR("method")))
+		return METHOD;
+	if (atr_str_equal(key, ATR_STR("path")) || atr_str_equal(key, ATR_STR("route")))
+		return PATH;
+	return atr_str_equal(key, ATR_STR("host")) ? HOST : -1;
+}
+
+static const char *read_ratio(struct atr_str value, struct reading *r)
+{
+	r->rule.has_ratio = true;
+	r->rule.as_parent = atr_str_equal(value, ATR_STR("parent"));
+	r->ratio = 1; /* of what has none */
+	if (r->rule.as_parent || (atr_decimal_of(value, &r->ratio) && r->ratio <= 1))
+		return NULL;
+	return "ratio is not a number from 0 to 1, or parent";
+}
+
 /* Why this word is none of a rule's; NULL when it is one. */
 static const char *read_word(struct atr_str word, struct reading *r)
 {
 	const char *equals = memchr(word.at, '=', word.len);
 	struct atr_str key, value;
+	bool is_not;
+	int of;
 
 	if (!equals)
 		return "a word in it is not key=value";
-	key = (struct atr_str){ word.at, (size_t)(equals - word.at) };
-	value = (struct atr_str){ equals + 1, word.len - key.len - 1 };
+	is_not = equals > word.at && equals[-1] == '!';
+	key = (struct atr_str){ word.at, (size_t)(equals - word.at) - is_not };
+	value = (struct atr_str){ equals + 1, word.len - (size_t)(equals + 1 - word.at) };
+	of = condition_of(key);
 	if (!value.len)
 		return "a value in it is empty";
-	if (atr_str_equal(key, ATR_STR("service")))
+	if (of >= 0) {
+		if (r->rule.nr_conditions == CONDITIONS_MAX)
+			return "there are more than 8 conditions in it";
+		add_condition(&r->rule, of, is_not, value);
+	} else if (is_not)
+		return "!= is for method, path and host";
+	else if (atr_str_equal(key, ATR_STR("service")))
 		r->is_for_us = atr_glob_fits(value, rules.service);
-	else if (atr_str_equal(key, ATR_STR("method")))
-		r->rule.methods = value;
-	else if (atr_str_equal(key, ATR_STR("path")) || atr_str_equal(key, ATR_STR("route")))
-		r->rule.path = value;
-	else if (atr_str_equal(key, ATR_STR("host")))
-		r->rule.host = value;
 	else if (atr_str_equal(key, ATR_STR("kind")))
-		return read_kind(value, &r->rule.kind) ? NULL :
-							 "kind is not server, client or internal";
-	else if (atr_str_equal(key, ATR_STR("ratio"))) {
-		r->rule.has_ratio = true;
-		return atr_decimal_of(value, &r->ratio) && r->ratio <= 1 ?
+		return read_bits(value, kinds, &r->rule.kinds) ?
 			       NULL :
-			       "ratio is not a number from 0 to 1";
-	} else if (atr_str_equal(key, ATR_STR("rate"))) {
+			       "kind is not server, client or internal";
+	else if (atr_str_equal(key, ATR_STR("parent")))
+		return read_bits(value, parents, &r->rule.parents) ?
+			       NULL :
+			       "parent is not any, none, remote or local, or these sampled or not";
+	else if (atr_str_equal(key, ATR_STR("ratio")))
+		return read_ratio(value, r);
+	else if (atr_str_equal(key, ATR_STR("rate"))) {
 		r->rule.has_rate = true;
 		return atr_decimal_of(value, &r->rate) ? NULL : "rate is not a number";
 	} else
@@ -146,6 +223,7 @@ static const char *add(struct reading *r)
 	if (rules.nr == RULES_MAX)
 		return "there are more than 128 rules";
 	*to = r->rule;
+	rules.precede |= to->parents != 0;
 	to->threshold = atr_ot_threshold(r->ratio);
 	if (to->has_rate)
 		atr_bucket_setup(&to->bucket, r->rate);
@@ -244,12 +322,10 @@ static void add_local(const struct atr_xray_rule *from, void *texts)
 {
 	struct reading r = { .rate = from->fixed, .ratio = from->rate };
 
-	r.rule = (struct rule){ .methods = stays(texts, from->method),
-				.path = stays(texts, from->path),
-				.host = stays(texts, from->host),
-				.has_rate = true,
-				.has_ratio = true,
-				.is_any_case = true };
+	r.rule = (struct rule){ .has_rate = true, .has_ratio = true, .is_any_case = true };
+	add_condition(&r.rule, METHOD, false, stays(texts, from->method));
+	add_condition(&r.rule, PATH, false, stays(texts, from->path));
+	add_condition(&r.rule, HOST, false, stays(texts, from->host));
 	add(&r);
 }
 
@@ -265,14 +341,21 @@ static void read_xray(struct atr_str text)
 				rules.nr ? "it is left out" : "there are no rules");
 }
 
+bool atr_rules_want_service(void)
+{
+	return atr_sampler_is_xray() || atr_sampler_is_jaeger() || atr_env_get(NAME).at;
+}
+
 void atr_rules_setup(const struct atr_io *io, const struct atr_process *process)
 {
 	struct atr_str text = atr_str_trim(atr_env_get(NAME));
 	bool is_marked = text.len && text.at[0] == '@';
 
 	rules.nr = 0;
+	rules.are_local = rules.precede = false;
+	if (!atr_rules_want_service())
+		return;
 	rules.service = service_name(process);
-	rules.are_local = false;
 	if (atr_sampler_is_xray())
 		atr_xray_setup(rules.service);
 	if (atr_sampler_is_jaeger())
@@ -301,48 +384,89 @@ static bool is_like(const struct rule *rule, struct atr_str glob, struct atr_str
 	return rule->is_any_case ? atr_glob_fits_nocase(glob, text) : atr_glob_fits(glob, text);
 }
 
-static bool is_one_of(const struct rule *rule, struct atr_str method)
+static bool is_one_of(const struct rule *rule, struct atr_str methods, struct atr_str method)
 {
-	struct atr_str list = rule->methods, member;
+	struct atr_str member;
 
-	while (atr_list_next(&list, &member))
+	while (atr_list_next(&methods, &member))
 		if (is_like(rule, member, method))
 			return true;
 	return false;
 }
 
-static bool fits(const struct rule *rule, const struct atr_beginning *span)
+static bool is_met(const struct rule *rule, const struct condition *c,
+		   const struct atr_request *request)
 {
-	const struct atr_request *request = span->request;
-
-	if (rule->kind && rule->kind != span->kind)
-		return false;
-	if (!rule->methods.at && !rule->path.at && !rule->host.at)
-		return true;
-	return request && (!rule->methods.at || is_one_of(rule, request->method)) &&
-	       (!rule->path.at || is_like(rule, rule->path, request->path)) &&
-	       (!rule->host.at || atr_glob_fits_nocase(rule->host, request->host));
+	switch (c->of) {
+	case METHOD:
+		return is_one_of(rule, c->glob, request->method) != c->is_not;
+	case PATH:
+		return is_like(rule, c->glob, request->path) != c->is_not;
+	default:
+		return atr_glob_fits_nocase(c->glob, request->host) != c->is_not;
+	}
 }
 
-bool atr_rules_decide(const struct atr_beginning *span, struct atr_decision *out)
+/* One bit: whose child it is, as `parents` above has them. What a parent left open is nobody's. */
+static uint8_t is_from(const struct atr_context *parent)
 {
-	struct rule *rule = rules.at, *end;
+	if (!parent || parent->marks & ATR_MARK_UNDECIDED)
+		return NOBODYS;
+	return (uint8_t)(1u << (2 * !parent->remote + !!(parent->flags & ATR_FLAG_SAMPLED)));
+}
 
-	if (!rules.nr)
+static bool fits(const struct rule *rule, const struct atr_beginning *span)
+{
+	if (rule->kinds && !(rule->kinds & 1u << span->kind))
 		return false;
-	end = rules.at + rules.nr;
-	while (rule < end && !fits(rule, span))
-		rule++;
-	if (rule == end)
+	if (rule->parents && !(rule->parents & is_from(span->parent)))
 		return false;
+	if (rule->nr_conditions && !span->request)
+		return false;
+	for (unsigned i = 0; i < rule->nr_conditions; i++)
+		if (!is_met(rule, &rule->conditions[i], span->request))
+			return false;
+	return true;
+}
+
+static void decide_by(struct rule *rule, const struct atr_beginning *span, struct atr_decision *out)
+{
+	/* as it came, with the threshold that it came with */
+	if (rule->as_parent && is_from(span->parent) != NOBODYS) {
+		out->is_sampled = span->parent->flags & ATR_FLAG_SAMPLED;
+		return;
+	}
 	out->tells = true;
 	out->th = ATR_TH_NONE;
 	out->is_sampled = rule->has_rate && atr_bucket_take(&rule->bucket, atr_beginning_ns(span));
 	if (out->is_sampled)
-		return true;
+		return;
 	out->is_sampled = rule->has_ratio && atr_sampler_is_in(span, rule->threshold);
 	/* with a rate beside it, how likely it was is not known */
 	if (out->is_sampled && !rule->has_rate)
 		out->th = rule->threshold;
-	return true;
+}
+
+/* The first that fits, of those that are asked before the parent alone or of all. */
+static bool decide(const struct atr_beginning *span, bool only_before, struct atr_decision *out)
+{
+	for (unsigned i = 0; i < rules.nr; i++) {
+		struct rule *rule = &rules.at[i];
+
+		if ((only_before && !rule->parents) || !fits(rule, span))
+			continue;
+		decide_by(rule, span, out);
+		return true;
+	}
+	return false;
+}
+
+bool atr_rules_precede(const struct atr_beginning *span, struct atr_decision *out)
+{
+	return rules.nr && rules.precede && decide(span, true, out);
+}
+
+bool atr_rules_decide(const struct atr_beginning *span, struct atr_decision *out)
+{
+	return decide(span, false, out);
 }

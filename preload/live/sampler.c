@@ -11,13 +11,15 @@
 #include "preload/live/xray.h"
 
 static struct {
-	bool parent_based, makes_spans;
+	bool parent_based;
 	bool follows; /* a parent in this process, always */
 	bool is_ratio, is_xray, is_jaeger;
 	uint64_t threshold;
 	bool has_limit;
 	struct atr_bucket limit;
-} sampler = { .parent_based = true, .makes_spans = true };
+} sampler = { .parent_based = true };
+
+struct atr_sampler_known atr_sampler_known = { .makes_spans = true };
 
 static void read_ratio(void)
 {
@@ -31,6 +33,16 @@ static void read_ratio(void)
 		ratio = 1;
 	}
 	sampler.threshold = atr_ot_threshold(ratio);
+}
+
+/* An argument that nobody asks for is a sampler that was forgotten. */
+static void check_arg(void)
+{
+	static const char name[] = "OTEL_TRACES_SAMPLER_ARG";
+	struct atr_str arg = atr_str_trim(atr_env_get(name));
+
+	if (arg.len && !sampler.is_ratio && !sampler.is_xray && !sampler.is_jaeger)
+		atr_log_bad_env(name, arg, "the sampler in force takes none", "it is left out");
 }
 
 static void read_limit(void)
@@ -81,13 +93,23 @@ static void read_sampler(void)
 	}
 }
 
+static void know(void)
+{
+	atr_sampler_known.is_plain = !sampler.is_ratio && !sampler.follows &&
+				     !atr_sampler_wants_request && !atr_parents_are_told_apart();
+	atr_sampler_known.follows = sampler.parent_based;
+	atr_sampler_known.samples = !sampler.threshold;
+}
+
 void atr_sampler_setup(void)
 {
-	sampler.makes_spans = !atr_env_bool("OTEL_SDK_DISABLED", false);
+	atr_sampler_known.makes_spans = !atr_env_bool("OTEL_SDK_DISABLED", false);
 	read_sampler();
+	check_arg();
 	read_limit();
 	sampler.follows = sampler.has_limit || sampler.is_jaeger;
 	atr_sampler_wants_request = sampler.is_xray || sampler.is_jaeger;
+	know();
 }
 
 bool atr_sampler_is_jaeger(void)
@@ -106,11 +128,7 @@ void atr_sampler_asks(bool has_rules)
 {
 	sampler.follows |= has_rules;
 	atr_sampler_wants_request |= has_rules;
-}
-
-bool atr_sampler_makes_spans(void)
-{
-	return sampler.makes_spans;
+	know();
 }
 
 /* What the parent left open is decided as for a root. */
@@ -119,6 +137,12 @@ static bool is_parents(const struct atr_context *parent)
 	return parent && !(parent->marks & ATR_MARK_UNDECIDED) &&
 	       (sampler.parent_based ||
 		((sampler.follows || atr_outcome_is_on) && !parent->remote));
+}
+
+/* What is kept by its outcome is kept or dropped whole. */
+static bool is_for_rules(const struct atr_beginning *span)
+{
+	return atr_sampler_wants_request && !(atr_outcome_is_on && !span->parent->remote);
 }
 
 bool atr_sampler_is_in(const struct atr_beginning *span, uint64_t threshold)
@@ -195,6 +219,8 @@ void atr_sampler_decide(const struct atr_beginning *span, struct atr_decision *o
 
 	*out = (struct atr_decision){ .th = ATR_TH_NONE };
 	if (is_parents(span->parent)) {
+		if (is_for_rules(span) && atr_rules_precede(span, out))
+			return;
 		if (sampler.parent_based && atr_parents_threshold(span->parent, &threshold))
 			decide_by(span, threshold, threshold && threshold < ATR_OT_ALL, out);
 		else

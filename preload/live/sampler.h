@@ -5,6 +5,7 @@
 /*
  * sampler: whether a span is recorded, decided when it starts. In this order:
  *
+ *	a rule that is about parents	AUTOTRACE_SAMPLING_RULES, those with `parent`
  *	what the parent was told	(parentbased_*; and a parent in this process, below)
  *	a rule that fits the request	AUTOTRACE_SAMPLING_RULES, in the sampler's place
  *	the sampler			OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG
@@ -75,7 +76,20 @@ extern bool atr_sampler_wants_request;
 void atr_request_of(struct atr_str method, struct atr_str target, struct atr_str host,
 		    struct atr_request *out);
 
+/*
+ * What can be told without asking it. Plain: always_on or always_off, also parentbased_, and
+ * nothing else has a say but the parent's flag, which it `follows`.
+ */
+struct atr_sampler_known {
+	bool makes_spans;
+	bool is_plain, follows, samples;
+};
+extern struct atr_sampler_known atr_sampler_known;
+
 /* OTEL_SDK_DISABLED=true: context is carried on, spans are not made. */
-bool atr_sampler_makes_spans(void);
+static inline bool atr_sampler_makes_spans(void)
+{
+	return atr_sampler_known.makes_spans;
+}
 
 #endif

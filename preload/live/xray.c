@@ -12,8 +12,6 @@
 #include "preload/live/remote.h"
 #include "preload/live/thread.h"
 
-#include <sys/mman.h>
-
 #define RULES_MAX 128
 #define TEXTS_MAX 32768
 #define NAME_MAX_LEN 64
@@ -45,8 +43,7 @@ struct table {
 };
 
 static struct {
-	struct table *tables; /* two of them, mapped when the sampler is X-Ray's */
-	struct atr_editions editions;
+	struct atr_editions editions; /* of tables */
 	struct atr_remote remote;
 	struct atr_str service, endpoint;
 	uint64_t interval_ms;
@@ -54,7 +51,7 @@ static struct {
 	uint64_t rules_due_ms; /* what follows is the exporter's thread's */
 	int64_t rules_changed_s, rules_read_s;
 	char client[25];
-	struct atr_answer *answer;
+	struct atr_answer *answer; /* NULL: the sampler is not X-Ray's, or has no memory */
 	struct atr_bucket alone;
 	bool has_failed;
 } xray;
@@ -365,26 +362,32 @@ static void ask(void)
 
 /* ---- setting up -------------------------------------------------------------------------------- */
 
+static bool read_member(struct atr_str member)
+{
+	double seconds;
+
+	if (atr_str_strip(&member, ATR_STR("endpoint="))) {
+		if (member.len)
+			xray.endpoint = member;
+		return member.len;
+	}
+	if (!atr_str_strip(&member, ATR_STR("polling_interval=")) ||
+	    !atr_decimal_of(member, &seconds) || seconds < 1 || seconds > 86400)
+		return false;
+	xray.interval_ms = (uint64_t)(seconds * 1000);
+	return true;
+}
+
 static void read_arg(void)
 {
 	struct atr_str list = atr_env_get("OTEL_TRACES_SAMPLER_ARG"), whole = list, member;
-	double seconds;
 
 	xray.interval_ms = 300000;
-	while (atr_list_next(&list, &member)) {
-		if (member.len > 9 && !memcmp(member.at, "endpoint=", 9)) {
-			xray.endpoint = (struct atr_str){ member.at + 9, member.len - 9 };
-		} else if (member.len > 17 && !memcmp(member.at, "polling_interval=", 17) &&
-			   atr_decimal_of((struct atr_str){ member.at + 17, member.len - 17 },
-					  &seconds) &&
-			   seconds >= 1 && seconds <= 86400) {
-			xray.interval_ms = (uint64_t)(seconds * 1000);
-		} else {
+	while (atr_list_next(&list, &member))
+		if (!read_member(member))
 			atr_log_bad_env("OTEL_TRACES_SAMPLER_ARG", whole,
 					"not endpoint=http://host:port,polling_interval=seconds",
 					"what is wrong in it is left out");
-		}
-	}
 }
 
 static void name_client(void)
@@ -401,40 +404,38 @@ static void name_client(void)
 
 void atr_xray_setup(struct atr_str service)
 {
-	size_t len = 2 * sizeof(struct table) + sizeof(struct atr_answer);
-	void *at = mmap(NULL, len, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
 	memset(&xray, 0, sizeof(xray));
 	atr_bucket_setup(&xray.alone, 1);
 	xray.service = service;
 	read_arg();
-	if (at == MAP_FAILED)
+	xray.answer = atr_editions_map(&xray.editions, sizeof(struct table));
+	if (!xray.answer)
 		return;
-	xray.tables = at;
-	xray.editions.both[0] = &xray.tables[0].edition;
-	xray.editions.both[1] = &xray.tables[1].edition;
 	xray.remote.ask = ask;
-	xray.answer = (struct atr_answer *)(xray.tables + 2);
 	name_client();
 	/* the platform decides for a function, and its thread has other alarms */
 	xray.asks = !atr_env_get("AWS_LAMBDA_RUNTIME_API").at;
 }
 
+static void begin_anew(struct table *table)
+{
+	for (unsigned i = 0; i < table->nr; i++) {
+		struct rule *rule = &table->at[i];
+
+		atomic_store(&rule->requests, 0);
+		atomic_store(&rule->sampled, 0);
+		atomic_store(&rule->borrowed, 0);
+		atomic_store(&rule->quota_until_ns, 0);
+	}
+}
+
 void atr_xray_forked(void)
 {
-	if (!xray.tables)
+	if (!xray.answer)
 		return;
 	atr_remote_forked(&xray.remote);
 	atr_editions_forked(&xray.editions);
-	for (unsigned t = 0; t < 2; t++)
-		for (unsigned i = 0; i < xray.tables[t].nr; i++) {
-			struct rule *rule = &xray.tables[t].at[i];
-
-			atomic_store(&rule->requests, 0);
-			atomic_store(&rule->sampled, 0);
-			atomic_store(&rule->borrowed, 0);
-			atomic_store(&rule->quota_until_ns, 0);
-		}
+	begin_anew((struct table *)xray.editions.both[0]);
+	begin_anew((struct table *)xray.editions.both[1]);
 	name_client();
 }

@@ -118,3 +118,28 @@ let_go() { # the program finds nothing of it in its memory
 	LD_PRELOAD=$library OTEL_CONFIG_FILE=$yaml cat /proc/self/maps >"$dir/maps" && ! grep -q autotrace-config "$dir/maps"
 }
 check "and is let go of" let_go
+
+# Rules, of a composite sampler, are asked of every span: also where the parent has decided.
+ruled() { # RULE, in the file
+	cat <<E2
+file_format: "1.1"
+resource: { schema_url: "https://example.com/schemas/7" }
+propagator: { composite_list: tracecontext }
+$provider
+  sampler: { composite/development: { rule_based: { rules: [ $1 ] } } }
+E2
+}
+parent_of() { grep -hoi '^traceparent: .*' "$dir/origin/captured/"* | tr -d '\r' | grep -q -- "$1\$"; }
+says "rules: what none fits is dropped" "traceparent 0" < <(ruled '{ span_kinds: [ server ], sampler: { always_on: } }')
+check "and its flag is clear" parent_of -02
+says "rules: of clients all" "traceparent 1" < <(ruled '{ span_kinds: [ client ], sampler: { always_on: } }')
+check "the schema is the resource's" grep -q '"schemaUrl":"https://example.com/schemas/7"}\]}' "$spans"
+says "rules: a sampled parent is not asked" "traceparent 0" TRACEPARENT=$parent < <(ruled '{ parent: [ none ], sampler: { always_on: } }')
+says "rules: by the parent's threshold" "traceparent 1" TRACEPARENT=$parent \
+	< <(ruled '{ sampler: { parent_threshold: { root: { always_off: } } } }')
+says "rules: a parent that is not sampled" "traceparent 1" TRACEPARENT=${parent%1}0 \
+	< <(ruled '{ parent: [ remote ], sampler: { always_on: } }')
+says "rules: another method" "traceparent 0" AUTOTRACE_PROBES=http \
+	< <(ruled '{ attribute_values: { key: http.request.method, values: [ POST ] }, sampler: { always_on: } }')
+says "rules: this method, and a host" "traceparent 1" AUTOTRACE_PROBES=http \
+	< <(ruled '{ attribute_values: { key: http.request.method, values: [ POST, GET ] }, attribute_patterns: { key: server.address, included: [ "127.*" ] }, sampler: { always_on: } }')

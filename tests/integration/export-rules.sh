@@ -49,6 +49,16 @@ for code in 429 502 503 504; do
 	check "$code: tried again, and accepted" happens "spans accepted by the backend: 1" 2
 	check "$code: the same bytes" cmp "$dir/got/000.body" "$dir/got/001.body"
 done
+# the README says that they are not used: neither may what they name be asked
+command -v curl >/dev/null && {
+	collector
+	asks_past_a_proxy() {
+		env LD_PRELOAD="$library" AUTOTRACE_LOG="$dir/log" AUTOTRACE_STATS=true AUTOTRACE_EXIT_FLUSH_MS=20000 \
+			OTEL_EXPORTER_OTLP_ENDPOINT="$endpoint" {http,HTTP,https,HTTPS,all,ALL}_{proxy,PROXY}=http://127.0.0.1:1 \
+			curl -sS --noproxy '*' -o /dev/null "$url/ok" && says "spans accepted by the backend: 1"
+	}
+	check "variables for proxies: not for the exporter" asks_past_a_proxy
+}
 collector --answers 503:2,200
 pause=4
 check "503 with Retry-After" happens "spans accepted by the backend: 1" 2

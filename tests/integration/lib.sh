@@ -250,6 +250,18 @@ show() { # FILE...: of the run without the library
 
 # ---- clients -----------------------------------------------------------------------------------
 
+# life_collector HOW [FILE]: one that takes its time, or never answers (see there); its address is $collector
+collector=
+collector_pid=
+life_collector() {
+	rm -f "$dir/collector"
+	/usr/bin/python3 "$here/programs/life_collector.py" "$dir/collector" "$@" &
+	collector_pid=$!
+	running="$running $collector_pid"
+	wait_for 10 test -e "$dir/collector" || skip "the collector does not start"
+	collector=http://127.0.0.1:$(cat "$dir/collector")
+}
+
 origin_pid=
 
 no_origin() {

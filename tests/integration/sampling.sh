@@ -25,7 +25,6 @@ sampled() {
 }
 
 ratio() { # SAMPLER RATIO
-	set -- "$1" "$2" "${@:3}"
 	variables=(OTEL_TRACES_SAMPLER="$1" OTEL_TRACES_SAMPLER_ARG="$2")
 }
 
@@ -74,7 +73,6 @@ served() {
 	shift
 	rm -f "$dir/origin/captured/"* "$log"
 	fresh_spans
-	cat "$dir/origin/port" >/dev/null
 	under traced server
 	"${env[@]}" AUTOTRACE_LOG="$log" AUTOTRACE_STATS=true "$@" "${server[@]}" >"$dir/out" 2>&1 &
 	local pid=$!
@@ -252,39 +250,51 @@ holds() {
 }
 served "the same, in the share of all" AUTOTRACE_KEEP=100% AUTOTRACE_KEEP_SPANS=32
 
-# ---- X-Ray's own rules ----------------------------------------------------------------------------
+# ---- those who say what is sampled ----------------------------------------------------------------
 
-cat >"$dir/daemon.py" <<'END'
-import http.server, json, os, sys, time
+# answers.py FOLDER: to /NAME the file of that name; what was asked is put down, a line each.
+cat >"$dir/answers.py" <<'END'
+import http.server, os, sys
 
-def rule(name, priority, path, rate):
-    return {"SamplingRule": {"RuleName": name, "Priority": priority, "FixedRate": rate, "ReservoirSize": 0,
-            "ServiceName": "*", "ServiceType": "*", "Host": "*", "HTTPMethod": "*", "URLPath": path,
-            "ResourceARN": "*", "Version": 1, "Attributes": {}}}
+folder = sys.argv[1] + "/"
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        with open(sys.argv[1] + "/asked", "a") as f:
-            f.write(self.path + " " + json.dumps(body) + "\n")
-        answer = {"SamplingRuleRecords": [rule("Default", 10000, "*", 0), rule("ok", 1, "/ok", 1)]}
-        if self.path == "/SamplingTargets":
-            answer = {"SamplingTargetDocuments": [], "LastRuleModification": 1, "UnprocessedStatistics": []}
-        answer = json.dumps(answer).encode()
+    def do_GET(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        with open(folder + "asked", "a") as f:
+            f.write((self.path + " " + body.decode()).rstrip() + "\n")
+        with open(folder + self.path.split("?")[0], "rb") as f:
+            answer = f.read()
         self.send_response(200)
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
         self.wfile.write(answer)
 
+    do_POST = do_GET
+
     def log_message(self, *args):
         pass
 
 server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
-with open(sys.argv[1] + "/port.new", "w") as f:
+with open(folder + "port.new", "w") as f:
     f.write(str(server.server_port))
-os.rename(sys.argv[1] + "/port.new", sys.argv[1] + "/port")
+os.rename(folder + "port.new", folder + "port")
 server.serve_forever()
 END
+
+answers() { # FOLDER with what is answered
+	/usr/bin/python3 "$dir/answers.py" "$1" &
+	running="$running $!"
+	wait_for 10 test -e "$1/port" || skip "the server of answers does not start"
+}
+
+# ---- X-Ray's own rules ----------------------------------------------------------------------------
+
+rule() { # NAME PRIORITY PATH RATE
+	printf '{"SamplingRule":{"RuleName":"%s","Priority":%s,"URLPath":"%s","FixedRate":%s,"ReservoirSize":0,
+		"ServiceName":"*","ServiceType":"*","Host":"*","HTTPMethod":"*","ResourceARN":"*","Version":1,
+		"Attributes":{}}}' "$@"
+}
 
 asked() { grep -q "$1" "$dir/daemon/asked" 2>/dev/null; }
 
@@ -292,9 +302,10 @@ if command -v nginx >/dev/null; then
 	port=$(sed -n 's/.*listen 127.0.0.1:\([0-9]*\);.*/\1/p' "$dir/nginx.conf")
 	server=(nginx -c "$dir/nginx.conf")
 	mkdir "$dir/daemon"
-	/usr/bin/python3 "$dir/daemon.py" "$dir/daemon" &
-	running="$running $!"
-	wait_for 10 test -e "$dir/daemon/port" || skip "the daemon does not start"
+	echo "{\"SamplingRuleRecords\":[$(rule Default 10000 '*' 0),$(rule ok 1 /ok 1)]}" >"$dir/daemon/GetSamplingRules"
+	echo '{"SamplingTargetDocuments":[],"LastRuleModification":1,"UnprocessedStatistics":[]}' \
+		>"$dir/daemon/SamplingTargets"
+	answers "$dir/daemon"
 	requests() {
 		ask_many 1 /echo # one a second, before there are rules
 		wait_for 20 asked GetSamplingRules
@@ -302,13 +313,13 @@ if command -v nginx >/dev/null; then
 		ask_many 5 /ok
 		ask_many 4 /echo
 		curl -sS -H "traceparent: $parent-00" "http://127.0.0.1:$port/ok"
-		wait_for 30 asked '/SamplingTargets .*"RuleName": "ok", "RequestCount": 5, "SampledCount": 5'
+		wait_for 30 asked '/SamplingTargets .*"RuleName":"ok","RequestCount":5,"SampledCount":5'
 	}
 	holds() {
 		is "server spans" "$(spans_of 2)" 6 && is "client spans" "$(spans_of 3)" 6 &&
 			is "sampled requests" "$(flags_sent 03)" 6 && is "others" "$(flags_sent 02)" 4 &&
 			is "of the parent's" "$(flags_sent 00)" 1 &&
-			asked '"RuleName": "Default", "RequestCount": 4, "SampledCount": 0' &&
+			asked '"RuleName":"Default","RequestCount":4,"SampledCount":0' &&
 			is "asked for rules" "$(grep -c GetSamplingRules "$dir/daemon/asked")" 1
 	}
 	served "nginx: rules that X-Ray's daemon gives, and is told the outcome of" OTEL_TRACES_SAMPLER=xray \
@@ -324,39 +335,13 @@ fi
 
 # ---- Jaeger's strategies --------------------------------------------------------------------------
 
-cat >"$dir/strategies.py" <<'END'
-import http.server, os, sys
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        with open(sys.argv[1] + "/asked", "a") as f:
-            f.write(self.path + "\n")
-        with open(sys.argv[1] + "/strategy", "rb") as f:
-            answer = f.read()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
-
-    def log_message(self, *args):
-        pass
-
-server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
-with open(sys.argv[1] + "/port.new", "w") as f:
-    f.write(str(server.server_port))
-os.rename(sys.argv[1] + "/port.new", sys.argv[1] + "/port")
-server.serve_forever()
-END
-
 if command -v nginx >/dev/null; then
 	strategies=$dir/strategies
 	mkdir "$strategies"
 	echo '{"strategyType":"PROBABILISTIC","operationSampling":{"defaultSamplingProbability":0,
 		"perOperationStrategies":[{"operation":"GET /{what}","probabilisticSampling":{"samplingRate":1}},
-			{"operation":"GET /echo","probabilisticSampling":{"samplingRate":0}}]}}' >"$strategies/strategy"
-	/usr/bin/python3 "$dir/strategies.py" "$strategies" &
-	running="$running $!"
-	wait_for 10 test -e "$strategies/port" || skip "the server of strategies does not start"
+			{"operation":"GET /echo","probabilisticSampling":{"samplingRate":0}}]}}' >"$strategies/sampling"
+	answers "$strategies"
 	jaeger="endpoint=http://127.0.0.1:$(cat "$strategies/port")/sampling"
 
 	keeps() { # PATH...: asks, until the answer must have come
@@ -383,7 +368,7 @@ if command -v nginx >/dev/null; then
 	served "nginx: a share for each operation, as Jaeger says it" OTEL_TRACES_SAMPLER=parentbased_jaeger_remote \
 		OTEL_TRACES_SAMPLER_ARG="$jaeger,initialSamplingRate=0" OTEL_SERVICE_NAME='the shop'
 
-	echo '{"strategyType":"SURPRISE"}' >"$strategies/strategy"
+	echo '{"strategyType":"SURPRISE"}' >"$strategies/sampling"
 	rm "$strategies/asked"
 	asked_thrice() { [ "$(wc -l <"$strategies/asked")" -ge 3 ] || { ask_many 1 /ok && false; }; }
 	requests() {

@@ -51,6 +51,7 @@ each_file() { # VALUE: names of files that cannot be, or hold no file
 }
 
 cd "$dir" || fail
+mkfifo fifo
 check "empty" each empty ""
 check "huge" each huge "$huge"
 check "60,000 commas" each commas "$commas"
@@ -58,9 +59,19 @@ check "9,000 pairs" each pairs "$pairs"
 check "odd bytes" each odd "$odd"
 check "nonsense" each nonsense "-1e999,none,true=false;http://[::1"
 check "a huge number" each number 99999999999999999999999999
-for file in "" "$huge" "$odd" / /none/of/it /dev/full /proc/self/mem; do
+for file in "" "$huge" "$odd" / /none/of/it /dev/full /proc/self/mem "$dir/fifo"; do
 	check "a file called $(head -c 20 <<<"$file" | tr -cd ' -~')" each_file "$file"
 done
+
+# What the log is written to is gone, or is as long as it may be: that is no end of the program's.
+is_not_ended() { # HOW LOG [FILE]
+	under traced ""
+	"${env[@]}" AUTOTRACE_LOG="$2" ${3:+AUTOTRACE_FILE="$3"} AUTOTRACE_STATS=true OTEL_PROPAGATORS=nonsense \
+		timeout 20 /usr/bin/python3 "$here/programs/unwritable.py" "$1" curl -sS "$url/ok" </dev/null
+}
+check "a log on a stderr that nobody reads" is_not_ended pipe stderr
+check "a log that may not grow" is_not_ended size "$dir/log-of-none"
+check "a file that may not grow" is_not_ended size "" "$dir/file-of-none"
 
 all=()
 for name in $variables; do

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "preload/conn/logs.h"
 
+#include "export/env.h"
 #include "tests/unit/live.h"
 
 #include <stdio.h>
@@ -30,6 +31,28 @@ static bool becomes(const char *text, const char *expected)
 	}
 	CHECK(atr_logs_count(&lines, lines.len) == strlen(text));
 	return live_is(got, expected);
+}
+
+static void set_up(const char *lines_as, const char *exporter)
+{
+	char *variables[] = { (char *)lines_as, (char *)exporter, NULL };
+
+	atr_env_capture(variables);
+	atr_logs_setup();
+}
+
+TEST(logs_are_exported_where_both_variables_let_them)
+{
+	set_up("AUTOTRACE_LOGS=otlp", NULL);
+	CHECK(atr_logs_are_on && atr_logs_are_exported);
+	set_up("AUTOTRACE_LOGS=otlp", "OTEL_LOGS_EXPORTER=OTLP");
+	CHECK(atr_logs_are_exported);
+	set_up("AUTOTRACE_LOGS=otlp", "OTEL_LOGS_EXPORTER=none");
+	CHECK(atr_logs_are_on && !atr_logs_are_exported);
+	set_up("AUTOTRACE_LOGS=inject", "OTEL_LOGS_EXPORTER=otlp");
+	CHECK(atr_logs_are_on && !atr_logs_are_exported);
+	set_up("OTEL_LOGS_EXPORTER=otlp", NULL);
+	CHECK(!atr_logs_are_on && !atr_logs_are_exported);
 }
 
 TEST(logs_lines_carry_the_ids)

@@ -328,6 +328,138 @@ TEST(config_in_quotes_is_text_and_no_number)
 	"remote_parent_sampled=" rs ",remote_parent_not_sampled=" rn ",local_parent_sampled=" ls \
 	",local_parent_not_sampled=" ln
 
+#define COMPOSED(text) SAMPLER("{ composite/development: { " text " } }")
+#define RULED(text) COMPOSED("rule_based: { rules: [ " text " ] }")
+
+TEST(config_composed_samplers_without_rules_come_to_the_same)
+{
+	static const struct {
+		const char *text, *sampler, *arg;
+	} of[] = {
+		{ COMPOSED("always_on: "), "always_on", NULL },
+		{ COMPOSED("always_off: "), "always_off", NULL },
+		{ COMPOSED("probability: { ratio: 0.25 }"), "traceidratio", "0.25" },
+		{ COMPOSED("probability: "), "traceidratio", "1.0" },
+		{ COMPOSED("parent_threshold: { root: { probability: { ratio: 0.25 } } }"),
+		  "parentbased_traceidratio", "0.25" },
+		{ SAMPLER("{ parent_based: { root: { composite/development: { probability: "
+			  "{ ratio: 0.5 } } } } }"),
+		  "parentbased_traceidratio", "0.5" },
+	};
+
+	for (size_t i = 0; i < sizeof(of) / sizeof(of[0]); i++) {
+		CHECK(use(of[i].text));
+		if (*said || !is("OTEL_TRACES_SAMPLER", of[i].sampler) ||
+		    !is("OTEL_TRACES_SAMPLER_ARG", of[i].arg) ||
+		    !is("AUTOTRACE_SAMPLING_RULES", NULL))
+			FAIL(of[i].text);
+	}
+	CHECK(!use(COMPOSED("trace_id_ratio_based: ")) && strstr(said, "there is no such sampler"));
+	CHECK(!use(COMPOSED("parent_threshold: { }")) && strstr(said, "its root is missing"));
+}
+
+TEST(config_samplers_by_rules_come_to_rules)
+{
+	static const struct {
+		const char *text, *rules;
+	} of[] = {
+		{ COMPOSED("rule_based: "), "parent=any ratio=0" },
+		{ RULED("{ sampler: { always_on: } }"), "parent=any ratio=1; parent=any ratio=0" },
+		{ RULED("{ parent: [ none ], span_kinds: [ client, internal ], sampler: { "
+			"probability: { ratio: 0.05 } } }"),
+		  "parent=none kind=client,internal ratio=0.05; parent=any ratio=0" },
+		{ RULED("{ attribute_values: { key: http.route, values: [ /healthz, /livez ] }, "
+			"sampler: { always_off: } }, { sampler: { parent_threshold: { root: { "
+			"always_on: } } } }"),
+		  "parent=any kind=server path=/healthz ratio=0; "
+		  "parent=any kind=server path=/livez ratio=0; "
+		  "parent=none ratio=1; parent=remote,local ratio=parent; parent=any ratio=0" },
+		{ RULED("{ attribute_patterns: { key: server.address, included: [ '*.a', b? ], "
+			"excluded: [ x.a, y.a ] }, attribute_values: { key: http.request.method, "
+			"values: [ GET ] }, span_kinds: [ client ], sampler: { always_on: } }"),
+		  "parent=any kind=client method=GET host=*.a host!=x.a host!=y.a ratio=1; "
+		  "parent=any kind=client method=GET host=b? host!=x.a host!=y.a ratio=1; "
+		  "parent=any ratio=0" },
+		{ RULED("{ attribute_patterns: { key: url.path, excluded: [ /a ] }, sampler: { "
+			"always_on: } }"),
+		  "parent=any kind=server path=* path!=/a ratio=1; parent=any ratio=0" },
+		/* what can be nobody's is no rule */
+		{ RULED("{ span_kinds: [ producer ], sampler: { always_on: } }, { parent: [ remote "
+			"], sampler: { rule_based: { rules: [ { parent: [ local ], sampler: { "
+			"always_on: } }, { sampler: { always_on: } } ] } } }"),
+		  "parent=remote ratio=1; parent=remote ratio=0; parent=any ratio=0" },
+		{ SAMPLER("{ parent_based: { root: { composite/development: { rule_based: { rules: "
+			  "[ { sampler: { always_on: } } ] } } }, local_parent_not_sampled: { "
+			  "trace_id_ratio_based: { ratio: 0.5 } } } }"),
+		  "parent=none ratio=1; parent=none ratio=0; parent=local_not_sampled ratio=0.5; "
+		  "parent=remote,local_sampled ratio=parent" },
+	};
+
+	for (size_t i = 0; i < sizeof(of) / sizeof(of[0]); i++) {
+		CHECK(use(of[i].text));
+		if (*said || !is("OTEL_TRACES_SAMPLER", "parentbased_always_off") ||
+		    !is("AUTOTRACE_SAMPLING_RULES", of[i].rules))
+			FAIL(of[i].text);
+	}
+}
+
+TEST(config_rules_that_cannot_be_served_are_told_by_their_node)
+{
+	static char *const set[] = { "AUTOTRACE_SAMPLING_RULES=ratio=0", NULL };
+	static const char twice[] =
+		RULED("{ attribute_values: { key: http.route, values: [ /a, /b ] }, sampler: { "
+		      "rule_based: { rules: [ { attribute_values: { key: user.id, values: [ x ] }, "
+		      "sampler: { always_on: } } ] } } }");
+
+	CHECK(use(RULED("{ attribute_values: { key: user.id, values: [ x ] }, sampler: { "
+			"always_on: } }")));
+	CHECK(strstr(said, "rules[0].attribute_values: this attribute is not known when a span"));
+	CHECK(is("AUTOTRACE_SAMPLING_RULES", "parent=any ratio=0"));
+	CHECK(use(RULED("{ attribute_values: { key: url.path, values: [ '/a b', /c ] }, sampler: { "
+			"always_on: } }")));
+	CHECK(strstr(said, "it is left out") && strchr(said, '\n') == said + strlen(said) - 1);
+	CHECK(is("AUTOTRACE_SAMPLING_RULES",
+		 "parent=any kind=server path=/c ratio=1; parent=any ratio=0"));
+	CHECK(use(twice) && strchr(said, '\n') == said + strlen(said) - 1);
+	CHECK(use_bytes(twice, strlen(twice), set) && strstr(said, "the variable is left out"));
+	CHECK(use(RULED("{ colour: red, sampler: { always_on: } }")) &&
+	      strstr(said, "colour: not"));
+	CHECK(!use(RULED("{ parent: [ none ] }")) && strstr(said, "sampler: it is missing"));
+	CHECK(!use(RULED("{ parent: [ mother ], sampler: { always_on: } }")) &&
+	      strstr(said, "no such kind or parent"));
+	CHECK(!use(RULED("{ attribute_values: { values: [ x ] }, sampler: { always_on: } }")) &&
+	      strstr(said, "its key is missing"));
+}
+
+/* Each sampler of fifteen is one that has the former thrice. */
+static bool use_thrice(const char *thrice, const char *whole)
+{
+	char text[4096], *at = text;
+
+	at += sprintf(at, "%s", HEAD "a0: &a0 { always_on: }\n");
+	for (int i = 1; i < 15; i++) {
+		at += sprintf(at, "a%d: &a%d ", i, i);
+		at += sprintf(at, thrice, i - 1, i - 1, i - 1);
+	}
+	sprintf(at,
+		"tracer_provider: { processors: [ simple: { exporter: { console: } } ],"
+		" sampler: %s }\n",
+		whole);
+	return use(text);
+}
+
+TEST(config_rules_of_anchors_are_bounded)
+{
+	CHECK(!use_thrice("{ rule_based: { rules: [ { sampler: *a%d }, { sampler: *a%d }, "
+			  "{ sampler: *a%d } ] } }\n",
+			  "{ composite/development: *a14 }") &&
+	      strstr(said, "its rules come to more than 128"));
+	CHECK(!use_thrice("{ parent_based: { root: *a%d, local_parent_sampled: *a%d, "
+			  "remote_parent_sampled: *a%d } }\n",
+			  "*a14") &&
+	      strstr(said, "there are too many samplers in it"));
+}
+
 TEST(config_samplers_come_to_what_each_situation_is_decided_by)
 {
 	static const struct {
@@ -378,8 +510,22 @@ TEST(config_samplers_come_to_what_each_situation_is_decided_by)
 	CHECK(is("OTEL_TRACES_SAMPLER_ARG", ".50"));
 	CHECK(use(SAMPLER("{ trace_id_ratio_based: { ratio: .1e1 } }")));
 	CHECK(is("OTEL_TRACES_SAMPLER_ARG", "1"));
-	CHECK(use(SAMPLER("{ composite/development: { always_on: } }")) && lines() == 1);
+	CHECK(use(SAMPLER("{ own/development: { always_on: } }")) && lines() == 1);
 	CHECK(strstr(said, "not in this version") && is("OTEL_TRACES_SAMPLER", "always_on"));
+}
+
+TEST(config_schema_of_the_resource_is_that_of_what_is_sent)
+{
+	char text[400];
+
+	CHECK(use(HEAD "resource: { schema_url: 'https://example.com/schemas/1.2' }\n") && !*said);
+	CHECK(atr_str_equal(atr_resource_schema(), ATR_STR("https://example.com/schemas/1.2")));
+	CHECK(use(HEAD "resource: { schema_url: }\n") && !*said && !atr_resource_schema().at);
+	CHECK(use(HEAD "resource: { schema_url: 'a\"b' }\n") && strstr(said, "not a URL"));
+	CHECK(!atr_resource_schema().at);
+	snprintf(text, sizeof(text), HEAD "resource: { schema_url: '%0250d' }\n", 1);
+	CHECK(use(text) && strstr(said, "not a URL") && !atr_resource_schema().at);
+	CHECK(use(HEAD) && !atr_resource_schema().at);
 }
 
 TEST(config_of_two_processors_with_one_queue_says_which_counts)

@@ -22,7 +22,8 @@ static struct atr_span *begin(void)
 				       .attribute_count_limit = 128,
 				       .event_count_limit = 128,
 				       .event_attribute_count_limit = 128,
-				       .link_count_limit = 128 };
+				       .link_count_limit = 128,
+				       .link_attribute_count_limit = 128 };
 	memset(span->trace_id, 0xab, sizeof(span->trace_id));
 	memset(span->span_id, 0xcd, sizeof(span->span_id));
 	span->kind = ATR_KIND_SERVER;
@@ -367,6 +368,13 @@ TEST(encode_links_name_another_trace_and_carry_their_own_attributes)
 	CHECK(value_of(json_span(), "url.path") && !value_of(json_span(), "messaging.message.id"));
 	encode(&atr_encoder_otlp_pb);
 	CHECK(holds("\x0a\x10\x12\x12\x12\x12", 6) && holds("\x12\x08\x34\x34\x34\x34", 6));
+	CHECK(holds("messaging.message.id", 20) && !holds("\x28\x01\x35", 3));
+	limits.link_attribute_count_limit = 0;
+	link = cJSON_GetArrayItem(cJSON_GetObjectItem(json_span(), "links"), 0);
+	CHECK(!value_of(link, "messaging.message.id"));
+	CHECK(cJSON_GetObjectItem(link, "droppedAttributesCount")->valueint == 1);
+	encode(&atr_encoder_otlp_pb);
+	CHECK(!holds("messaging.message.id", 20) && holds("\x28\x01\x35", 3));
 	limits.link_count_limit = 1;
 	CHECK(cJSON_GetArraySize(cJSON_GetObjectItem(json_span(), "links")) == 1);
 	CHECK(cJSON_GetObjectItem(json_span(), "droppedLinksCount")->valueint == 1);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/prctl.h>
@@ -75,4 +76,50 @@ TEST(kernel_sleeps_and_leaves_errno)
 	atr_kernel_sleep(2000000);
 	CHECK(atr_kernel_ns(CLOCK_MONOTONIC) - begun >= 2000000);
 	CHECK(errno == EBADF);
+}
+
+static ssize_t written(int fd, const void *buf, size_t len)
+{
+	return write(fd, buf, len);
+}
+
+static bool waits(int number)
+{
+	sigset_t set;
+
+	sigpending(&set);
+	return sigismember(&set, number);
+}
+
+/* In a child, as it may end it: 0 where all is as it should be. */
+static int writes_to_nobody(void)
+{
+	int fds[2];
+	sigset_t pipe_alone;
+
+	signal(SIGPIPE, SIG_DFL);
+	if (pipe(fds) || close(fds[0]))
+		return 2;
+	errno = 0;
+	if (atr_kernel_write(written, fds[1], "x", 1) != -1 || errno != EPIPE)
+		return 3;
+	sigemptyset(&pipe_alone);
+	sigaddset(&pipe_alone, SIGPIPE);
+	sigprocmask(SIG_BLOCK, &pipe_alone, NULL);
+	if (atr_kernel_write(written, fds[1], "x", 1) != -1 || waits(SIGPIPE))
+		return 4;
+	raise(SIGPIPE); /* the program's own stays */
+	if (atr_kernel_write(written, fds[1], "x", 1) != -1 || !waits(SIGPIPE))
+		return 5;
+	return 0;
+}
+
+TEST(kernel_write_to_nobody_brings_no_signal)
+{
+	pid_t child = fork();
+	int status = -1;
+
+	if (child == 0)
+		_exit(writes_to_nobody());
+	CHECK(waitpid(child, &status, 0) == child && status == 0);
 }

@@ -681,6 +681,62 @@ TEST(options_of_what_is_not_in_this_version_say_so)
 	CHECK(says("OTEL_EXPORTER_OTLP_CLIENT_KEY=/k: a certificate and its key", "left out"));
 }
 
+#define HISTOGRAMS "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION="
+
+TEST(options_that_ask_for_what_is_not_here_are_told)
+{
+	static const struct {
+		const char *good, *bad, *instead;
+	} of[] = {
+		{ "OTEL_ENTITIES=", "OTEL_ENTITIES=host{host.id=1}", "entities are not" },
+		{ "OTEL_METRICS_EXEMPLAR_FILTER=Trace_Based",
+		  "OTEL_METRICS_EXEMPLAR_FILTER=always_on", "no exemplars" },
+		{ "OTEL_METRICS_EXEMPLAR_FILTER=always_off", "OTEL_METRICS_EXEMPLAR_FILTER=1",
+		  "no exemplars" },
+		{ HISTOGRAMS "explicit_bucket_histogram",
+		  HISTOGRAMS "base2_exponential_bucket_histogram", "that is used" },
+		{ "OTEL_EXPORTER_OTLP_SPAN_INSECURE=", "OTEL_EXPORTER_OTLP_SPAN_INSECURE=true",
+		  "OTEL_EXPORTER_OTLP_TRACES_INSECURE" },
+		{ "OTEL_EXPORTER_OTLP_METRIC_INSECURE=", "OTEL_EXPORTER_OTLP_METRIC_INSECURE=true",
+		  "OTEL_EXPORTER_OTLP_METRICS_INSECURE" },
+		{ "OTEL_EXPORTER_ZIPKIN_PROTOCOL=http/json",
+		  "OTEL_EXPORTER_ZIPKIN_PROTOCOL=http/protobuf", "not http/json" },
+		{ "OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN=",
+		  "OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN=logs/dup", "events of their span" },
+	};
+
+	for (size_t i = 0; i < sizeof(of) / sizeof(of[0]); i++) {
+		read_these(of[i].good, NULL);
+		CHECK(lines() == 0);
+		read_these(of[i].bad, NULL);
+		CHECK(lines() == 1 && says(of[i].bad, of[i].instead));
+	}
+}
+
+TEST(options_grpc_endpoint_has_no_path)
+{
+	static const char grpc[] = "OTEL_EXPORTER_OTLP_PROTOCOL=grpc";
+
+	read_these(grpc, BASE "http://c:4317/v1/traces");
+	CHECK(lines() == 1 && says(BASE "http://c:4317/v1/traces", "the path in it is left out"));
+	read_these(grpc, BASE "c:4317/x");
+	CHECK(lines() == 1 && says(BASE "c:4317/x", "the path in it is left out"));
+	read_these(grpc, BASE "http://c:4317/");
+	CHECK(lines() == 0);
+	read_these(grpc, BASE "unix:/a/b.sock");
+	CHECK(lines() == 0);
+	read_these(NULL, BASE "http://c:4317/x");
+	CHECK(lines() == 0);
+}
+
+TEST(options_limits_of_links_and_events)
+{
+	read_these("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT=3", "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT=4");
+	CHECK(options.link_attribute_count_limit == 3 && options.event_attribute_count_limit == 4);
+	read_these("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT=many", NULL);
+	CHECK(options.link_attribute_count_limit == 128 && lines() == 1);
+}
+
 TEST(resource_detector_that_is_not_known_is_left_out)
 {
 	read_these("AUTOTRACE_RESOURCE_DETECTORS=host,moon", NULL);

@@ -28,7 +28,8 @@ static struct atr_span *begin(enum atr_kind kind, bool is_root)
 
 	limits = (struct atr_options){ .attribute_value_length_limit = UINT32_MAX,
 				       .attribute_count_limit = 128,
-				       .link_count_limit = 128 };
+				       .link_count_limit = 128,
+				       .link_attribute_count_limit = 128 };
 	memset(span->trace_id, 0xab, sizeof(span->trace_id));
 	memset(span->span_id, 0x4d, sizeof(span->span_id));
 	if (!is_root)
@@ -223,6 +224,9 @@ TEST(xray_links_keep_their_attributes_and_are_at_most_twenty)
 	CHECK(says("links.0.trace_id", "1-01000000-000000000000000000000000"));
 	CHECK(says("links.0.id", "0200000000000000"));
 	CHECK(strstr(out.at, "\"attributes\":{\"messaging.message.id\":\"m1\"}}]"));
+	limits.link_attribute_count_limit = 0;
+	encode(3);
+	CHECK(says("links.0.id", "0200000000000000") && !memmem(out.at, out.len, "m1", 2));
 }
 
 TEST(xray_a_client_told_by_a_header_is_said_to_be)

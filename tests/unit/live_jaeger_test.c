@@ -164,6 +164,9 @@ TEST(jaeger_is_asked_by_http_where_there_is_a_path_and_by_grpc_where_there_is_no
 	hears(half);
 	CHECK(asked_by_grpc && !strcmp(asked_host, "c") && asked_port == 14250);
 	CHECK(asked_len == 6 && !memcmp(asked_body, "\x0a\x04shop", 6));
+	begin("endpoint=un", "shop");
+	hears(half);
+	CHECK(asked_by_grpc && !strcmp(asked_host, "un"));
 	begin("endpoint=ftp://c", "shop");
 	hears(half);
 	CHECK(nr_asked == 0);

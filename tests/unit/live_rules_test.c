@@ -72,6 +72,40 @@ static struct atr_decision ask_at(uint8_t kind, const char *method, const char *
 	return decision;
 }
 
+/* A span of a kind, and its parent: NULL, or "remote" or "local", and its flags; and a request for /a. */
+static char asked(uint8_t kind, const char *from, uint8_t flags)
+{
+	static const uint8_t trace_id[16] = { 1 };
+	struct atr_context parent = live_parent(1);
+	struct atr_request request;
+	struct atr_beginning span = { .trace_id = trace_id, .start_ns = SECOND, .kind = kind };
+	struct atr_decision decision;
+
+	if (from) {
+		parent.remote = !strcmp(from, "remote");
+		parent.flags = flags & ATR_FLAG_SAMPLED;
+		parent.marks = flags & ATR_FLAG_RANDOM ? ATR_MARK_UNDECIDED : 0;
+		span.parent = &parent;
+	}
+	atr_request_of(ATR_STR("GET"), ATR_STR("/a"), ATR_STR("h"), &request);
+	span.request = &request;
+	atr_sampler_decide(&span, &decision);
+	return decision.is_sampled ? 'y' : 'n';
+}
+
+/* Of a root, a remote parent not sampled and sampled, a local one not and sampled. */
+static const char *of_all(uint8_t kind)
+{
+	static char said[6];
+
+	said[0] = asked(kind, NULL, 0);
+	said[1] = asked(kind, "remote", 0);
+	said[2] = asked(kind, "remote", 1);
+	said[3] = asked(kind, "local", 0);
+	said[4] = asked(kind, "local", 1);
+	return said;
+}
+
 static bool keeps(const char *method, const char *target, const char *host)
 {
 	return ask_at(ATR_KIND_SERVER, method, target, host, 0x80, SECOND).is_sampled;
@@ -103,6 +137,76 @@ TEST(rules_know_a_request_in_all_its_forms)
 	setup("host=[::1] path=/ ratio=0", "");
 	CHECK(!keeps("GET", "/", "[::1]:80") && !keeps("GET", "/", "[::1]") &&
 	      !keeps("GET", "http://[::1]", ""));
+}
+
+TEST(rules_about_parents_are_asked_before_them)
+{
+	static const struct {
+		const char *rules, *expected;
+	} of[] = {
+		{ "path=/a ratio=0", "nnyny" }, /* not where a parent has decided */
+		{ "parent=any path=/a ratio=0", "nnnnn" },
+		{ "parent=any path=/b ratio=0", "ynyny" },
+		{ "parent=any ratio=1", "yyyyy" },
+		{ "parent=none ratio=0", "nnyny" },
+		{ "parent=none,local ratio=0", "nnynn" },
+		{ "parent=remote ratio=1; parent=any ratio=0", "nyynn" },
+		{ "parent=remote_not_sampled ratio=1; parent=local_sampled ratio=0", "yyynn" },
+		{ "parent=remote_sampled,local_not_sampled ratio=0", "ynnny" },
+		{ "parent=any ratio=parent", "ynyny" },
+		{ "parent=remote ratio=parent; parent=any ratio=0", "nnynn" },
+		/* in their order, as far as they are asked */
+		{ "path=/a ratio=1; parent=any ratio=0", "ynnnn" },
+	};
+
+	for (size_t i = 0; i < sizeof(of) / sizeof(of[0]); i++) {
+		setup(of[i].rules, "");
+		CHECK(!logged);
+		CHECK(live_is(of_all(ATR_KIND_SERVER), of[i].expected));
+	}
+	/* a sampler that asks no parent, and one that was left open */
+	setup("parent=remote ratio=0", "OTEL_TRACES_SAMPLER=always_on");
+	CHECK(live_is(of_all(ATR_KIND_SERVER), "ynnny"));
+	setup("parent=none ratio=0", "");
+	CHECK(asked(ATR_KIND_SERVER, "remote", ATR_FLAG_RANDOM) == 'n');
+	setup("parent=any ratio=parent", "");
+	CHECK(asked(ATR_KIND_SERVER, "remote", ATR_FLAG_RANDOM) == 'y');
+}
+
+TEST(rules_as_the_parent_leave_its_threshold)
+{
+	static const uint8_t trace_id[16] = { 1 };
+	struct atr_context parent = live_parent(1);
+	struct atr_beginning span = { .trace_id = trace_id, .parent = &parent, .kind = 1 };
+	struct atr_decision decision;
+
+	parent.flags = ATR_FLAG_SAMPLED;
+	setup("parent=any ratio=parent", "");
+	atr_sampler_decide(&span, &decision);
+	CHECK(decision.is_sampled && !decision.tells);
+	setup("parent=any ratio=1", "");
+	atr_sampler_decide(&span, &decision);
+	CHECK(decision.is_sampled && decision.tells && !decision.th);
+}
+
+TEST(rules_of_several_kinds_and_of_what_must_not_be)
+{
+	setup("kind=client,internal ratio=0", "");
+	CHECK(asked(ATR_KIND_SERVER, NULL, 0) == 'y' && asked(ATR_KIND_CLIENT, NULL, 0) == 'n' &&
+	      asked(ATR_KIND_INTERNAL, NULL, 0) == 'n');
+	setup("path=/a* path!=/ab path!=*z method!=POST,PUT host!=x ratio=0", "");
+	CHECK(!keeps("GET", "/a", "h") && !keeps("GET", "/abc", "h"));
+	CHECK(keeps("GET", "/ab", "h") && keeps("GET", "/az", "h") && keeps("GET", "/b", "h"));
+	CHECK(keeps("POST", "/a", "h") && keeps("PUT", "/a", "h") && keeps("GET", "/a", "X:80"));
+	CHECK(!logged && keeps(NULL, NULL, NULL));
+	setup("kind!=server ratio=0", "");
+	CHECK(log_has("!= is for method, path and host"));
+	setup("parent=mother ratio=0", "");
+	CHECK(log_has("parent is not any, none, remote or local"));
+	setup("kind=server,mother ratio=0", "");
+	CHECK(log_has("kind is not server, client or internal"));
+	setup("path=1 path=2 path=3 path=4 path=5 path=6 path=7 path=8 path=9 ratio=0", "");
+	CHECK(log_has("more than 8 conditions"));
 }
 
 TEST(rules_of_a_kind_and_of_no_request)
@@ -156,7 +260,7 @@ TEST(rules_that_are_wrong_are_named_and_the_others_hold)
 		{ "path=/x rate=-1", "rate is not" },
 		{ "path=/x ratio=0 then", "not key=value" },
 		{ "path=/x ration=0", "not known" },
-		{ "kind=server,client ratio=0", "kind is not" },
+		{ "kind=waiter ratio=0", "kind is not" },
 		{ "=/x ratio=0", "not known" },
 	};
 	char text[256];

@@ -501,6 +501,67 @@ static void set_nothing(void)
 			v++;
 }
 
+static void set_xray(void)
+{
+	setenv("OTEL_TRACES_SAMPLER", "xray", 1);
+	setenv("OTEL_TRACES_SAMPLER_ARG", "endpoint=http://d:2000,polling_interval=soon", 1);
+}
+
+static void set_xray_right(void)
+{
+	set_nothing();
+	setenv("OTEL_TRACES_SAMPLER", "xray", 1);
+	setenv("OTEL_TRACES_SAMPLER_ARG", "endpoint=http://d:2000,polling_interval=60", 1);
+}
+
+TEST(config_tells_what_is_wrong_with_the_argument_of_xrays_sampler)
+{
+	char *argv[] = { "config", "--", "sh", NULL };
+	struct ended e = run_with(set_xray, atr_cmd_config, argv);
+
+	CHECK(e.code == 1 && tells(e.out, "OTEL_TRACES_SAMPLER", "xray  (environment)"));
+	CHECK(tells(
+		e.out, "OTEL_TRACES_SAMPLER_ARG",
+		"endpoint=http://d:2000,polling_interval=soon  (environment, wrong; see below)"));
+	CHECK(strstr(e.out, "  - OTEL_TRACES_SAMPLER_ARG=endpoint=http://d:2000,polling_interval="
+			    "soon: "));
+	e = run_with(set_xray_right, atr_cmd_config, argv);
+	CHECK(e.code == 0 && tells(e.out, "OTEL_TRACES_SAMPLER_ARG",
+				   "endpoint=http://d:2000,polling_interval=60  (environment)"));
+}
+
+static void set_what_is_not_served(void)
+{
+	setenv("OTEL_TRACES_SAMPLER_ARG", "0.1", 1);
+	setenv("OTEL_LOGS_EXPORTER", "console", 1);
+	setenv("OTEL_ENTITIES", "host{host.id=1}", 1);
+	setenv("OTEL_METRICS_EXEMPLAR_FILTER", "always_on", 1);
+	setenv("OTEL_EXPORTER_OTLP_ENDPIONT", "http://c", 1);
+	setenv("AUTOTRACE_COLOUR", "red", 1);
+	setenv("OTEL_PYTHON_LOG_LEVEL", "info", 1);
+	setenv("OTEL_PROPAGATORS", "b3,none", 1);
+	setenv("OTEL_EXPORTER_OTLP_CERTIFICATE", "/no/such/ca.pem", 1);
+}
+
+TEST(config_tells_what_is_set_and_not_served)
+{
+	char *argv[] = { "config", "--", "sh", NULL };
+	struct ended e = run_with(set_what_is_not_served, atr_cmd_config, argv);
+
+	CHECK(e.code == 1);
+	CHECK(strstr(e.out, "  - OTEL_TRACES_SAMPLER_ARG=0.1: the sampler in force takes none"));
+	CHECK(strstr(e.out, "  - OTEL_LOGS_EXPORTER=console: neither otlp nor none; otlp is used"));
+	CHECK(strstr(e.out, "  - OTEL_ENTITIES=host{host.id=1}: "));
+	CHECK(strstr(e.out, "  - OTEL_METRICS_EXEMPLAR_FILTER=always_on: "));
+	CHECK(strstr(e.out, "is it meant to be OTEL_EXPORTER_OTLP_ENDPOINT?"));
+	CHECK(strstr(e.out, "AUTOTRACE_COLOUR is not a variable that is known."));
+	CHECK(!strstr(e.out, "PYTHON"));
+	CHECK(strstr(e.out, "  - OTEL_PROPAGATORS=b3,none: none, and others; the others are used"));
+	CHECK(strstr(e.out,
+		     "  - OTEL_EXPORTER_OTLP_CERTIFICATE=/no/such/ca.pem: this file cannot be "
+		     "read here"));
+}
+
 TEST(config_of_nothing_is_the_defaults)
 {
 	char *argv[] = { "config", "/bin/sh", NULL };
