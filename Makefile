@@ -49,9 +49,12 @@ CPPFLAGS := -I. -isystem $(CJSON) -isystem $(NGHTTP2)/lib/includes -isystem $(LI
 	-isystem $(BEARSSL)/inc -D_GNU_SOURCE -U_FORTIFY_SOURCE
 # Under a sanitizer what takes long is the compiler.
 CFLAGS ?= $(if $(SAN),$(if $(filter fuzzer%,$(SAN)),-O2 -g,-O1 -g1),-O2 -g)
+# Nothing is laid at an even address for its own sake: that is a tenth of the text, and more lines of memory.
+DENSE := $(foreach f,functions loops jumps labels,$(shell $(CC) -Werror -falign-$(f)=1 -x c -c -o /dev/null /dev/null \
+	2>/dev/null && echo -falign-$(f)=1))
 ALL_CFLAGS := -std=gnu11 $(CFLAGS) -Wall -Wextra $(if $(WERROR),-Werror) \
 	-fvisibility=hidden -fPIC -fno-stack-protector -ftls-model=initial-exec \
-	-ffunction-sections -fdata-sections \
+	-ffunction-sections -fdata-sections $(DENSE) \
 	$(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
 # What a program's own calls run through: each function of libc that it uses is found at start,
 # since a lookup takes more of a stack than a small thread or a signal's has.
@@ -65,7 +68,10 @@ COLD_CFLAGS := $(filter -Os,$(patsubst -O2,-Os,$(CFLAGS)))
 TLS_DESCRIPTORS := $(shell $(CC) -mtls-dialect=gnu2 -x c -c -o /dev/null /dev/null 2>/dev/null && \
 	echo -mtls-dialect=gnu2 -DATR_TLS_DESCRIPTORS)
 $(BUILD)/obj/preload/live/profiled.o: private WARM_CFLAGS += $(TLS_DESCRIPTORS)
-cflags_of = $(if $(filter $(COLD_SRC),$(1)),$(COLD_CFLAGS),$(WARM_CFLAGS))
+# Nothing is thrown through what the exporter's thread alone runs: no tables for that.
+OWN_CFLAGS := $(if $(SAN),,-fno-asynchronous-unwind-tables -fno-unwind-tables)
+cflags_of = $(if $(filter $(COLD_SRC),$(1)),$(COLD_CFLAGS),$(WARM_CFLAGS) $(if $(filter $(SMALL_SRC),$(1)),$(COLD_CFLAGS))) \
+	$(if $(filter $(OWN_SRC),$(1)),$(OWN_CFLAGS))
 ALL_LDFLAGS := $(LDFLAGS) $(if $(SAN),-fsanitize=$(SAN)) -Wl,--as-needed -Wl,--gc-sections
 SO_LDFLAGS := -shared -Wl,-soname,libautotrace.so -Wl,--exclude-libs,ALL -Wl,-Bsymbolic-functions -Wl,-z,text -Wl,-z,relro \
 	-Wl,-z,lazy -Wl,-z,noexecstack $(if $(SAN),,-Wl,-z,defs) -Wl,--hash-style=gnu \
@@ -86,6 +92,16 @@ COLD_SRC := $(addprefix export/,exporter.c log_record.c metrics.c options.c publ
 	$(addprefix preload/hook/,dns.c late.c load.c loaded.c process.c program.c seccomp.c \
 		signal.c stdio.c) preload/init.c preload/proto/event.c ebpf/seen.c \
 	preload/proto/json.c $(addprefix propagator/,b3.c gcp.c ids.c jaeger.c ottrace.c xray.c)
+# On the program's threads, but not in each request, or beside a system call that takes far longer.
+SMALL_SRC := $(addprefix export/,diag.c env.c kernel.c map.c maps.c print.c encode/strategy.c encode/xray_rules.c \
+		encode/zipkin.c transport/grpc.c transport/stream.c) \
+	$(addprefix preload/,apart.c config.c follow.c stacks.c) \
+	$(addprefix preload/conn/,cipher.c logs.c names.c routes.c rpc.c rules.c tls.c) \
+	$(addprefix preload/hook/,curl.c functions.c gnutls.c object.c patches.c real.c slots.c socket.c thread.c tls.c) \
+	$(addprefix preload/live/,carrier.c glob.c jaeger.c outcome.c rules.c symbols.c wanted.c xray.c) \
+	preload/proto/clienthello.c propagator/baggage.c
+# What only the exporter's thread runs.
+OWN_SRC := $(wildcard export/encode/*.c export/transport/*.c) $(addprefix export/,published.c resource.c)
 CONFIG_SRC := $(wildcard export/config/*.c)
 TOOL_SRC := $(wildcard tools/*.c)
 UNIT_SRC := tests/main.c $(wildcard tests/unit/*_test.c)
@@ -250,7 +266,7 @@ $(CJSON_ARENA): CJSON_FLAGS := $(foreach f,malloc realloc free,-D$(f)=atr_arena_
 $(CJSON_HEAP) $(CJSON_ARENA): $(CJSON)/cJSON.c $(BUILD)/flags
 	$(call say,CC,$< ($(notdir $(basename $@))))
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -U_FORTIFY_SOURCE -DCJSON_HIDE_SYMBOLS $(CJSON_FLAGS) $(ALL_CFLAGS) $(COLD_CFLAGS) -w -c -o $@ $<
+	$(Q)$(CC) -U_FORTIFY_SOURCE -DCJSON_HIDE_SYMBOLS $(CJSON_FLAGS) $(ALL_CFLAGS) $(COLD_CFLAGS) $(OWN_CFLAGS) -w -c -o $@ $<
 
 $(NGHTTP2_OBJ): $(BUILD)/obj/nghttp2/%.o: $(NGHTTP2)/fetched $(BUILD)/flags
 	$(call say,CC,$(NGHTTP2)/lib/$*.c)
@@ -304,8 +320,8 @@ $(BUILD)/man/%: tools/man/%.scd | $(CJSON)/cJSON.c
 # Rewritten only when the compiler or a flag changed, and then everything is compiled again.
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
-	@echo '$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(WARM_CFLAGS) $(COLD_SRC)' | cmp -s - $@ || \
-		echo '$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(WARM_CFLAGS) $(COLD_SRC)' > $@
+	@echo '$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(WARM_CFLAGS) $(COLD_SRC) $(SMALL_SRC) $(OWN_SRC)' | cmp -s - $@ || \
+		echo '$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(WARM_CFLAGS) $(COLD_SRC) $(SMALL_SRC) $(OWN_SRC)' > $@
 
 .PHONY: FORCE
 FORCE:

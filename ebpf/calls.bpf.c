@@ -31,6 +31,8 @@ struct thread {
 	__s32 fd; /* that its call is on; -1: none that may be a connection */
 	__u64 minor_faults, major_faults; /* of its own count, what is summed */
 	__u32 seat, unused;
+	__u64 shown,
+		record; /* where the variable is, and what it points to; 0: it was not set yet */
 };
 
 THREADS(threads, struct thread);
@@ -108,23 +110,41 @@ static __always_inline void put_in_bucket(__u32 tgid, __u32 number)
 	}
 }
 
-/* The thread context's record. */
+/* Of the thread context's record, what follows the trace's id. */
+#define CONTEXT_AT 16
 struct context {
-	__u64 trace[2], span;
+	__u64 span;
 	__u8 valid, flags;
 	__u16 attributes_len;
-};
+} __attribute__((packed));
 
-/* The span that the current thread is in; 0: none that anybody will ask for. */
-static __always_inline __u64 span_of(struct task_struct *task, const struct atr_ebpf_seat *seat)
+/* 0: there is none yet. A look into the program's memory is what costs the most: one, not two. */
+static __always_inline __u64 record_of(struct thread *thread, __u64 shown)
 {
-	struct context context;
 	__u64 at = 0;
 
-	if (bpf_probe_read_user(&at, sizeof(at), (void *)(base_of(task) + seat->offset)) || !at)
+	if (thread->shown == shown && thread->record)
+		return thread->record;
+	if (bpf_probe_read_user(&at, sizeof(at), (void *)shown))
+		at = 0;
+	thread->shown = shown;
+	thread->record = at;
+	return at;
+}
+
+/* The span that the current thread is in; 0: none that anybody will ask for. */
+static __always_inline __u64 span_of(struct thread *thread, struct task_struct *task,
+				     const struct atr_ebpf_seat *seat)
+{
+	__u64 at = record_of(thread, base_of(task) + seat->offset);
+	struct context context;
+
+	if (!at)
 		return 0;
-	if (bpf_probe_read_user(&context, sizeof(context), (void *)at))
+	if (bpf_probe_read_user(&context, sizeof(context), (void *)(at + CONTEXT_AT))) {
+		thread->record = 0;
 		return 0;
+	}
 	return context.valid == 1 && context.flags & SAMPLED ? context.span : 0;
 }
 
@@ -334,7 +354,7 @@ int atr_enter(__u64 *args)
 	if (!thread->is_known)
 		add_faults(thread, task, 0);
 	thread->is_known = true;
-	thread->span = span_of(task, seat);
+	thread->span = span_of(thread, task, seat);
 	thread->fd = thread->span && may_be_on_tcp(number) ? (__s32)FIRST(regs) : -1;
 	thread->spent_ns = now - thread->since_ns;
 	thread->since_ns = thread->entered_ns = now;
@@ -414,7 +434,7 @@ static __always_inline void goes(struct task_struct *task, bool is_preempted)
 		return;
 	thread->seat = at;
 	now = bpf_ktime_get_ns();
-	thread->off_span = thread->entered_ns ? thread->span : span_of(task, seat);
+	thread->off_span = thread->entered_ns ? thread->span : span_of(thread, task, seat);
 	if (thread->off_span && thread->since_ns && (slot = slot_of(thread, thread->off_span))) {
 		__sync_fetch_and_add(&slot->cpu_ns, thread->spent_ns + now - thread->since_ns);
 		slot->touched_ns = now;

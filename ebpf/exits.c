@@ -3,246 +3,50 @@
 
 #include <string.h>
 
-/* What is behind an opcode. */
-enum {
-	M = 1,	      /* a modrm byte, and what that asks for */
-	I1 = 2,	      /* an immediate of one byte */
-	IZ = 4,	      /* of four, or two behind 0x66 */
-	BAD = 0x80,   /* not in 64 bits, or not known here */
-	OTHER = 0x40, /* looked at on its own */
-};
+/*
+ * What is behind an opcode; a line is 16 of them:
+ *
+ *	.  nothing			m  a modrm byte, and what that asks for
+ *	b  a byte			B  a modrm byte, and a byte
+ *	z  four, or two behind 0x66	Z  a modrm byte, and these
+ *	?  it is looked at on its own	x  it is none in 64 bits, or not known here
+ *
+ * Prefixes do not come here.
+ */
+static const char one[] = "mmmmbzxxmmmmbzxx" /* 00 */
+			  "mmmmbzxxmmmmbzxx"
+			  "mmmmbzxxmmmmbzxx"
+			  "mmmmbzxxmmmmbzxx"
+			  "xxxxxxxxxxxxxxxx" /* 40 */
+			  "................"
+			  "xxxmxxxxzZbB...."
+			  "bbbbbbbbbbbbbbbb"
+			  "BZxBmmmmmmmmmmm?" /* 80 */
+			  "..........x....."
+			  "????....bz......"
+			  "bbbbbbbb????????"
+			  "BB?.xxBZ?.?..bx." /* c0 */
+			  "mmmmxxx.mmmmmmmm"
+			  "bbbbbbbb??xb...."
+			  "x.xx..??......mm";
 
-/* Of opcodes of one byte, in groups of 16. */
-static const uint8_t one[256] = {
-#define ALU M, M, M, M, I1, IZ, BAD, BAD
-	ALU,
-	ALU,
-	ALU,
-	ALU,
-	ALU,
-	ALU,
-	ALU,
-	ALU,
-#undef ALU
-	[0x40] = BAD,
-	BAD,
-	BAD,
-	BAD,
-	BAD,
-	BAD,
-	BAD,
-	BAD, /* prefixes do not come here */
-	[0x48] = BAD,
-	BAD,
-	BAD,
-	BAD,
-	BAD,
-	BAD,
-	BAD,
-	BAD,
-	[0x60] = BAD,
-	BAD,
-	BAD,
-	M,
-	BAD,
-	BAD,
-	BAD,
-	BAD,
-	[0x68] = IZ,
-	M | IZ,
-	I1,
-	M | I1,
-	0,
-	0,
-	0,
-	0,
-	[0x70] = I1,
-	I1,
-	I1,
-	I1,
-	I1,
-	I1,
-	I1,
-	I1,
-	[0x78] = I1,
-	I1,
-	I1,
-	I1,
-	I1,
-	I1,
-	I1,
-	I1,
-	[0x80] = M | I1,
-	M | IZ,
-	BAD,
-	M | I1,
-	M,
-	M,
-	M,
-	M,
-	[0x88] = M,
-	M,
-	M,
-	M,
-	M,
-	M,
-	M,
-	OTHER,
-	[0x9a] = BAD,
-	[0xa0] = OTHER,
-	OTHER,
-	OTHER,
-	OTHER,
-	0,
-	0,
-	0,
-	0,
-	[0xa8] = I1,
-	IZ,
-	[0xb0] = I1,
-	I1,
-	I1,
-	I1,
-	I1,
-	I1,
-	I1,
-	I1,
-	[0xb8] = OTHER,
-	OTHER,
-	OTHER,
-	OTHER,
-	OTHER,
-	OTHER,
-	OTHER,
-	OTHER,
-	[0xc0] = M | I1,
-	M | I1,
-	OTHER,
-	0,
-	BAD,
-	BAD,
-	M | I1,
-	M | IZ,
-	[0xc8] = OTHER,
-	0,
-	OTHER,
-	0,
-	0,
-	I1,
-	BAD,
-	0,
-	[0xd0] = M,
-	M,
-	M,
-	M,
-	BAD,
-	BAD,
-	BAD,
-	0,
-	[0xd8] = M,
-	M,
-	M,
-	M,
-	M,
-	M,
-	M,
-	M,
-	[0xe0] = I1,
-	I1,
-	I1,
-	I1,
-	I1,
-	I1,
-	I1,
-	I1,
-	[0xe8] = OTHER,
-	OTHER,
-	BAD,
-	I1,
-	0,
-	0,
-	0,
-	0,
-	[0xf0] = BAD,
-	0,
-	BAD,
-	BAD,
-	0,
-	0,
-	OTHER,
-	OTHER,
-	[0xf8] = 0,
-	0,
-	0,
-	0,
-	0,
-	0,
-	M,
-	M,
-};
-
-/* Of those behind 0x0f; nearly all others have a modrm byte. */
-static uint8_t two(uint8_t op)
-{
-	switch (op) {
-	case 0x05: /* syscall and its kin */
-	case 0x06:
-	case 0x07:
-	case 0x08:
-	case 0x09:
-	case 0x0b:
-	case 0x30: /* rdtsc and its kin */
-	case 0x31:
-	case 0x32:
-	case 0x33:
-	case 0x34:
-	case 0x35:
-	case 0x37:
-	case 0x77:
-	case 0xa0:
-	case 0xa1:
-	case 0xa2:
-	case 0xa8:
-	case 0xa9:
-	case 0xaa:
-		return 0;
-	case 0x04:
-	case 0x0a:
-	case 0x0c:
-	case 0x0e:
-	case 0x0f:
-	case 0x24:
-	case 0x25:
-	case 0x26:
-	case 0x27:
-	case 0x36:
-	case 0x39:
-	case 0x3b:
-	case 0x3c:
-	case 0x3d:
-	case 0x3e:
-	case 0x3f:
-	case 0x78:
-	case 0x79:
-		return BAD;
-	case 0x70:
-	case 0x71:
-	case 0x72:
-	case 0x73:
-	case 0xa4:
-	case 0xac:
-	case 0xba:
-	case 0xc2:
-	case 0xc4:
-	case 0xc5:
-	case 0xc6:
-		return M | I1;
-	default:
-		if (op >> 4 == 8)
-			return IZ;
-		return op >= 0xc8 && op <= 0xcf ? 0 : M;
-	}
-}
+/* Of those behind 0x0f. */
+static const char two[] = "mmmmx.....x.xmxx" /* 00 */
+			  "mmmmmmmmmmmmmmmm"
+			  "mmmmxxxxmmmmmmmm"
+			  "......x.mxmxxxxx"
+			  "mmmmmmmmmmmmmmmm" /* 40 */
+			  "mmmmmmmmmmmmmmmm"
+			  "mmmmmmmmmmmmmmmm"
+			  "BBBBmmm.xxmmmmmm"
+			  "zzzzzzzzzzzzzzzz" /* 80 */
+			  "mmmmmmmmmmmmmmmm"
+			  "...mBmmm...mBmmm"
+			  "mmmmmmmmmmBmmmmm"
+			  "mmBmBBBm........" /* c0 */
+			  "mmmmmmmmmmmmmmmm"
+			  "mmmmmmmmmmmmmmmm"
+			  "mmmmmmmmmmmmmmmm";
 
 struct reading {
 	const uint8_t *at, *end;
@@ -274,41 +78,38 @@ static uint8_t take_modrm(struct reading *r)
 		return modrm;
 	if (base == 4)
 		base = next(r) & 7;
-	else if (mod == 0 && base == 5)
-		mod = 2; /* from the next instruction on */
 	if (mod == 0 && base == 5)
-		mod = 2;
+		mod = 2; /* no register, but an address, or from the next instruction on */
 	skip(r, mod == 1 ? 1 : mod == 2 ? 4 : 0);
 	return modrm;
 }
 
-static void take(struct reading *r, uint8_t what)
+static void take(struct reading *r, char what)
 {
-	if (what & BAD) {
+	if (what == 'x') {
 		r->failed = true;
 		return;
 	}
-	if (what & M)
+	if (what == 'm' || what == 'B' || what == 'Z')
 		take_modrm(r);
-	if (what & I1)
+	if (what == 'b' || what == 'B')
 		skip(r, 1);
-	if (what & IZ)
+	if (what == 'z' || what == 'Z')
 		skip(r, r->is_short && !r->is_wide ? 2 : 4);
 }
 
 /* Where an opcode of a longer prefix is from: 1, 2 and 3 are those behind 0f, 0f 38 and 0f 3a. */
 static void take_of_map(struct reading *r, unsigned map)
 {
-	uint8_t op = next(r), what = M;
+	uint8_t op = next(r);
+	char what = 'm';
 
 	if (map == 1)
-		what = two(op);
+		what = op >> 4 == 8 ? 'x' : two[op];
 	else if (map == 3)
-		what = M | I1;
+		what = 'B';
 	else if (map != 2 && map != 5 && map != 6)
-		what = BAD;
-	if (map == 1 && op >> 4 == 8)
-		what = BAD;
+		what = 'x';
 	take(r, what);
 }
 
@@ -362,7 +163,7 @@ static void take_other(struct reading *r, uint8_t op)
 	else if (op == 0xf6 || op == 0xf7) {
 		modrm = take_modrm(r);
 		if ((modrm >> 3 & 7) < 2)
-			take(r, op == 0xf6 ? I1 : IZ);
+			take(r, op == 0xf6 ? 'b' : 'z');
 	} else if (op == 0x8f) {
 		modrm = take_modrm(r);
 		r->failed = r->failed || (modrm >> 3 & 7); /* AMD's XOP */
@@ -383,7 +184,7 @@ static void take_escaped(struct reading *r, struct atr_insn *insn)
 	else if (op >> 4 == 8)
 		take_jump(r, insn, 4, ATR_INSN_BRANCH);
 	else
-		take(r, two(op));
+		take(r, two[op]);
 }
 
 static void take_plain(struct reading *r, struct atr_insn *insn, uint8_t op)
@@ -400,7 +201,7 @@ static void take_plain(struct reading *r, struct atr_insn *insn, uint8_t op)
 		take_jump(r, insn, 4, ATR_INSN_JUMP);
 	else if (op == 0xe8)
 		take_jump(r, insn, 4, ATR_INSN_PLAIN);
-	else if (one[op] == OTHER)
+	else if (one[op] == '?')
 		take_other(r, op);
 	else
 		take(r, one[op]);

@@ -5,6 +5,8 @@
  * that the thread was in as it entered (otel_thread_ctx_v1, as in calls.bpf.c). Both ends
  * are breakpoints in the program's code; nothing on its stack is changed. A call is known by
  * where the stack is at both ends: of what was left in another way there is nothing told.
+ *
+ * The calls that a thread is in lie where it reads them too, as long as it is in any.
  */
 #include "ebpf/follow_event.h"
 #include "ebpf/kernel.bpf.h"
@@ -17,12 +19,12 @@ const volatile __s64 offset; /* of the variable, from a thread's pointer */
 struct call {
 	__u64 stack; /* where it was at the call */
 	__u64 trace[2], around, span, parent;
-	__u64 start_ns;
+	__u64 start_ns, returns_to;
 	__u32 function, unused;
 };
 
 struct thread {
-	__u32 depth, unused;
+	__u32 depth, place; /* + 1; 0: it has none */
 	struct call calls[ATR_FOLLOW_DEPTH];
 };
 
@@ -46,6 +48,14 @@ struct {
 	__uint(max_entries, ATR_FOLLOW_RING_LEN);
 } followed SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, ATR_FOLLOW_PLACES);
+	__type(key, __u32);
+	__type(value, struct atr_follow_place);
+} follow_places SEC(".maps");
+
 /* The thread context's record. */
 struct context {
 	__u64 trace[2], span;
@@ -53,17 +63,22 @@ struct context {
 	__u16 attributes_len;
 };
 
-static __always_inline int read_context(struct context *context)
+/* The current thread's pointer. */
+static __always_inline __u64 this_base(void)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 #if defined(__TARGET_ARCH_x86)
-	__u64 base = task->thread.fsbase;
+	return task->thread.fsbase;
 #else
-	__u64 base = task->thread.uw.tp_value;
+	return task->thread.uw.tp_value;
 #endif
+}
+
+static __always_inline int read_context(struct context *context)
+{
 	__u64 at = 0;
 
-	if (bpf_probe_read_user(&at, sizeof(at), (void *)(base + offset)) || !at)
+	if (bpf_probe_read_user(&at, sizeof(at), (void *)(this_base() + offset)) || !at)
 		return 0;
 	if (bpf_probe_read_user(context, sizeof(*context), (void *)at))
 		return 0;
@@ -75,14 +90,85 @@ static __always_inline struct thread *this_thread(__u64 flags)
 	return bpf_task_storage_get(&follow_threads, bpf_get_current_task_btf(), 0, flags);
 }
 
-static __always_inline void count(int left)
+enum { LOST, LEFT, APART };
+
+static __always_inline void count(int what)
 {
 	__u32 zero = 0;
 	struct atr_follow_told *t = bpf_map_lookup_elem(&follow_told, &zero);
 
 	if (t)
-		__sync_fetch_and_add(left ? &t->left : &t->lost, 1);
+		__sync_fetch_and_add(what == LOST ? &t->lost :
+				     what == LEFT ? &t->left :
+						    &t->apart,
+				     1);
 }
+
+/* ---- where the thread reads them ---- */
+
+static __always_inline struct atr_follow_place *place_of(struct thread *thread)
+{
+	__u32 at = thread->place - 1;
+
+	return thread->place ? bpf_map_lookup_elem(&follow_places, &at) : 0;
+}
+
+/* One that has its pointer is its own, or was that of a thread that is no more. */
+static __always_inline void take_place(struct thread *thread)
+{
+	__u64 base = this_base();
+
+	for (int i = 0; i < ATR_FOLLOW_PROBES; i++) {
+		__u32 at = (atr_follow_hash(base) + i) & (ATR_FOLLOW_PLACES - 1);
+		struct atr_follow_place *place = bpf_map_lookup_elem(&follow_places, &at);
+		__u64 before = place ? __sync_val_compare_and_swap(&place->thread, 0, base) : 1;
+
+		if (!before || before == base) {
+			thread->place = at + 1;
+			return;
+		}
+	}
+	count(APART);
+}
+
+static __always_inline void give_place(struct thread *thread)
+{
+	struct atr_follow_place *place = place_of(thread);
+
+	thread->place = 0;
+	if (!place)
+		return;
+	place->depth = 0;
+	place->thread = 0;
+}
+
+static __always_inline void set_depth(struct thread *thread, __u32 depth)
+{
+	struct atr_follow_place *place;
+
+	thread->depth = depth;
+	if (!depth)
+		give_place(thread);
+	else if ((place = place_of(thread)))
+		place->depth = depth;
+}
+
+static __always_inline void show(struct thread *thread, __u32 at, const struct call *call)
+{
+	struct atr_follow_place *place;
+
+	if (!at)
+		take_place(thread);
+	place = place_of(thread);
+	if (!place || at >= ATR_FOLLOW_DEPTH)
+		return;
+	place->calls[at].stack = call->stack;
+	place->calls[at].returns_to = call->returns_to;
+	place->calls[at].around = call->around;
+	place->calls[at].span = call->span;
+}
+
+/* ---- calls ---- */
 
 static __always_inline __u64 stack_of(struct pt_regs *regs)
 {
@@ -101,8 +187,8 @@ static __always_inline void let_go(struct thread *thread, __u64 stack)
 
 		if (top >= ATR_FOLLOW_DEPTH || thread->calls[top].stack > stack)
 			return;
-		thread->depth = top;
-		count(1);
+		set_depth(thread, top);
+		count(LEFT);
 	}
 }
 
@@ -138,7 +224,7 @@ int atr_follow_in(struct pt_regs *regs)
 	let_go(thread, stack);
 	at = thread->depth;
 	if (at >= ATR_FOLLOW_DEPTH) {
-		count(0);
+		count(LOST);
 		return 0;
 	}
 	call = &thread->calls[at];
@@ -149,8 +235,11 @@ int atr_follow_in(struct pt_regs *regs)
 	call->parent = parent_of(thread, stack, context.span);
 	call->span = new_id();
 	call->function = bpf_get_attach_cookie(regs);
+	call->returns_to = 0;
+	bpf_probe_read_user(&call->returns_to, sizeof(call->returns_to), (void *)stack);
 	call->start_ns = bpf_ktime_get_ns();
-	thread->depth = at + 1;
+	show(thread, at, call);
+	set_depth(thread, at + 1);
 	return 0;
 }
 
@@ -159,13 +248,14 @@ static __always_inline void tell(const struct call *call)
 	struct atr_follow_event *event = bpf_ringbuf_reserve(&followed, sizeof(*event), 0);
 
 	if (!event) {
-		count(0);
+		count(LOST);
 		return;
 	}
 	event->trace[0] = call->trace[0];
 	event->trace[1] = call->trace[1];
 	event->span = call->span;
 	event->parent = call->parent;
+	event->around = call->around;
 	event->start_ns = call->start_ns;
 	event->end_ns = bpf_ktime_get_ns();
 	event->function = call->function;
@@ -187,13 +277,25 @@ int atr_follow_out(struct pt_regs *regs)
 
 		if (top >= ATR_FOLLOW_DEPTH || thread->calls[top].stack > stack)
 			return 0;
-		thread->depth = top;
+		set_depth(thread, top);
 		if (thread->calls[top].stack == stack && thread->calls[top].function == function) {
 			tell(&thread->calls[top]);
 			return 0;
 		}
-		count(1);
+		count(LEFT);
 	}
+	return 0;
+}
+
+/* A thread that ends in some: another may soon have its pointer. */
+SEC("tp_btf/sched_process_exit")
+int atr_follow_end(__u64 *args)
+{
+	struct task_struct *task = (struct task_struct *)args[0];
+	struct thread *thread = bpf_task_storage_get(&follow_threads, task, 0, 0);
+
+	if (thread)
+		give_place(thread);
 	return 0;
 }
 

@@ -24,19 +24,36 @@ static bool find_type(unsigned *type)
 	return *type != 0;
 }
 
-/* What is kept is no longer the skeleton's to close. */
+static int map(struct follow_bpf *skeleton, struct atr_follow *follow)
+{
+	void *told = mmap(NULL, sizeof(*follow->told), PROT_READ, MAP_SHARED,
+			  skeleton->maps.follow_told.map_fd, 0);
+	void *places = mmap(NULL, ATR_FOLLOW_PLACES_LEN, PROT_READ, MAP_SHARED,
+			    skeleton->maps.follow_places.map_fd, 0);
+
+	if (told != MAP_FAILED && places != MAP_FAILED &&
+	    atr_kernel_ring_map(&follow->ring, skeleton->maps.followed.map_fd,
+				ATR_FOLLOW_RING_LEN)) {
+		madvise(told, sizeof(*follow->told), MADV_DONTFORK);
+		follow->told = told;
+		follow->places = places;
+		return 0;
+	}
+	if (told != MAP_FAILED)
+		munmap(told, sizeof(*follow->told));
+	if (places != MAP_FAILED)
+		munmap(places, ATR_FOLLOW_PLACES_LEN);
+	return -ENOMEM;
+}
+
+/* What is kept is no longer the skeleton's to close: the end's link is as long as its thread. */
 static int keep(struct follow_bpf *skeleton, struct atr_follow *follow)
 {
-	follow->told = mmap(NULL, sizeof(*follow->told), PROT_READ, MAP_SHARED,
-			    skeleton->maps.follow_told.map_fd, 0);
-	if (follow->told == MAP_FAILED)
-		return -ENOMEM;
-	madvise(follow->told, sizeof(*follow->told), MADV_DONTFORK);
-	if (!atr_kernel_ring_map(&follow->ring, skeleton->maps.followed.map_fd,
-				 ATR_FOLLOW_RING_LEN)) {
-		munmap(follow->told, sizeof(*follow->told));
-		return -ENOMEM;
-	}
+	int error = map(skeleton, follow);
+
+	if (error)
+		return error;
+	skeleton->links.atr_follow_end_fd = 0;
 	follow->entered_fd = skeleton->progs.atr_follow_in.prog_fd;
 	follow->left_fd = skeleton->progs.atr_follow_out.prog_fd;
 	skeleton->progs.atr_follow_in.prog_fd = skeleton->progs.atr_follow_out.prog_fd = 0;
@@ -58,6 +75,8 @@ bool atr_follow_open(struct atr_follow *follow, int64_t offset, const char **why
 	if (skeleton) {
 		skeleton->rodata->offset = offset;
 		error = follow_bpf__load(skeleton);
+		if (!error)
+			error = follow_bpf__attach(skeleton);
 		if (!error)
 			error = keep(skeleton, follow);
 		follow_bpf__destroy(skeleton);

@@ -13,6 +13,8 @@
 struct atr_follow {
 	struct atr_kernel_ring ring;
 	struct atr_follow_told *told;
+	/* ATR_FOLLOW_PLACES of them, for any thread; a forked child unmaps it */
+	const struct atr_follow_place *places;
 	int entered_fd, left_fd; /* the programs */
 	unsigned type;		 /* of the kernel's uprobes */
 };
@@ -22,7 +24,7 @@ struct atr_followed {
 	uint32_t number;
 	const char *path;    /* its file, */
 	uint64_t offset;     /* and where in that it begins */
-	const uint8_t *code; /* where it is in memory, readable */
+	const uint8_t *code; /* as it is in the file, without breakpoints */
 	size_t len;
 };
 

@@ -12,6 +12,7 @@
 #include <bpf/bpf_helpers.h>
 /* needs the one above */
 #include <bpf/bpf_core_read.h>
+#include <linux/stat.h>
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -84,5 +85,20 @@ struct task_struct {
 #define SECOND(regs) ((regs)->regs[1])
 #define THIRD(regs) ((regs)->regs[2])
 #endif
+
+/* NULL: no socket. What a descriptor is may change meanwhile: it is read, and never followed blindly. */
+static __always_inline struct sock *sock_of(struct task_struct *task, __s32 fd)
+{
+	struct fdtable *table = task->files->fdt;
+	struct file *file = 0;
+	struct socket *socket;
+
+	if ((__u32)fd >= table->max_fds ||
+	    bpf_probe_read_kernel(&file, sizeof(file), table->fd + fd) || !file ||
+	    (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
+		return 0;
+	socket = BPF_CORE_READ(file, private_data);
+	return socket ? BPF_CORE_READ(socket, sk) : 0;
+}
 
 #endif

@@ -11,7 +11,7 @@
 #include "ebpf/sums.h"
 
 #define ATR_EBPF_FILE "libautotrace-ebpf.so"
-#define ATR_EBPF_VERSION 2 /* of the table; another one is not taken */
+#define ATR_EBPF_VERSION 3 /* of the table; another one is not taken */
 
 struct atr_ebpf_asked {
 	uint64_t slow_ns;

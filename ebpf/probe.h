@@ -80,7 +80,7 @@ void atr_watch_close(struct atr_watch *watch);
 /*
  * The process that is to be watched: from here on it is, and after an exec it is to tell it
  * again. By a system call that has no effect. `offset`: where its threads show their
- * spans, from a thread's pointer.
+ * spans, from a thread's pointer. That is by a pointer which each sets once, and leaves.
  */
 static inline void atr_probe_arm(uint64_t token, int64_t offset)
 {

@@ -13,6 +13,8 @@
 #include "propagator/ids.h"
 
 #include <limits.h>
+#include <link.h>
+#include <sys/auxv.h>
 
 #define WAITING_MAX 512
 /* What was not asked for within this time, and so many batches: its span was lost, or lasts. */
@@ -32,6 +34,8 @@ static struct {
 	struct atr_ebpf_slow waiting[WAITING_MAX];
 	unsigned nr_waiting;
 } seen;
+
+uint64_t (*atr_seen_around)(uint64_t function);
 
 static const struct atr_ebpf *load(const struct atr_io *io, const char **why)
 {
@@ -182,7 +186,7 @@ static void add_sums(struct atr_span *span, size_t room, const struct atr_ebpf_s
 static void add_rtt(struct atr_span *span, size_t room, const struct atr_ebpf_slot *taken)
 {
 	const struct atr_item *port = atr_span_find(span, ATR_NETWORK_PEER_PORT);
-	uint64_t parent;
+	uint64_t parent, around;
 	int64_t number;
 	uint32_t us;
 
@@ -190,6 +194,8 @@ static void add_rtt(struct atr_span *span, size_t room, const struct atr_ebpf_sl
 		return;
 	memcpy(&number, atr_item_bytes(port), sizeof(number));
 	memcpy(&parent, span->parent_id, sizeof(parent));
+	around = atr_seen_around ? atr_seen_around(parent) : 0;
+	parent = around ? around : parent;
 	us = seen.object->rtt_us(&seen.sums, taken, span->kind == ATR_KIND_CLIENT ? parent : 0,
 				 (uint16_t)number);
 	if (us)
@@ -278,6 +284,41 @@ static uint64_t token_of(struct atr_str text)
 	return token;
 }
 
+static bool has_go_note(uintptr_t at, size_t len)
+{
+	while (len >= sizeof(ElfW(Nhdr))) {
+		const ElfW(Nhdr) *note = (const void *)at;
+		size_t name_len = ((size_t)note->n_namesz + 3) & ~(size_t)3;
+		size_t whole =
+			sizeof(*note) + name_len + (((size_t)note->n_descsz + 3) & ~(size_t)3);
+
+		if (whole > len)
+			return false;
+		if (note->n_namesz == 3 + 1 && !memcmp(note + 1, "Go\0", 4))
+			return true;
+		at += whole;
+		len -= whole;
+	}
+	return false;
+}
+
+/* What Go builds calls the kernel past us, also where it has a libc: .note.go.buildid tells. */
+static bool is_program_of_go(void)
+{
+	const ElfW(Phdr) *parts = (const void *)getauxval(AT_PHDR);
+	unsigned long nr = parts ? getauxval(AT_PHNUM) : 0;
+	uintptr_t base = 0;
+
+	for (unsigned long i = 0; i < nr; i++)
+		if (parts[i].p_type == PT_PHDR)
+			base = (uintptr_t)parts - parts[i].p_vaddr;
+	for (unsigned long i = 0; i < nr; i++)
+		if (parts[i].p_type == PT_NOTE &&
+		    has_go_note(base + parts[i].p_vaddr, parts[i].p_memsz))
+			return true;
+	return false;
+}
+
 const struct atr_ebpf *atr_seen_object(void)
 {
 	return seen.object;
@@ -290,7 +331,8 @@ void atr_seen_setup(void)
 	if (!atr_env_bool("AUTOTRACE_EBPF", false))
 		return;
 	seen.token = token_of(atr_env_get("AUTOTRACE_EBPF_TOKEN"));
-	if (seen.token && atr_profiled_is_on)
+	/* who is armed is not observed by `autotrace run`: its spans are ours */
+	if (seen.token && atr_profiled_is_on && !is_program_of_go())
 		atr_probe_arm(seen.token, atr_profiled_offset());
 	atr_exporter_adds_by(&addition);
 }

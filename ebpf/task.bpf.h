@@ -13,7 +13,6 @@
 #include "ebpf/kernel.bpf.h"
 
 #include <bpf/bpf_endian.h>
-#include <linux/stat.h>
 #include <stdbool.h>
 
 struct atr_ebpf_shared shared;
@@ -75,21 +74,6 @@ static __always_inline __u64 major_faults_of(struct task_struct *task)
 static __always_inline bool is_for_io(struct task_struct *task)
 {
 	return BPF_CORE_READ_BITFIELD(task, in_iowait);
-}
-
-/* NULL: no socket. What a descriptor is may change meanwhile: it is read, and never followed blindly. */
-static __always_inline struct sock *sock_of(struct task_struct *task, __s32 fd)
-{
-	struct fdtable *table = task->files->fdt;
-	struct file *file = 0;
-	struct socket *socket;
-
-	if ((__u32)fd >= table->max_fds ||
-	    bpf_probe_read_kernel(&file, sizeof(file), table->fd + fd) || !file ||
-	    (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
-		return 0;
-	socket = BPF_CORE_READ(file, private_data);
-	return socket ? BPF_CORE_READ(socket, sk) : 0;
 }
 
 #define AF_INET 2

@@ -177,8 +177,10 @@ static __always_inline void tell_bytes(const struct call *call, __u32 kind, __u3
 	__u32 word = 0, one = 1, len = result > ATR_WIRE_BYTES_MAX ? ATR_WIRE_BYTES_MAX : result;
 	int is_http = 0;
 
+	/* as much is in files and on terminals too */
 	if (result >= 4 && at && !bpf_probe_read_user(&word, sizeof(word), (void *)at))
-		is_http = may_be_http(word);
+		is_http = may_be_http(word) &&
+			  sock_of(bpf_get_current_task_btf(), (__s32)call->args[0]);
 	if (is_http)
 		bpf_map_update_elem(&spoken, &key, &one, BPF_ANY);
 	else if (!bpf_map_lookup_elem(&spoken, &key))

@@ -81,9 +81,20 @@ void atr_count(enum atr_count what)
 	atr_count_add(what, 1);
 }
 
+/*
+ * Those that have been counted in lie at the front, and the shared ones come when the others are
+ * taken: of those behind no page is touched.
+ */
+static unsigned stripes_in_use(void)
+{
+	unsigned n = atomic_load_explicit(&nr_owned, memory_order_relaxed);
+
+	return n == OWNED ? STRIPES : n ? n : 1;
+}
+
 void atr_count_set(enum atr_count what, uint64_t n)
 {
-	for (int i = 0; i < STRIPES; i++)
+	for (unsigned i = 0, nr = stripes_in_use(); i < nr; i++)
 		atomic_store_explicit(&counts[i].of[what], i ? 0 : n, memory_order_relaxed);
 }
 
@@ -91,7 +102,7 @@ uint64_t atr_count_read(enum atr_count what)
 {
 	uint64_t sum = 0;
 
-	for (int i = 0; i < STRIPES; i++)
+	for (unsigned i = 0, nr = stripes_in_use(); i < nr; i++)
 		sum += atomic_load_explicit(&counts[i].of[what], memory_order_relaxed);
 	return sum;
 }
@@ -147,10 +158,12 @@ static void write_line(const char *line, size_t len)
 	int fd = STDERR_FILENO;
 
 	if (is_file)
-		fd = log_io->open(log_to.at, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+		fd = log_io->open(log_to.at,
+				  O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
+				  0644);
 	if (fd < 0)
 		return;
-	(void)!log_io->write(fd, line, len); /* there is nobody to tell */
+	(void)!atr_kernel_write(log_io->write, fd, line, len); /* there is nobody to tell */
 	if (is_file)
 		log_io->close(fd);
 }

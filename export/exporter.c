@@ -61,6 +61,7 @@ static struct {
 	bool publishes_threads;
 	_Atomic bool publishes_nothing;
 	_Atomic bool yields;		 /* main's thread is at its end */
+	_Atomic bool leaves;		 /* the program is to be alone for a moment */
 	_Atomic bool is_early;		 /* the thread is one from before that */
 	_Atomic bool is_apart;		 /* and has descriptors of its own */
 	_Atomic pid_t early_tid;	 /* which is not to be the last of the process */
@@ -317,6 +318,15 @@ static struct atr_post request_of(const struct atr_exporter_options *to, const c
 	return (struct atr_post){ content_type, { at, len }, true };
 }
 
+/* Once, by the protocol that is asked for. */
+static enum atr_outcome post_once(const struct atr_exporter_options *to, struct atr_link *link,
+				  const struct atr_post *request, uint64_t deadline_ms,
+				  struct atr_answer *answer)
+{
+	return (to->is_grpc ? atr_grpc_post : atr_http_post)(&ex.sending, to, link, request,
+							     deadline_ms, &ex.stop_ms, answer);
+}
+
 /* Sends one encoded batch, with the retries that the protocol allows, within a limit (0: none). */
 static enum atr_outcome post(const struct atr_exporter_options *to, struct atr_link *link,
 			     const char *content_type, uint32_t limit_ms)
@@ -326,15 +336,13 @@ static enum atr_outcome post(const struct atr_exporter_options *to, struct atr_l
 	uint64_t limit = limit_ms ? limit_ms : UINT32_MAX;
 	uint64_t began_ms = atr_now_ms(), end_ms = began_ms + limit;
 	enum atr_outcome outcome;
-	__typeof__(&atr_http_post) post_once = to->is_grpc ? atr_grpc_post : atr_http_post;
 
 	for (;;) {
 		uint64_t now = atr_now_ms(), deadline = end_ms, wait;
 
 		if (to->timeout_ms && now + to->timeout_ms < deadline)
 			deadline = now + to->timeout_ms;
-		outcome = post_once(&ex.sending, to, link, &request, deadline, &ex.stop_ms,
-				    &ex.answer);
+		outcome = post_once(to, link, &request, deadline, &ex.answer);
 		now = atr_now_ms();
 		end_ms += ex.answer.stood_still_ms;
 		if (outcome == ATR_SENT || outcome == ATR_REFUSED || outcome == ATR_OUT_OF_TIME ||
@@ -645,9 +653,8 @@ static bool send_metrics(void)
 	if (!limit_ms || (to->timeout_ms && to->timeout_ms < limit_ms))
 		limit_ms = to->timeout_ms;
 	request = request_of(to, encoder_of(to)->content_type);
-	outcome = (to->is_grpc ? atr_grpc_post : atr_http_post)(
-		&ex.sending, to, &links[LINK_METRICS], &request,
-		atr_now_ms() + (limit_ms ? limit_ms : UINT32_MAX), &ex.stop_ms, &ex.answer);
+	outcome = post_once(to, &links[LINK_METRICS], &request,
+			    atr_now_ms() + (limit_ms ? limit_ms : UINT32_MAX), &ex.answer);
 	if (outcome == ATR_SENT)
 		atr_metrics_told(&ex.options);
 	return outcome == ATR_SENT;
@@ -827,7 +834,7 @@ static bool is_settled(void)
 }
 
 /*
- * Told to yield, and nothing left to send. Whoever offers a span from here on
+ * Told to yield, and nothing left to send; or told to leave. Whoever offers a span from here on
  * finds that there is no thread, and makes one; for a span that came before
  * that, and was not seen, this one stays. One from before leaves all to the one
  * that takes over.
@@ -837,7 +844,7 @@ static bool is_to_end(void)
 	bool leaves_all = atomic_load(&ex.is_early);
 	int none = NOT_STARTED;
 
-	if (!atomic_load(&ex.yields))
+	if (!atomic_load(&ex.yields) && !atomic_load(&ex.leaves))
 		return false;
 	if (!leaves_all && is_out_of_time()) {
 		leaves_all = true;
@@ -928,6 +935,7 @@ static void outlive_the_early_one(void)
 static void *end(const sigset_t *mask)
 {
 	outlive_the_early_one();
+	atr_kernel_take_signals();
 	sigprocmask(SIG_SETMASK, mask, NULL);
 	atomic_fetch_sub(&ex.threads, 1);
 	return NULL;
@@ -1249,8 +1257,7 @@ bool atr_exporter_ask(const struct atr_exporter_options *to, struct atr_str body
 	enum atr_outcome outcome;
 
 	answer->body_len = 0;
-	outcome = (to->is_grpc ? atr_grpc_post : atr_http_post)(
-		&ex.sending, to, link, &request, atr_now_ms() + timeout_ms, &ex.stop_ms, answer);
+	outcome = post_once(to, link, &request, atr_now_ms() + timeout_ms, answer);
 	atr_link_close(ex.io, link);
 	return outcome == ATR_SENT;
 }
@@ -1269,6 +1276,29 @@ void atr_exporter_yield(void)
 		sigprocmask(SIG_SETMASK, &mask, NULL);
 	}
 	ring_bell(&ex.bell);
+}
+
+void atr_exporter_leave(uint32_t timeout_ms)
+{
+	uint64_t until;
+	pid_t tid;
+
+	if (!ex.ring || ex.pid != atr_kernel_pid() || atomic_load(&ex.yields) ||
+	    atomic_load(&ex.state) == NOT_STARTED || atomic_load(&ex.state) == NO_THREAD ||
+	    !atr_exporter_is_alone())
+		return;
+	while (atomic_load(&ex.state) == STARTING)
+		atr_kernel_sleep(100000);
+	until = atr_now_ms() + timeout_ms;
+	tid = atomic_load(&ex.early_tid);
+	atr_exporter_flush(timeout_ms);
+	atomic_store(&ex.leaves, true);
+	stop_at(until); /* also where a flush does not wait any more */
+	ring_bell(&ex.bell);
+	/* the kernel counts it until it cannot be found any more */
+	while (syscall(SYS_tgkill, ex.pid, tid, 0) == 0 && atr_now_ms() < until + LOOK_MS)
+		atr_kernel_sleep(100000);
+	atomic_store(&ex.leaves, false);
 }
 
 /* The counters that are the ring's own. */
@@ -1290,8 +1320,8 @@ static void tally(struct atr_ring_sums sums)
 	if (!(sums.claimed | sums.lost | discarded | displaced))
 		return; /* as most processes: no memory is touched */
 	if (!ex.ring)
-		atr_count_set(ATR_COUNT_SPANS_DISCARDED,
-			      discarded); /* else they are counted batch by batch */
+		/* else they are counted batch by batch */
+		atr_count_set(ATR_COUNT_SPANS_DISCARDED, discarded);
 	atr_count_set(ATR_COUNT_SPANS_ENDED, sums.claimed + sums.lost + discarded + displaced);
 	atr_count_set(no_thread ? ATR_COUNT_LOST_NO_THREAD : ATR_COUNT_LOST_QUEUE_FULL, sums.lost);
 	atr_count_add(no_thread ? ATR_COUNT_LOST_NO_THREAD : ATR_COUNT_LOST_AT_EXIT, sums.unread);

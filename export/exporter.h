@@ -16,7 +16,7 @@
 
 /* What describes this process and is not in a variable. Strings must outlive the exporter. */
 struct atr_process {
-	struct atr_str executable_path; /* target of /proc/self/exe; absent when not known */
+	struct atr_str executable_path; /* known once the thread begins; absent when never */
 	struct atr_str command;		/* argv[0]; absent when not known */
 };
 
@@ -122,6 +122,13 @@ bool atr_exporter_ask(const struct atr_exporter_options *to, struct atr_str body
 void atr_exporter_yield(void);
 /* Whether there is no thread but main's and ours; true also where there is no telling (no /proc). */
 bool atr_exporter_is_alone(void);
+
+/*
+ * The program is about to make a call that the kernel allows to who has one thread only. Where ours
+ * is its only other one, that sends what is in the ring, for no longer than `timeout_ms`, and
+ * ends; another span starts it again. A thread of the program's.
+ */
+void atr_exporter_leave(uint32_t timeout_ms);
 
 /*
  * At the very end, once: counts what is still in the ring as lost. Nothing is sent

@@ -2,90 +2,25 @@
 #include "export/heavy.h"
 
 #include "export/diag.h"
+#include "export/maps.h"
 
-#include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
 #include <string.h>
 
 /*
- * Where we lie is asked of the kernel: the loader knows the library by the name it was
- * given, which may be one from another working directory.
- *
- *	7f..-7f.. r-xp 00000000 fe:01 123    /usr/local/lib/libautotrace.so
+ * Beside the library that this function is in. Where that lies is asked of the kernel: the
+ * loader knows it by the name it was given, which may be one from another working directory.
  */
-static bool has(const char *line, uintptr_t at)
-{
-	uintptr_t begin = 0, end = 0, *n = &begin;
-
-	for (; *line && *line != ' '; line++) {
-		char c = *line;
-
-		if (c == '-')
-			n = &end;
-		else
-			*n = *n << 4 | (uintptr_t)(c <= '9' ? c - '0' : c - 'a' + 10);
-	}
-	return at >= begin && at < end;
-}
-
-/* The next line of a file into line[cap], without its end; cut when it is longer. */
-struct lines {
-	const struct atr_io *io;
-	int fd;
-	size_t at, len;
-	char buf[2048];
-};
-
-static bool next_line(struct lines *l, char *line, size_t cap)
-{
-	size_t n = 0;
-
-	for (;;) {
-		if (l->at == l->len) {
-			ssize_t got = l->io->read(l->fd, l->buf, sizeof(l->buf));
-
-			if (got <= 0)
-				return false;
-			l->at = 0;
-			l->len = (size_t)got;
-		}
-		if (l->buf[l->at] == '\n')
-			break;
-		if (n + 1 < cap)
-			line[n++] = l->buf[l->at];
-		l->at++;
-	}
-	l->at++;
-	line[n] = 0;
-	return true;
-}
-
-/* Beside the library that this function is in. */
 bool atr_heavy_find(const struct atr_io *io, const char *file, char path[static PATH_MAX])
 {
-	struct lines l = { .io = io };
-	char line[PATH_MAX + 128], *slash = NULL;
-	size_t len = strlen(file) + 1;
+	size_t folder_len = 0, len = strlen(file) + 1;
+	uint64_t offset;
 
-	memcpy(path, file, len);
-
-	l.fd = io->open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
-	if (l.fd < 0)
-		return false;
-	while (!slash && next_line(&l, line, sizeof(line)))
-		if (has(line, (uintptr_t)atr_heavy_find) && strchr(line, '/'))
-			slash = strrchr(line, '/');
-	io->close(l.fd);
-	if (!slash)
-		return false;
-	slash[1] = 0;
-	memmove(line, strchr(line, '/'), strlen(strchr(line, '/')) + 1);
-	if (strlen(line) + len > PATH_MAX)
-		return false;
-	memcpy(path, line, strlen(line) + 1);
-	memcpy(path + strlen(path), file, len);
-	return true;
+	if (atr_maps_find(io, (uintptr_t)atr_heavy_find, path, &offset))
+		folder_len = (size_t)(strrchr(path, '/') + 1 - path);
+	if (folder_len + len > PATH_MAX)
+		folder_len = 0;
+	memcpy(path + folder_len, file, len);
+	return folder_len != 0;
 }
 
 const struct atr_heavy *atr_heavy_load(const struct atr_io *io, const char *what_for)

@@ -6,7 +6,7 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 
-#define FIRST_LEN (100u << 20) /* of address space: what the rooms ask for at start */
+#define FIRST_LEN (124u << 20) /* of address space: what the rooms ask for at start */
 
 static char *first;
 static _Atomic size_t used;
@@ -60,4 +60,10 @@ void *atr_map(size_t len)
 			    &used, &at, at + pages, memory_order_relaxed, memory_order_relaxed))
 			return first + at;
 	return map(len);
+}
+
+const void *atr_map_first(size_t *len)
+{
+	*len = FIRST_LEN;
+	return atomic_load_explicit(&is_mapped, memory_order_acquire) == 2 ? first : NULL;
 }

@@ -133,6 +133,8 @@ static bool part_descriptors(void)
 	return atr_apart(prints);
 }
 
+static void learn_path(void);
+
 /* A thread of ours is inside for good: nothing that it does is told. */
 static void *begin_inside(void *start)
 {
@@ -152,6 +154,7 @@ static int io_thread_create(pthread_t *thread, const pthread_attr_t *attributes,
 	if (!atr_real_load_threads())
 		return ENOSYS;
 	atr_signals_guard();
+	learn_path();
 	return REAL(pthread_create)(thread, attributes, begin_inside, (void *)start);
 }
 
@@ -203,24 +206,58 @@ static bool stands_down(void)
 	return (include.at && !is_listed(include)) || (exclude.at && is_listed(exclude));
 }
 
+/* What it was started as, where that is a path of a file. */
+static struct atr_str started_as(void)
+{
+	const char *path = (const char *)getauxval(AT_EXECFN);
+
+	if (!path || path[0] != '/' || !strncmp(path, "/proc/", 6) || !strncmp(path, "/dev/", 5))
+		return (struct atr_str){ 0 };
+	return atr_str(path);
+}
+
+/*
+ * The executable, when it is first wanted: to ask for it is a tenth of what we add to a process's
+ * start and end. That is no later than the exporter's thread begins; a program that has no
+ * /proc by then, or another executable, is what it was started as.
+ */
+static void learn_path(void)
+{
+	static const char gone[] = " (deleted)";
+	const ssize_t gone_len = sizeof(gone) - 1;
+	struct atr_str *path = &own.process.executable_path;
+	char *to = own.short_path;
+	int saved = errno;
+	ssize_t n;
+
+	if (path->at)
+		return;
+	n = readlink("/proc/self/exe", to, sizeof(own.short_path) - 1);
+	if (n == (ssize_t)sizeof(own.short_path) - 1) { /* that may not be all */
+		to = long_path;
+		n = readlink("/proc/self/exe", to, sizeof(long_path) - 1);
+	}
+	if (n <= 0 || to[0] != '/' ||
+	    (n > gone_len && !memcmp(to + n - gone_len, gone, (size_t)gone_len)))
+		*path = started_as();
+	if (!path->at && n > 0) /* the NUL behind it is there */
+		*path = (struct atr_str){ to, (size_t)n };
+	errno = saved;
+}
+
 static void learn_process(void)
 {
-	char path[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
-	char *kept = n < (ssize_t)sizeof(own.short_path) ? own.short_path : long_path;
-
-	if (n > 0) {
-		memcpy(kept, path, (size_t)n); /* the NUL behind it is there */
-		own.process.executable_path = (struct atr_str){ kept, (size_t)n };
-	}
 	own.process.command = atr_str(program_invocation_name);
+	if (!started_as().at || atr_env_get("AUTOTRACE_INCLUDE").at ||
+	    atr_env_get("AUTOTRACE_EXCLUDE").at || atr_env_get("AWS_LAMBDA_RUNTIME_API").at)
+		learn_path();
 }
 
 /* The context variables of the start: TRACEPARENT and what goes with it. */
 static void learn_context(void)
 {
 	struct atr_pair variables[ATR_ENV_VARIABLES_MAX];
-	struct atr_context context;
+	struct atr_context context, handed;
 	size_t nr = 0;
 
 	for (size_t i = 0; i < atr_env_count() && nr < ATR_ENV_VARIABLES_MAX; i++) {
@@ -229,23 +266,25 @@ static void learn_context(void)
 		if (atr_propagators_env_name(&atr_formats, variable.name))
 			variables[nr++] = variable;
 	}
-	if (atr_propagators_extract_env(&atr_formats, variables, nr, started_with, &context))
-		atr_work_setup(&context);
-	else
-		atr_work_setup(atr_lambda_handed(&context) ? &context : NULL);
+	if (!atr_propagators_extract_env(&atr_formats, variables, nr, started_with, &context) &&
+	    atr_lambda_handed(&handed))
+		context = handed;
+	atr_work_setup(&context);
 }
 
 /* The span of the process itself: from here to its end. */
 static void begin_process_span(struct atr_thread *self)
 {
 	struct atr_context_copy parent = { .block = 0 };
-	struct atr_str name = own.process.executable_path;
 	struct atr_span *span;
+	struct atr_str name;
 	const char *slash;
 	bool has_parent;
 
 	if (!(atr_probes & ATR_PROBE_PROCESS))
 		return;
+	learn_path();
+	name = own.process.executable_path;
 	has_parent = atr_work_started_with(&parent);
 	own.span = atr_live_open(self, ATR_KIND_INTERNAL, has_parent ? &parent.context : NULL,
 				 atr_clock_ns());
@@ -279,6 +318,7 @@ static void forked(struct atr_thread *self)
 {
 	atr_work_forked(self);
 	atr_functions_forked(self);
+	atr_follow_forked();
 	atr_ids_seed(&self->ids);
 	atr_conn_forked();
 	atr_live_forked();
@@ -314,6 +354,8 @@ __attribute__((constructor)) static void begin(void)
 	atr_formats_setup();
 	atr_probes_setup();
 	atr_sampler_setup();
+	if (atr_rules_want_service())
+		learn_path();
 	atr_rules_setup(&io, &own.process);
 	atr_outcome_setup(atr_exporter_offer, atr_signals_guard);
 	atr_semconv_setup();

@@ -89,7 +89,8 @@ static int gather(const struct iovec *iov, int nr, size_t done,
 	return n;
 }
 
-static ssize_t send_iov(int fd, struct iovec *iov, int nr, int flags, const struct msghdr *original)
+static inline __attribute__((always_inline)) ssize_t
+send_iov(int fd, struct iovec *iov, int nr, int flags, const struct msghdr *original)
 {
 	struct msghdr msg = { 0 };
 
@@ -109,6 +110,18 @@ static ssize_t not_a_socket(int fd, const struct iovec *iov, int nr)
 {
 	atr_conn_closing(fd);
 	return REAL(writev)(fd, iov, nr);
+}
+
+/* The program's bytes from `done` on, as they are. */
+APART ssize_t send_rest(int fd, const struct iovec *iov, int nr, int flags,
+			const struct msghdr *original, size_t done, struct atr_pieces *piece)
+{
+	int nr_iov = gather(iov, nr, done, piece->iov);
+	ssize_t n = send_iov(fd, piece->iov, nr_iov, flags, original);
+
+	if (n < 0)
+		return done ? (ssize_t)done : -1;
+	return (ssize_t)done + n;
 }
 
 /*
@@ -141,11 +154,7 @@ static ssize_t send_pieces(uint64_t word, int fd, const struct iovec *iov, int n
 	} while (atr_conn_plan(word, fd, iov, nr, done, flags, piece));
 
 	/* not ours any more, and nothing is owed: the rest as it is */
-	piece->nr_iov = gather(iov, nr, done, piece->iov);
-	total = (size_t)send_iov(fd, piece->iov, piece->nr_iov, flags, done ? NULL : original);
-	if ((ssize_t)total < 0)
-		return done ? (ssize_t)done : -1;
-	return (ssize_t)(done + total);
+	return send_rest(fd, iov, nr, flags, done ? NULL : original, done, piece);
 }
 
 /* One statement for every way to write: plan; the program's own call or our pieces; tell. */

@@ -92,7 +92,10 @@ static int run_cloned(void *arg)
 	return status;
 }
 
-/* A process of its own is a fork; one in our memory is a vfork where we wait for it, else a thread. */
+/*
+ * A process of its own is a fork; one in our memory that has no thread-local memory of its own is
+ * a vfork where we wait for it, else it is told from its parent by its number, call for call.
+ */
 HOOK int clone(int (*run)(void *), void *stack, int flags, void *arg, ...)
 {
 	struct cloned child = { run, arg };
@@ -107,8 +110,12 @@ HOOK int clone(int (*run)(void *), void *stack, int flags, void *arg, ...)
 	va_end(args);
 	if (!(flags & CLONE_VM) && run && !atr_in_shared_child())
 		return REAL(clone)(run_cloned, stack, flags, &child, parent_tid, tls, child_tid);
-	if ((flags & CLONE_VM) && (flags & CLONE_VFORK) && !(flags & CLONE_SETTLS))
-		atr_thread_vforks();
+	if ((flags & CLONE_VM) && !(flags & (CLONE_SETTLS | CLONE_THREAD))) {
+		if (flags & CLONE_VFORK)
+			atr_thread_vforks();
+		else
+			atr_thread_doubles();
+	}
 	return REAL(clone)(run, stack, flags, arg, parent_tid, tls, child_tid);
 }
 

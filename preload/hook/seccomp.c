@@ -85,6 +85,11 @@ static const struct call calls[] = {
 	{ SYS_openat, 0, false },
 	{ SYS_read, 0, false },
 	{ SYS_write, 0, false },
+#ifdef SYS_readlink
+	{ SYS_readlink, 0, false },
+#else
+	{ SYS_readlinkat, 0, false },
+#endif
 #ifdef SYS_poll
 	{ SYS_poll, 0, false },
 #endif

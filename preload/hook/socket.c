@@ -183,6 +183,10 @@ HOOK long syscall(long number, ...)
 		atr_before_seccomp(a[0] == SECCOMP_SET_MODE_STRICT, (const void *)a[2]);
 	else if (number == SYS_exit_group)
 		atr_process_ends((int)a[0]);
+	else if (number == SYS_unshare)
+		return unshare((int)a[0]);
+	else if (number == SYS_setns)
+		return setns((int)a[0], (int)a[1]);
 	else if (number == SYS_exit)
 		atr_thread_ends(pthread_self());
 	else if (number == SYS_prctl && a[0] == PR_SET_SECCOMP)

@@ -129,16 +129,39 @@ static void get_words(void *to, const _Atomic uint64_t *from, size_t len)
 	}
 }
 
-/* Text that finds no room is not carried: the ids are worth more than it. */
-static void put_carry(struct atr_live *live, struct atr_shown *shown,
-		      const struct atr_context *parent)
+#define SHOWN_WORDS (sizeof(struct atr_shown) / 8)
+
+/* All that a slot shows, at once: a compiler that is not told makes a loop of it. */
+static inline void put_shown(struct atr_live *live, const struct atr_shown *shown)
 {
-	size_t state_len = parent->tracestate.len, baggage_len = parent->baggage.len;
+#pragma GCC unroll 9
+	for (size_t i = 0; i < SHOWN_WORDS; i++) {
+		uint64_t word;
+
+		memcpy(&word, (const char *)shown + 8 * i, 8);
+		atomic_store_explicit(&live->shown[i], word, memory_order_relaxed);
+	}
+}
+
+static inline void get_shown(const struct atr_live *live, struct atr_shown *shown)
+{
+#pragma GCC unroll 9
+	for (size_t i = 0; i < SHOWN_WORDS; i++) {
+		uint64_t word = atomic_load_explicit(&live->shown[i], memory_order_relaxed);
+
+		memcpy((char *)shown + 8 * i, &word, 8);
+	}
+}
+
+/* Text that finds no room is not carried: the ids are worth more than it. */
+__attribute__((noinline)) static void put_carry(struct atr_live *live, struct atr_shown *shown,
+						const struct atr_context *parent,
+						struct atr_str tracestate)
+{
+	size_t state_len = tracestate.len, baggage_len = parent->baggage.len;
 	size_t xray_len = parent->xray.len, len = state_len + baggage_len + xray_len;
 	char room[ATR_CARRY_INLINE], *at = room;
 
-	if (!len)
-		return;
 	if (len > sizeof(room)) {
 		shown->carry_block = atr_block_take();
 		at = atr_block_bytes(shown->carry_block);
@@ -146,7 +169,7 @@ static void put_carry(struct atr_live *live, struct atr_shown *shown,
 			return;
 	}
 	if (state_len)
-		memcpy(at, parent->tracestate.at, state_len);
+		memcpy(at, tracestate.at, state_len);
 	if (baggage_len)
 		memcpy(at + state_len, parent->baggage.at, baggage_len);
 	if (xray_len)
@@ -204,9 +227,10 @@ void atr_live_reseed(void)
 static uint8_t choose_trace(struct atr_thread *self, struct atr_shown *shown,
 			    const struct atr_context *carried)
 {
-	static const uint8_t none[ATR_TRACE_ID_LEN];
+	uint64_t known[2];
 
-	if (memcmp(carried->trace_id, none, sizeof(none)) != 0) {
+	memcpy(known, carried->trace_id, sizeof(known));
+	if (known[0] | known[1]) {
 		memcpy(shown->trace_id, carried->trace_id, sizeof(shown->trace_id));
 		return carried->flags & ATR_FLAG_RANDOM;
 	}
@@ -220,9 +244,9 @@ static uint8_t choose_trace(struct atr_thread *self, struct atr_shown *shown,
 }
 
 /* B3 may say of a trace that begins here whether it is to be sampled. */
-static void decide(const struct atr_context *parent, const struct atr_context *carried,
-		   const struct atr_shown *shown, const struct atr_request *request,
-		   struct atr_decision *out)
+__attribute__((noinline)) static void
+ask(const struct atr_context *parent, const struct atr_context *carried,
+    const struct atr_shown *shown, const struct atr_request *request, struct atr_decision *out)
 {
 	struct atr_beginning span = { .parent = parent,
 				      .tracestate = carried->tracestate,
@@ -237,34 +261,51 @@ static void decide(const struct atr_context *parent, const struct atr_context *c
 		*out = (struct atr_decision){ .is_sampled = carried->marks & ATR_MARK_KEEP };
 }
 
-static void choose_ids(struct atr_thread *self, struct atr_shown *shown,
-		       const struct atr_context *parent, const struct atr_context *carried,
-		       const struct atr_request *request, struct atr_decision *out)
+/*
+ * Mostly it is the parent's flag, or what all traces have in common, and nothing is to be
+ * told of it: as the sampler would say, which has more to look at. False: it is to be asked.
+ */
+static inline bool is_plain(const struct atr_context *parent, const struct atr_context *carried,
+			    bool *is_sampled)
+{
+	const struct atr_sampler_known *known = &atr_sampler_known;
+
+	if (!known->is_plain || atr_outcome_is_on)
+		return false;
+	if (parent && known->follows && !(parent->marks & ATR_MARK_UNDECIDED)) {
+		*is_sampled = parent->flags & ATR_FLAG_SAMPLED;
+		return true;
+	}
+	*is_sampled = known->samples;
+	return !carried->tracestate.len && !(carried->marks & (ATR_MARK_KEEP | ATR_MARK_DROP));
+}
+
+/* Where spans are not made: who its parent is, is what is carried on. */
+static void carry_on(struct atr_shown *shown, const struct atr_context *parent)
+{
+	memcpy(shown->trace_id, parent->trace_id, sizeof(shown->trace_id));
+	memcpy(shown->span_id, parent->span_id, sizeof(shown->span_id));
+	shown->flags = parent->flags;
+}
+
+static inline void choose_ids(struct atr_thread *self, struct atr_shown *shown,
+			      const struct atr_context *parent, const struct atr_context *carried)
 {
 	uint32_t seeded = atomic_load_explicit(&seeding, memory_order_relaxed);
-	static const struct atr_context nobody;
-	const struct atr_context *from = parent ? parent : &nobody;
 
-	memcpy(shown->trace_id, from->trace_id, sizeof(shown->trace_id));
-	memcpy(shown->span_id, from->span_id, sizeof(shown->span_id));
-	memcpy(shown->parent_id, from->span_id, sizeof(shown->parent_id));
-	shown->parent_is_remote = from->remote;
-	shown->flags = from->flags;
-	shown->marks = carried->marks;
-	if (!atr_sampler_makes_spans())
-		return;
 	/* it is decided here */
 	shown->marks &= ATR_MARK_DEBUG | ATR_MARK_FIREHOSE;
 	if (__builtin_expect(self->seeding != seeded, 0)) {
 		self->seeding = seeded;
 		atr_ids_seed(&self->ids);
 	}
-	shown->flags =
-		parent ? parent->flags & ATR_FLAG_RANDOM : choose_trace(self, shown, carried);
+	if (parent) {
+		memcpy(shown->trace_id, parent->trace_id, sizeof(shown->trace_id));
+		shown->flags = parent->flags & ATR_FLAG_RANDOM;
+	} else {
+		shown->flags = choose_trace(self, shown, carried);
+	}
 	atr_ids_span(&self->ids, shown->span_id);
-	decide(parent, carried, shown, request, out);
-	if (out->is_sampled)
-		shown->flags |= ATR_FLAG_SAMPLED;
 }
 
 /* The tracestate with what the sampler has to say; in a block where it is long. */
@@ -281,63 +322,113 @@ __attribute__((noinline)) static struct atr_str tell(struct atr_str tracestate,
 }
 
 /* It is whole: others may read it. */
-static void show(struct atr_live *live, atr_ref ref, const struct atr_shown *shown)
+static inline void show(struct atr_live *live, atr_ref ref, const struct atr_shown *shown)
 {
-	put_words(live->shown, shown, sizeof(*shown));
+	put_shown(live, shown);
 	atomic_store_explicit(&live->shown_as, ref, memory_order_release);
 }
 
-atr_ref atr_live_open_for(struct atr_thread *self, enum atr_kind kind,
-			  const struct atr_context *parent, uint64_t start_ns,
-			  const struct atr_request *request)
+/* A slot, of which nothing is shown; NULL: too many are open. */
+static inline struct atr_live *take(atr_ref *ref)
 {
-	static const struct atr_context nothing;
-	struct atr_context carried = parent ? *parent : nothing;
-	bool has_parent = parent && atr_context_is_valid(parent);
-	struct atr_shown shown = { .kind = (uint8_t)kind, .start_ns = start_ns };
-	struct atr_decision decision = { .is_sampled = false };
-	char room[ATR_CARRY_INLINE];
-	atr_ref block = 0;
-	atr_ref ref = atr_pool_take(&atr_live_pool);
-	struct atr_live *live = atr_live_get(ref);
+	struct atr_live *live;
 
+	*ref = atr_pool_take(&atr_live_pool);
+	live = atr_live_get(*ref);
 	if (!live) {
 		atr_count(ATR_COUNT_LOST_NO_LIVE_SLOT);
-		return 0;
+		return NULL;
 	}
 	/* who still reads what was here sees, with any word that follows, that it is over */
 	atomic_thread_fence(memory_order_release);
 	atomic_store_explicit(&live->loop_slot, 0, memory_order_relaxed);
 	atomic_store_explicit(&live->phase, 0, memory_order_relaxed);
 	atomic_store_explicit(&live->adopted, 0, memory_order_relaxed);
-	if (!start_ns && atr_live_dates_ids)
-		shown.start_ns = atr_clock_ns();
-	choose_ids(self, &shown, has_parent ? parent : NULL, &carried, request, &decision);
-	if (decision.tells)
-		carried.tracestate = tell(carried.tracestate, &decision, room, &block);
-	put_carry(live, &shown, &carried);
-	live->recording = decision.is_sampled;
-	if (!shown.start_ns)
-		shown.start_ns = live->recording ? atr_clock_ns() : atr_clock_coarse_ns();
 	live->trace = 0;
-	if (live->recording)
-		begin_record(live, &shown, has_parent ? parent : NULL, carried.tracestate);
-	else
-		atr_count(ATR_COUNT_UNSAMPLED);
-	if (__builtin_expect(atr_where_is_on, 0) && kind == ATR_KIND_CLIENT && live->recording)
+	return live;
+}
+
+/* Those who asked to be told of each. */
+__attribute__((noinline)) static void tell_of_it(struct atr_thread *self, struct atr_live *live,
+						 struct atr_shown *shown,
+						 const struct atr_context *parent,
+						 const struct atr_context *carried,
+						 struct atr_str tracestate)
+{
+	if (atr_where_is_on && shown->kind == ATR_KIND_CLIENT && live->recording)
 		atr_where_opened(self, (struct atr_span *)live->record);
-	if (__builtin_expect(atr_metrics_are_on, 0))
-		atr_metrics_began(!has_parent	 ? ATR_ORIGIN_NONE :
+	if (atr_metrics_are_on)
+		atr_metrics_began(!parent	 ? ATR_ORIGIN_NONE :
 				  parent->remote ? ATR_ORIGIN_REMOTE :
 						   ATR_ORIGIN_LOCAL,
 				  live->recording);
-	if (atr_outcome_is_on && live->recording && !(shown.marks & ATR_MARK_DEBUG))
-		shown.trace = live->trace = atr_outcome_begins(
-			carried.local, carried.tracestate, shown.trace_id, &live->is_local_root);
+	if (atr_outcome_is_on && live->recording && !(shown->marks & ATR_MARK_DEBUG))
+		shown->trace = live->trace = atr_outcome_begins(
+			carried->local, tracestate, shown->trace_id, &live->is_local_root);
+}
+
+/*
+ * When it began, where nobody has said so. Of one that is not recorded the age is asked for
+ * of a server's alone (work.c), and not to be exact.
+ */
+static inline uint64_t begins_now(bool is_recorded, enum atr_kind kind)
+{
+	if (is_recorded)
+		return atr_clock_ns();
+	return kind == ATR_KIND_SERVER ? atr_clock_coarse_ns() : 0;
+}
+
+atr_ref atr_live_open_for(struct atr_thread *self, enum atr_kind kind,
+			  const struct atr_context *context, uint64_t start_ns,
+			  const struct atr_request *request)
+{
+	static const struct atr_context nothing;
+	const struct atr_context *carried = context ? context : &nothing;
+	const struct atr_context *parent = atr_context_is_valid(carried) ? context : NULL;
+	struct atr_shown shown = { .kind = (uint8_t)kind,
+				   .marks = carried->marks,
+				   .start_ns = start_ns };
+	struct atr_decision decision = { .is_sampled = false };
+	struct atr_str tracestate = carried->tracestate;
+	char room[ATR_CARRY_INLINE];
+	atr_ref ref, block = 0;
+	struct atr_live *live = take(&ref);
+
+	if (!live)
+		return 0;
+	if (__builtin_expect(!start_ns && atr_live_dates_ids, 0))
+		shown.start_ns = atr_clock_ns();
+	if (parent) {
+		memcpy(shown.parent_id, parent->span_id, sizeof(shown.parent_id));
+		shown.parent_is_remote = parent->remote;
+	}
+	if (__builtin_expect(!atr_sampler_makes_spans(), 0)) {
+		carry_on(&shown, parent ? parent : &nothing);
+	} else {
+		choose_ids(self, &shown, parent, carried);
+		if (!is_plain(parent, carried, &decision.is_sampled))
+			ask(parent, carried, &shown, request, &decision);
+		if (decision.is_sampled)
+			shown.flags |= ATR_FLAG_SAMPLED;
+	}
+	if (decision.tells)
+		tracestate = tell(tracestate, &decision, room, &block);
+	if (tracestate.len | carried->baggage.len | carried->xray.len)
+		put_carry(live, &shown, carried, tracestate);
+	live->recording = decision.is_sampled;
+	if (!shown.start_ns)
+		shown.start_ns = begins_now(live->recording, kind);
+	if (live->recording)
+		begin_record(live, &shown, parent, tracestate);
+	else
+		atr_count(ATR_COUNT_UNSAMPLED);
+	if (__builtin_expect(atr_where_is_on | atr_metrics_are_on | atr_outcome_is_on, 0))
+		tell_of_it(self, live, &shown, parent, carried, tracestate);
 	show(live, ref, &shown);
 	if (kind == ATR_KIND_CLIENT && atr_profiled_is_on)
 		atr_profiled_call(self, ref);
-	atr_block_give(block);
+	if (__builtin_expect(block != 0, 0))
+		atr_block_give(block);
 	return ref;
 }
 
@@ -345,13 +436,6 @@ atr_ref atr_live_open(struct atr_thread *self, enum atr_kind kind, const struct 
 		      uint64_t start_ns)
 {
 	return atr_live_open_for(self, kind, parent, start_ns, NULL);
-}
-
-struct atr_span *atr_live_span(atr_ref ref)
-{
-	struct atr_live *live = atr_live_get(ref);
-
-	return live && live->recording ? (struct atr_span *)live->record : NULL;
 }
 
 /* One word of what is shown, for who may close it. */
@@ -403,7 +487,7 @@ bool atr_live_copy(atr_ref ref, uint64_t record[static ATR_SPAN_MAX / 8])
 
 	if (!live || !live->recording)
 		return false;
-	get_words(&shown, live->shown, sizeof(shown));
+	get_shown(live, &shown);
 	len = ((const struct atr_span *)live->record)->len;
 	if (len < sizeof(*copy) || len > ATR_SPAN_MAX)
 		return false;
@@ -467,48 +551,30 @@ void atr_context_copy_release(struct atr_context_copy *copy)
 	copy->block = 0;
 }
 
-static bool is_shown(const struct atr_live *live, atr_ref ref)
+static inline bool is_shown(const struct atr_live *live, atr_ref ref)
 {
-	return atr_live_get(ref) == live &&
-	       atomic_load_explicit(&live->shown_as, memory_order_acquire) == ref;
+	return atomic_load_explicit(&live->shown_as, memory_order_acquire) == ref;
 }
 
 /* What was read since the last look is this span's. */
-static bool is_still_shown(const struct atr_live *live, atr_ref ref)
+static inline bool is_still_shown(const struct atr_live *live, atr_ref ref)
 {
 	atomic_thread_fence(memory_order_acquire);
-	return is_shown(live, ref);
+	return atr_live_get(ref) == live && is_shown(live, ref);
+}
+
+/* As atr_live_shown, of a slot that may be its own. */
+static inline bool get_still_shown(const struct atr_live *live, atr_ref ref, struct atr_shown *out)
+{
+	if (!live || !is_shown(live, ref))
+		return false;
+	get_shown(live, out);
+	return is_still_shown(live, ref);
 }
 
 bool atr_live_shown(atr_ref ref, struct atr_shown *out)
 {
-	const struct atr_live *live = atr_live_get(ref);
-
-	if (!live || !is_shown(live, ref))
-		return false;
-	get_words(out, live->shown, sizeof(*out));
-	return is_still_shown(live, ref);
-}
-
-/* The text of a span: from the slot, or in its block, which is then held. */
-static bool get_carry(atr_ref ref, const struct atr_shown *shown, struct atr_context_copy *out)
-{
-	const struct atr_live *live = atr_live_get(ref);
-
-	out->block = 0;
-	out->carry = out->own;
-	if (shown->carry_block) {
-		if (!block_hold(shown->carry_block))
-			return false;
-		out->block = shown->carry_block;
-		out->carry = atr_block_bytes(out->block);
-		return true;
-	}
-	if (!live)
-		return false;
-	get_words(out->own, live->carry,
-		  (size_t)shown->tracestate_len + shown->baggage_len + shown->xray_len);
-	return is_still_shown(live, ref);
+	return get_still_shown(atr_live_get(ref), ref, out);
 }
 
 /* The next part of the text; absent when it is empty. */
@@ -520,23 +586,68 @@ static struct atr_str next_text(const char **at, size_t len)
 	return out;
 }
 
-bool atr_live_context(atr_ref ref, struct atr_context_copy *out)
+/* The text of a span: from the slot, or in its block, which is then held. */
+__attribute__((noinline)) static bool get_carry(const struct atr_live *live, atr_ref ref,
+						const struct atr_shown *shown,
+						struct atr_context_copy *out)
 {
-	struct atr_shown shown;
+	size_t len = (size_t)shown->tracestate_len + shown->baggage_len + shown->xray_len;
 	const char *at;
 
-	if (!atr_live_shown(ref, &shown) || !get_carry(ref, &shown, out))
+	if (shown->carry_block) {
+		if (!block_hold(shown->carry_block))
+			return false;
+		out->block = shown->carry_block;
+		out->carry = atr_block_bytes(out->block);
+	} else {
+		get_words(out->own, live->carry, len);
+		if (!is_still_shown(live, ref))
+			return false;
+	}
+	at = out->carry;
+	out->context.tracestate = next_text(&at, shown->tracestate_len);
+	out->context.baggage = next_text(&at, shown->baggage_len);
+	out->context.xray = next_text(&at, shown->xray_len);
+	return true;
+}
+
+bool atr_live_context(atr_ref ref, struct atr_context_copy *out)
+{
+	const struct atr_live *live = atr_live_get(ref);
+	struct atr_shown shown;
+
+	if (!live || !get_still_shown(live, ref, &shown))
 		return false;
+	out->carry = out->own;
+	out->block = 0;
 	out->context = (struct atr_context){ .flags = shown.flags,
 					     .marks = shown.marks,
 					     .local = shown.trace };
 	memcpy(out->context.trace_id, shown.trace_id, sizeof(shown.trace_id));
 	memcpy(out->context.span_id, shown.span_id, sizeof(shown.span_id));
-	at = out->carry;
-	out->context.tracestate = next_text(&at, shown.tracestate_len);
-	out->context.baggage = next_text(&at, shown.baggage_len);
-	out->context.xray = next_text(&at, shown.xray_len);
+	if (shown.tracestate_len | shown.baggage_len | shown.xray_len)
+		return get_carry(live, ref, &shown, out);
 	return true;
+}
+
+bool atr_live_context_of(const uint8_t span_id[static ATR_SPAN_ID_LEN],
+			 struct atr_context_copy *out)
+{
+	uint32_t fresh = atomic_load_explicit(&atr_live_pool.fresh, memory_order_relaxed);
+	uint64_t id;
+
+	memcpy(&id, span_id, sizeof(id));
+	for (uint32_t i = 0; i < fresh; i++) {
+		const struct atr_live *live = atr_pool_at(&atr_live_pool, i);
+
+		if (SHOWN_WORD(live, span_id) != id ||
+		    !atr_live_context(atomic_load(&live->shown_as), out))
+			continue;
+		if (!memcmp(out->context.span_id, span_id, sizeof(id)))
+			return true;
+		atr_context_copy_release(out);
+	}
+	return false;
 }
 
 void atr_live_forked(void)

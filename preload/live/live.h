@@ -25,7 +25,7 @@ struct atr_shown {
 	uint16_t tracestate_len, baggage_len, xray_len; /* the bytes of all, one after the other */
 	atr_ref carry_block; /* where they are when they do not fit in the slot */
 	atr_ref trace;	     /* that is not decided yet (outcome.h), or 0 */
-	uint64_t start_ns;   /* monotonic */
+	uint64_t start_ns;   /* monotonic; 0 where nobody asks: not recorded, and no server's */
 };
 
 struct atr_live {
@@ -68,7 +68,7 @@ atr_ref atr_live_open(struct atr_thread *self, enum atr_kind kind, const struct 
 atr_ref atr_live_open_for(struct atr_thread *self, enum atr_kind kind,
 			  const struct atr_context *parent, uint64_t start_ns,
 			  const struct atr_request *request);
-struct atr_span *atr_live_span(atr_ref ref);
+static inline struct atr_span *atr_live_span(atr_ref ref);
 
 /* The span has ended: to the ring, and the slot is free. Stale and 0 are ignored. */
 void atr_live_close(atr_ref ref, uint64_t end_ns);
@@ -85,6 +85,9 @@ bool atr_live_copy(atr_ref ref, uint64_t record[static ATR_SPAN_MAX / 8]);
 bool atr_live_shown(atr_ref ref, struct atr_shown *out);
 /* Any thread. The span's context; false as above. To be released. */
 bool atr_live_context(atr_ref ref, struct atr_context_copy *out);
+/* Any thread. The same of the one with this id: a look at each. */
+bool atr_live_context_of(const uint8_t span_id[static ATR_SPAN_ID_LEN],
+			 struct atr_context_copy *out);
 void atr_context_copy_release(struct atr_context_copy *copy);
 /* Copies a context and its text; false when there was no memory for the text. */
 bool atr_context_copy_of(const struct atr_context *context, struct atr_context_copy *out);
@@ -93,7 +96,21 @@ static inline struct atr_live *atr_live_get(atr_ref ref)
 {
 	extern struct atr_pool atr_live_pool;
 
-	return atr_pool_get(&atr_live_pool, ref);
+	/* as atr_pool_get, which does not know how long an item is */
+	uint32_t index = (uint32_t)ref - 1;
+	struct atr_live *live = (struct atr_live *)(void *)atr_live_pool.base + index;
+
+	if (index >= atr_live_pool.cap)
+		return NULL;
+	return atomic_load_explicit(&live->pooled.gen, memory_order_acquire) == ref >> 32 ? live :
+											    NULL;
+}
+
+static inline struct atr_span *atr_live_span(atr_ref ref)
+{
+	struct atr_live *live = atr_live_get(ref);
+
+	return live && live->recording ? (struct atr_span *)live->record : NULL;
 }
 
 /*

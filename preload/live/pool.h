@@ -58,7 +58,8 @@ static inline void *atr_pool_get(const struct atr_pool *pool, atr_ref ref)
 	uint32_t index = (uint32_t)ref - 1;
 	struct atr_pooled *item;
 
-	if (!ref || index >= pool->cap)
+	/* of 0 there is no such index */
+	if (index >= pool->cap)
 		return NULL;
 	item = atr_pool_at(pool, index);
 	return atomic_load_explicit(&item->gen, memory_order_acquire) == ref >> 32 ? item : NULL;

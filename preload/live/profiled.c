@@ -148,10 +148,9 @@ void atr_profiled_look(const struct atr_thread *self)
 		show(live, ref);
 }
 
-void atr_profiled_call(const struct atr_thread *self, atr_ref call)
+/* It has others open, or is in a function. */
+__attribute__((noinline)) static void add_call(const struct atr_thread *self, atr_ref call)
 {
-	if (atr_live_get(self->work))
-		return;
 	if (own.nr_calls)
 		the_only_call();
 	if (own.nr_calls < CALLS_MAX)
@@ -161,7 +160,21 @@ void atr_profiled_call(const struct atr_thread *self, atr_ref call)
 	atr_profiled_look(self);
 }
 
-void atr_profiled_call_over(atr_ref call)
+void atr_profiled_call(const struct atr_thread *self, atr_ref call)
+{
+	if (atr_live_get(self->work))
+		return;
+	if (__builtin_expect(own.nr_calls || own.has_several || self->frames || self->made_in, 0)) {
+		add_call(self, call);
+		return;
+	}
+	own.calls[0] = call;
+	own.nr_calls = 1;
+	show(atr_live_get(call), call);
+}
+
+/* One of several, or not what is shown. */
+__attribute__((noinline)) static void remove_call(atr_ref call)
 {
 	unsigned i = 0;
 
@@ -171,6 +184,19 @@ void atr_profiled_call_over(atr_ref call)
 		return;
 	own.calls[i] = own.calls[--own.nr_calls];
 	atr_profiled_look(&atr_self);
+}
+
+void atr_profiled_call_over(atr_ref call)
+{
+	if (!own.nr_calls)
+		return;
+	if (__builtin_expect(own.nr_calls > 1 || own.calls[0] != call || own.shown != call, 0)) {
+		remove_call(call);
+		return;
+	}
+	/* it is shown where there is no work: had some begun, that would be */
+	own.nr_calls = 0;
+	hide();
 }
 
 void atr_profiled_nothing(void)

@@ -53,6 +53,12 @@ void atr_thread_vforks(void)
 		atr_self.after_vfork = true;
 }
 
+void atr_thread_doubles(void)
+{
+	if (atr_has_thread())
+		atr_self.after_vfork = atr_self.is_doubled = true;
+}
+
 bool atr_in_shared_child(void)
 {
 	return !atr_has_thread() || (atr_self.after_vfork && atr_kernel_pid() != process_id);
@@ -63,8 +69,20 @@ bool atr_is_forked_child(void)
 	return atr_kernel_pid() != process_id;
 }
 
+void atr_thread_parts(void)
+{
+	atr_self.is_apart = true;
+	atr_self.inside = true;
+}
+
+bool atr_has_other_descriptors(void)
+{
+	return atr_in_shared_child() || atr_self.is_apart;
+}
+
 void atr_thread_forked(void)
 {
+	atr_self.after_vfork = atr_self.is_doubled = false; /* of the parent's children */
 	if (atr_process_state != &off)
 		atomic_store_explicit(atr_process_state, ATR_PROCESS_OFF, memory_order_relaxed);
 	if (atr_profiled_is_on)
@@ -90,7 +108,7 @@ struct atr_thread *atr_enter_slow(struct atr_thread *self)
 	if (self->after_vfork) {
 		if (pid != process_id)
 			return NULL; /* the child: all it has is its parent's */
-		self->after_vfork = false;
+		self->after_vfork = self->is_doubled;
 	}
 	if (pid != process_id) {
 		process_id = pid;

@@ -19,7 +19,9 @@ struct atr_thread {
 	bool is_loop;	  /* has waited on a set that holds server connections */
 	bool serves;	  /* has read a request that it is to answer itself */
 	bool after_vfork; /* called vfork: may be the child, in our memory */
-	bool inherited;	  /* `work` is that of the thread that made this one */
+	bool is_doubled;  /* a child in our memory runs beside it, on what is thread-local of it */
+	bool is_apart; /* has descriptors of its own: what we know of their numbers is not of them */
+	bool inherited; /* `work` is that of the thread that made this one */
 	bool was_made_in_work;
 	uint8_t late_calls; /* requests it made when the work that it was made in was over */
 	bool prompted;	    /* was woken by another thread for what it does */
@@ -96,18 +98,26 @@ struct atr_thread *atr_enter_slow(struct atr_thread *self);
 /* Whether it was ever: in most processes nothing is, and at their end nothing is to be done. */
 extern _Atomic bool atr_was_entered;
 
+/* Its first part, and mostly all of it; false: nothing was begun, and _enter is to be asked. */
+static inline bool atr_enters_at_once(struct atr_thread *self)
+{
+	if (__builtin_expect(!atr_has_thread(), 0))
+		return false;
+	if (__builtin_expect(self->inside | self->after_vfork | !atr_process_is_on(), 0))
+		return false;
+	self->inside = true;
+	/* a signal handler on this thread must see it before what follows */
+	atomic_signal_fence(memory_order_seq_cst);
+	return true;
+}
+
 static inline struct atr_thread *atr_enter(void)
 {
 	struct atr_thread *self = &atr_self;
 
 	if (__builtin_expect(!atr_has_thread(), 0))
 		return NULL;
-	if (__builtin_expect(self->inside | self->after_vfork | !atr_process_is_on(), 0))
-		return atr_enter_slow(self);
-	self->inside = true;
-	/* a signal handler on this thread must see it before what follows */
-	atomic_signal_fence(memory_order_seq_cst);
-	return self;
+	return atr_enters_at_once(self) ? self : atr_enter_slow(self);
 }
 
 static inline void atr_leave(struct atr_thread *self)
@@ -177,8 +187,20 @@ bool atr_in_shared_child(void);
 /* Whether this is a forked child that has not been made clean yet. One system call. */
 bool atr_is_forked_child(void);
 
+/*
+ * The thread is about to make a child in our memory that runs beside it, and has no thread-local
+ * memory of its own.
+ */
+void atr_thread_doubles(void);
+
 /* The thread is about to call vfork, or a call that makes a child in our memory. */
 void atr_thread_vforks(void);
+
+/* This thread has descriptors of its own from now on, as the program wanted it: nothing that it does is told. */
+void atr_thread_parts(void);
+
+/* Whether a number means another thing to who calls than to the table of descriptors: one of these. */
+bool atr_has_other_descriptors(void);
 
 /* Clocks: monotonic nanoseconds, and the unix time of such an instant. */
 uint64_t atr_clock_ns(void);

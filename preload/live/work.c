@@ -14,8 +14,7 @@
  */
 #define CALLS_MASK 0x0000ffffu
 #define WHOLE 0x00010000u     /* the request was read to its end */
-#define ANSWERING 0x00020000u /* the response has begun */
-#define ENDED 0x00040000u
+#define ANSWERING 0x00020000u /* the response has begun, or there will be none */
 
 /*
  * A set of work, of which only the number of members and, when it is one, the
@@ -43,7 +42,10 @@ static _Atomic uint32_t unstaggered;
 static _Atomic bool pools_grow;
 #define LATE_CALLS 8
 
-/* Rule 5's; its text is the environment copy's, or after a fork in started_carry. */
+/*
+ * Rule 5's; its text is the environment copy's, or after a fork in started_carry. Where its
+ * ids are none it is nobody's parent, and what else it says is every root's.
+ */
 static struct atr_context started_with;
 static char started_carry[ATR_CARRY_MAX];
 static bool has_started_with;
@@ -53,7 +55,7 @@ static _Atomic uint32_t adopted;
 /* Read and not yet being answered: may be anybody's doing. */
 static bool is_in_flight(uint32_t phase)
 {
-	return !(phase & (ANSWERING | ENDED));
+	return !(phase & ANSWERING);
 }
 
 static bool is_parked(uint32_t phase)
@@ -84,15 +86,32 @@ static void moved(const struct atr_live *live, atr_ref ref, uint32_t before, uin
 		atomic_fetch_sub_explicit(parked, ONE + (uint32_t)ref, memory_order_relaxed);
 }
 
-static void set_phase(atr_ref ref, uint32_t bits)
+static void set_bits(struct atr_live *live, atr_ref ref, uint32_t bits)
 {
-	struct atr_live *live = atr_live_get(ref);
 	uint32_t before;
 
-	if (!live)
+	/* no bit is ever taken back */
+	if ((atomic_load_explicit(&live->phase, memory_order_relaxed) & bits) == bits)
 		return;
 	before = atomic_fetch_or_explicit(&live->phase, bits, memory_order_relaxed);
 	moved(live, ref, before, before | bits);
+}
+
+static void set_phase(atr_ref ref, uint32_t bits)
+{
+	struct atr_live *live = atr_live_get(ref);
+
+	if (live)
+		set_bits(live, ref, bits);
+}
+
+/* It was read, by this loop's number + 1 or by what is no loop. */
+static void flies(struct atr_live *live, atr_ref ref, uint16_t loop_slot, bool whole)
+{
+	atomic_store_explicit(&live->loop_slot, loop_slot, memory_order_relaxed);
+	atomic_fetch_add_explicit(&atr_work_in_flight, ONE + (uint32_t)ref, memory_order_relaxed);
+	if (whole)
+		set_bits(live, ref, WHOLE);
 }
 
 /* The reference that an index + 1 of a sum stands for; 0 when it is not open. */
@@ -130,12 +149,28 @@ static atr_ref adopt(atr_ref ref)
 	return ref;
 }
 
+static bool has_trace(const struct atr_context *context)
+{
+	uint64_t half[2];
+
+	memcpy(half, context->trace_id, sizeof(half));
+	return half[0] | half[1];
+}
+
+/* Of a trace, or without one: baggage alone, B3's decision. */
+static bool says_something(const struct atr_context *context)
+{
+	return has_trace(context) || context->baggage.len ||
+	       context->marks & (ATR_MARK_KEEP | ATR_MARK_DROP);
+}
+
 void atr_work_setup(const struct atr_context *context)
 {
-	has_started_with = context && atr_context_is_valid(context);
-	adopt_max = ATR_ADOPT_ENV_MAX;
+	has_started_with = context && says_something(context);
+	/* no trace grows by baggage alone */
+	adopt_max = !context || has_trace(context) ? ATR_ADOPT_ENV_MAX : UINT32_MAX;
 	atomic_store_explicit(&adopted, 0, memory_order_relaxed);
-	if (context)
+	if (has_started_with)
 		started_with = *context;
 }
 
@@ -150,6 +185,7 @@ void atr_work_setup_in(atr_ref span)
 	started_with.flags = shown.flags;
 	started_with.remote = false;
 	has_started_with = true;
+	adopt_max = ATR_ADOPT_ENV_MAX;
 }
 
 static void push_outer(struct atr_thread *self, atr_ref work)
@@ -193,11 +229,7 @@ void atr_work_read(struct atr_thread *self, atr_ref work, bool whole, atr_ref be
 	self->inherited = false;
 	self->made_in = 0;
 	self->lent_by = 0;
-	atomic_store_explicit(&live->loop_slot, self->is_loop ? self->loop_slot : 0,
-			      memory_order_relaxed);
-	atomic_fetch_add_explicit(&atr_work_in_flight, ONE + (uint32_t)work, memory_order_relaxed);
-	if (whole)
-		set_phase(work, WHOLE);
+	flies(live, work, self->is_loop ? self->loop_slot : 0, whole);
 }
 
 void atr_work_read_for_any(struct atr_thread *self, atr_ref work, bool whole)
@@ -211,10 +243,7 @@ void atr_work_read_for_any(struct atr_thread *self, atr_ref work, bool whole)
 	if (!live)
 		return;
 	self->just_read = work;
-	atomic_store_explicit(&live->loop_slot, 0, memory_order_relaxed);
-	atomic_fetch_add_explicit(&atr_work_in_flight, ONE + (uint32_t)work, memory_order_relaxed);
-	if (whole)
-		set_phase(work, WHOLE);
+	flies(live, work, 0, whole);
 }
 
 void atr_work_torn(struct atr_thread *self)
@@ -250,7 +279,7 @@ void atr_work_ended(struct atr_thread *self, atr_ref work)
 {
 	if (!atr_live_get(work))
 		return;
-	set_phase(work, ENDED);
+	set_phase(work, ANSWERING);
 	if (self->work != work)
 		return;
 	self->work = 0;
@@ -298,15 +327,12 @@ void atr_work_ends_call(atr_ref work)
  * has work of its own, which stays, or serves many (a client's selector
  * thread), and then what it read last says little about what it does next.
  */
-void atr_work_resume(struct atr_thread *self, atr_ref work)
+void atr_work_resume_loop(struct atr_thread *self, atr_ref work)
 {
-	if (self->just_read != work)
-		self->just_read = 0;
-	if (self->is_loop && atr_live_get(work)) {
+	if (atr_live_get(work)) {
 		atr_profiled_works(self, work);
 		self->lent_by = 0;
 	}
-	self->in_doubt = self->in_doubt || !work;
 }
 
 /* Its own request, read and not answered, is what a thread does whoever wakes it. */
@@ -485,10 +511,18 @@ bool atr_work_started_with(struct atr_context_copy *out)
 	return true;
 }
 
+void (*_Atomic atr_work_narrows)(struct atr_context *context);
+
 bool atr_work_context(atr_ref work, struct atr_context_copy *out)
 {
-	return atr_live_context(atr_function_or(&atr_self, work), out) ||
-	       atr_work_started_with(out);
+	void (*narrows)(struct atr_context *) =
+		atomic_load_explicit(&atr_work_narrows, memory_order_acquire);
+
+	if (!atr_live_context(atr_function_or(&atr_self, work), out))
+		return atr_work_started_with(out);
+	if (__builtin_expect(narrows != NULL, 0))
+		narrows(&out->context);
+	return true;
 }
 
 static bool came_with(atr_ref work, const struct atr_context *context)

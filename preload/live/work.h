@@ -75,7 +75,15 @@ void atr_work_begins_call(atr_ref work);
 void atr_work_ends_call(atr_ref work);
 
 /* The thread is (again) doing what this descriptor was used for. 0: not known what. */
-void atr_work_resume(struct atr_thread *self, atr_ref work);
+void atr_work_resume_loop(struct atr_thread *self, atr_ref work); /* its part for loops */
+static inline void atr_work_resume(struct atr_thread *self, atr_ref work)
+{
+	if (self->just_read != work)
+		self->just_read = 0;
+	if (self->is_loop)
+		atr_work_resume_loop(self, work);
+	self->in_doubt |= !work;
+}
 
 /*
  * A carrier (see carrier.h) that was written in `work` (0: it is not clear in which)
@@ -140,10 +148,18 @@ atr_ref atr_work_doing(struct atr_thread *self);
 
 /*
  * The context that a new client span of this thread, or a child process, has as its
- * parent: of `work`, or of the function that does it (function.h), else rule 5's. False:
- * none. To be released.
+ * parent: of `work`, or of the function that does it (function.h), else rule 5's. Its ids may
+ * be none: then a trace begins there, with the baggage that the process was started with.
+ * False: there is nothing at all. To be released.
  */
 bool atr_work_context(atr_ref work, struct atr_context_copy *out);
+
+/*
+ * Who knows of functions that this thread is in and that are no spans of ours: puts the innermost of
+ * those that are done for the context's span into its place. NULL: nobody does.
+ */
+struct atr_context;
+extern void (*_Atomic atr_work_narrows)(struct atr_context *context);
 /* Rule 5 alone: the parent of a server request that came without a context. */
 bool atr_work_started_with(struct atr_context_copy *out);
 

@@ -344,6 +344,19 @@ def watched():
         row(f"  by {name}", ["", f"{ns:.0f}"], f"{ns - none:+.0f}")
 
 
+def by_the_kernel():
+    """A function that tells nobody of its calls: breakpoints where it begins and where it returns."""
+    got = output(program("ebpf"), "function", env=plain).rstrip("\n").split("\t")
+    title("a call of a function that the kernel follows, ns of CPU", "", "a call")
+    if got[0] == "no":
+        line("  not here", got[1])
+        return
+    none, idle, in_span = map(float, got)
+    row("not followed", ["", f"{none:.0f}"], "")
+    row("in no span", ["", f"{idle:.0f}"], f"{idle - none:+.0f}")
+    row("in a span", ["", f"{in_span:.0f}"], f"{in_span - none:+.0f}")
+
+
 def followed_by(name, flags, settings):
     """followed.c, built so that its functions are seen: ns of one that is followed, and of one that is not."""
     here = os.path.dirname(os.path.abspath(__file__))
@@ -372,6 +385,7 @@ def followed():
         cells = [f"{one[1]:.1f}", f"{unset[1]:.1f}", f"{asked[1]:.1f}"]
         row(name, cells, f"{asked[0]:.0f} ns")
     line("  of ours", became_of("followed"))
+    by_the_kernel()
 
 
 def stacks():

@@ -79,19 +79,29 @@ grep_or_gone() { # TEXT FILE PID
 	grep -qs "$1" "$2" || is_gone "$3"
 }
 
-programs() { # how many there are of ours in the kernel
-	PATH=$PATH:/usr/sbin:/sbin bpftool prog show 2>/dev/null | grep -c 'name atr_enter'
+held() { # KIND: ids of those that processes of this test hold; others load their own meanwhile
+	local pid
+	for pid in $running; do cat /proc/"$pid"/task/*/fdinfo/* 2>/dev/null; done |
+		sed -n "s/^$1_id:[[:space:]]*//p" | sort -u
 }
 
-has_programs() { # N more than before
-	[ "$(programs)" = $((before_us + $1)) ]
+shown() { # KIND <IDS: of each that is in the kernel a line
+	while read -r id; do PATH=$PATH:/usr/sbin:/sbin bpftool "$1" show id "$id" 2>/dev/null; done
+}
+
+programs() { # how many sets there are in the kernel, of those that were ever held
+	held prog >>"$dir/programs"
+	sort -u "$dir/programs" | shown prog | grep -c 'name atr_enter '
+}
+
+has_programs() {
+	[ "$(programs)" = "$1" ]
 }
 
 other=$(free_port)
 "$seen" slow "$other" 10 &
 running="$running $!"
 ready "$other" $! || fail
-before_us=$(programs)
 
 first $nobody
 check "no agent: one line says so" says "the agent (AUTOTRACE_EBPF_AGENT) cannot be reached"
@@ -242,10 +252,12 @@ check "nor a second question" /usr/bin/python3 "$dir/bad.py" "$socket" twice
 check "who asks gets it for his own process alone" /usr/bin/python3 "$dir/bad.py" "$socket" other
 check "of one user no more than a quarter is served" /usr/bin/python3 "$dir/bad.py" "$socket" flood $nobody 3
 wait_for 20 has_programs 0
-has_memory() { # of no more seats than that, beside what others had before
-	[ "$(PATH=$PATH:/usr/sbin:/sbin bpftool map show | grep -c 'name slow ')" -le $((had_memory + 2 + $1)) ]
+has_memory() { # of no more seats than that
+	local nr
+
+	nr=$(held map | shown map | grep -c 'name slow ')
+	[ "$nr" -ge 1 ] && [ "$nr" -le $((2 + $1)) ]
 }
-had_memory=$(PATH=$PATH:/usr/sbin:/sbin bpftool map show | grep -c 'name slow ')
 /usr/bin/python3 "$dir/bad.py" "$socket" again $nobody >"$dir/again" &
 again=$!
 running="$running $again"

@@ -46,15 +46,17 @@ is_told() {
 
 serves_as "$dir/still" serve PORT "$dir/file" "$other"
 asks /work
+asks /notes
 asks -H "traceparent: $a_parent" '/quick?token=secret'
 /usr/bin/python3 "$here/probe.py" "$port" "GET /quick HTTP/1.1\r\nHost: one\r\n\r\n" =next \
 	"POST /quick HTTP/1.1\r\nHost: two\r\nContent-Length: 0\r\nConnection: close\r\n\r\n" >"$dir/two"
 is_over
-check "a static server: its requests, what it asked itself, the context it was given" is_told <<END
+check "a static server: its requests, what it asked itself and not what it notes, the context it was given" is_told <<END
 ? SERVER GET [unknown_service:still] UNSET http.response.status_code=200 url.path=/quick server.address=127.0.0.1 server.port=PORT autotrace.observed=true
 
 INTERNAL still [unknown_service:still] UNSET
   CLIENT GET [unknown_service:still] UNSET http.response.status_code=200 url.full=http://h/ok server.address=h server.port=PORT autotrace.observed=true
+  SERVER GET [unknown_service:still] UNSET http.response.status_code=200 url.path=/notes server.address=127.0.0.1 server.port=PORT autotrace.observed=true
   SERVER GET [unknown_service:still] UNSET http.response.status_code=200 url.path=/quick server.address=one autotrace.observed=true
   SERVER GET [unknown_service:still] UNSET http.response.status_code=200 url.path=/work server.address=127.0.0.1 server.port=PORT autotrace.observed=true
   SERVER POST [unknown_service:still] UNSET http.response.status_code=200 url.path=/quick server.address=two autotrace.observed=true

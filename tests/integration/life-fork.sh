@@ -11,11 +11,9 @@ origin
 
 # collector SECONDS: one that is slow, beside the file; $slowly has the program send to both
 collector() {
-	/usr/bin/python3 "$here/programs/life_collector.py" "$dir/collector" "$1" &
-	running="$running $!"
-	wait_for 10 test -e "$dir/collector" || skip "the collector does not start"
+	life_collector "$1"
 	slowly=(env OTEL_TRACES_EXPORTER=otlp/file,otlp OTEL_BSP_SCHEDULE_DELAY=1 AUTOTRACE_EXIT_FLUSH_MS=2000
-		OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:$(cat "$dir/collector")")
+		OTEL_EXPORTER_OTLP_ENDPOINT="$collector")
 }
 collector 0.02
 

@@ -12,11 +12,9 @@ get="CLIENT GET [unknown_service:life_limits] UNSET http.response.status_code=20
 # by another name where it is not known who the program is
 tree_mask='s/\[unknown_service(:life_limits)?\]/[unknown_service:life_limits]/'
 
-/usr/bin/python3 "$here/programs/life_collector.py" "$dir/collector" 0 "$spans" &
-running="$running $!"
-wait_for 10 test -e "$dir/collector" || skip "the collector does not start"
+life_collector 0 "$spans"
 sent=(env OTEL_TRACES_EXPORTER=otlp OTEL_EXPORTER_OTLP_PROTOCOL=http/json OTEL_BSP_SCHEDULE_DELAY=20
-	OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:$(cat "$dir/collector")")
+	OTEL_EXPORTER_OTLP_ENDPOINT="$collector")
 
 sends "16 descriptors, and all are the program's" "${sent[@]}" "$program" "$port" few < <(times 22 "$get")
 sends "a descriptor as high as may be" "${sent[@]}" "$program" "$port" high < <(times 2 "$get")

@@ -88,14 +88,12 @@ is_of_today() {
 }
 check "the span has the time of the day" is_of_today
 
-/usr/bin/python3 "$here/programs/life_collector.py" "$dir/collector" silent &
-running="$running $!"
-wait_for 10 test -e "$dir/collector" || skip "the collector does not start"
+life_collector silent
 end_comes() {
 	local start=$SECONDS
 
 	LD_PRELOAD="$library $also" AUTOTRACE_EXIT_FLUSH_MS=200 OTEL_BSP_SCHEDULE_DELAY=100 \
-		OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$(cat "$dir/collector") \
+		OTEL_EXPORTER_OTLP_ENDPOINT="$collector" \
 		"$exits" "$port" return >/dev/null 2>&1 &
 	running="$running $!"
 	wait_for 20 is_gone $! && echo "        after $((SECONDS - start)) s"

@@ -18,6 +18,7 @@ sends "two streams of one connection" "$program" "$port" two_streams < <(times 3
 sends "a request that fclose writes" "$program" "$port" by_fclose < <(got)
 sends "every way to read" "$program" "$port" reads < <(got)
 sends "a head and a body larger than the buffer" "$program" "$port" large < <(got POST)
+sends "a request that exit writes: left alone" "$program" "$port" by_exit </dev/null
 sends "a stream of the program's own functions" "$program" "$port" cookie < <(got)
 sends "freopen of a connection's stream" "$program" "$port" reopened < <(got)
 sends "modes of streams" "$program" "$port" modes </dev/null

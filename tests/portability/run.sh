@@ -6,16 +6,18 @@
 # without it, and a request's span comes out. Before glibc 2.34 one of
 # them has neither libpthread nor libdl, the other both. Inside TLS too, of which OpenSSL was 1.1
 # in bullseye: with status and version, and with the origin named as its child's parent. And by HTTP/3,
-# which trixie's curl speaks.
+# which trixie's curl speaks. And what Go builds, seen from the kernel.
 set -u
 build=$(cd "${1:?a build}" && pwd)
 shift
-suites=${*:-bullseye bookworm trixie bookworm-arm64}
+suites=${*:-bullseye bookworm trixie bookworm-arm64 go}
 here=$(cd "$(dirname "$0")" && pwd)
 bad=0
 unset MAKEFLAGS MAKELEVEL BUILD SAN # what this make was told is not for the one started here
 # shellcheck source=tests/portability/arm64.sh
 . "$here/arm64.sh"
+# shellcheck source=tests/portability/go.sh
+. "$here/go.sh"
 
 # Of trixie, whose curl speaks HTTP/3, a server of that, too.
 packages_of() {
@@ -123,6 +125,10 @@ coproc origin { exec /usr/bin/python3 -u "$here/origin.py" "$build/portability/t
 read -r port tls_port <&"${origin[0]}"
 origin_pid=$origin_PID
 for suite in $suites; do
+	[ "$suite" != go ] || {
+		if go_compiler; then go_part "$port" 0; go_part "$port" 1; else echo "skip  go: $why"; fi
+		continue
+	}
 	root=$build/portability/$suite
 	packages=$(packages_of "$suite")
 	case $suite in *-arm64)

@@ -127,6 +127,28 @@ static void *close_it(void *arg)
 	return NULL;
 }
 
+TEST(profiled_shows_a_call_again_when_work_that_came_after_it_is_dropped)
+{
+	atr_ref call, work;
+
+	begin(unsampled);
+	call = open_span(ATR_KIND_CLIENT);
+	CHECK(shows(call));
+	work = open_span(ATR_KIND_SERVER);
+	atr_work_read(&atr_self, work, true, 0);
+	CHECK(shows(work));
+	/* what is closed is what is shown, and not the call */
+	atr_profiled_call_over(work);
+	CHECK(shows(work));
+	atr_work_ended(&atr_self, work);
+	CHECK(shows(call));
+	atr_live_close(work, 0);
+	CHECK(shows(call));
+	atr_live_close(call, 0);
+	CHECK(shows_none());
+	end();
+}
+
 TEST(profiled_lets_go_of_what_another_thread_has_closed)
 {
 	atr_ref call, work;

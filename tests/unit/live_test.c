@@ -236,6 +236,30 @@ TEST(live_reference_is_good_for_one_close)
 	live_end();
 }
 
+TEST(live_span_is_found_by_its_id_while_it_is_open)
+{
+	struct atr_context parent = live_parent(7);
+	struct atr_context_copy copy;
+	uint8_t id[ATR_SPAN_ID_LEN];
+	atr_ref first, ref;
+
+	BEGIN(ON);
+	first = atr_live_open(&atr_self, ATR_KIND_CLIENT, NULL, 0);
+	parent.tracestate = ATR_STR("a=1");
+	ref = atr_live_open(&atr_self, ATR_KIND_SERVER, &parent, 0);
+	memcpy(id, atr_live_span(ref)->span_id, sizeof(id));
+	CHECK(atr_live_context_of(id, &copy) &&
+	      atr_str_equal(copy.context.tracestate, ATR_STR("a=1")));
+	CHECK(!memcmp(copy.context.trace_id, parent.trace_id, 16));
+	atr_context_copy_release(&copy);
+	CHECK(!atr_live_context_of(parent.span_id, &copy));
+	atr_live_close(ref, 1);
+	CHECK(!atr_live_context_of(id, &copy));
+	atr_live_close(first, 1);
+	CHECK(live_next() && live_next());
+	live_end();
+}
+
 TEST(live_unsampled_span_is_carried_on_and_not_recorded)
 {
 	struct atr_context parent = live_parent(7);
@@ -255,6 +279,70 @@ TEST(live_unsampled_span_is_carried_on_and_not_recorded)
 	atr_context_copy_release(&copy);
 	atr_live_close(ref, 1);
 	live_end();
+}
+
+/* What is not asked for is what the sampler would have said. How many need not be asked for. */
+static unsigned check_plain(const struct atr_context *carried, bool is_valid)
+{
+	struct atr_shown shown = { .kind = ATR_KIND_SERVER, .start_ns = 1000 };
+	const struct atr_context *parent = is_valid ? carried : NULL;
+	struct atr_decision asked = { .is_sampled = false };
+	bool is_sampled;
+
+	if (!is_plain(parent, carried, &is_sampled))
+		return 0;
+	memcpy(shown.trace_id, carried->trace_id, sizeof(shown.trace_id));
+	ask(parent, carried, &shown, NULL, &asked);
+	CHECK(asked.is_sampled == is_sampled && !asked.tells);
+	return 1;
+}
+
+/* With parents and without, of every flag and mark, near and far, with a tracestate and without. */
+static unsigned check_plain_of_all(void)
+{
+	unsigned nr = 0;
+
+	for (unsigned bits = 0; bits < 1u << 9; bits++) {
+		struct atr_context c = live_parent(0xf0);
+
+		c.flags = bits & 1;
+		c.remote = bits & 2;
+		c.marks = (uint8_t)(bits >> 2 & 0x3f);
+		if (bits & 256)
+			c.tracestate = ATR_STR("ot=th:c,x=y");
+		nr += check_plain(&c, true) + check_plain(&c, false);
+	}
+	return nr;
+}
+
+TEST(live_decides_without_the_sampler_what_that_would)
+{
+	static const char *const plain[] = { "OTEL_TRACES_SAMPLER=parentbased_always_on",
+					     "OTEL_TRACES_SAMPLER=parentbased_always_off",
+					     "OTEL_TRACES_SAMPLER=always_on",
+					     "OTEL_TRACES_SAMPLER=always_off",
+					     "OTEL_TRACES_SAMPLER=" };
+	static const char *const others[] = {
+		"OTEL_TRACES_SAMPLER=traceidratio", "OTEL_TRACES_SAMPLER=parentbased_traceidratio",
+		"AUTOTRACE_RATE_LIMIT=1", "AUTOTRACE_KEEP=error",
+		"AUTOTRACE_SAMPLER_PARENTS=remote_parent_sampled=always_off"
+	};
+
+	for (unsigned i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
+		BEGIN(plain[i]);
+		CHECK(check_plain_of_all() > 64);
+		live_end();
+	}
+	for (unsigned i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		BEGIN(others[i]);
+		CHECK(check_plain_of_all() == 0);
+		live_end();
+	}
+	BEGIN(ON);
+	atr_sampler_asks(true);
+	CHECK(check_plain_of_all() == 0);
+	live_end();
+	atr_sampler_setup();
 }
 
 TEST(live_with_the_sdk_disabled_carries_the_context_as_it_is)

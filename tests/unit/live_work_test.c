@@ -546,10 +546,55 @@ TEST(work_context_is_the_works_then_the_starts_then_none)
 	end(&server, work);
 	CHECK(atr_work_context(work, &copy) && has_ids(&copy.context, 9));
 	atr_context_copy_release(&copy);
-	/* ids that are none: its text is not a parent's */
-	memset(start.span_id, 0, 8);
+	live_end();
+}
+
+TEST(work_baggage_alone_is_every_roots_and_nobodys_parent)
+{
+	struct atr_context start = { .remote = true, .baggage = ATR_STR("k=v") };
+	struct atr_context_copy copy = { .block = 0 };
+	struct atr_shown shown;
+	atr_ref root;
+
+	begin();
+	atr_work_setup(&start);
+	CHECK(atr_work_context(0, &copy) && !atr_context_is_valid(&copy.context));
+	CHECK(atr_str_equal(copy.context.baggage, ATR_STR("k=v")));
+	root = atr_live_open(&atr_self, ATR_KIND_CLIENT, &copy.context, 0);
+	atr_context_copy_release(&copy);
+	CHECK(atr_live_shown(root, &shown) && !shown.parent_id[0] && shown.span_id[0]);
+	CHECK(atr_live_context(root, &copy) && atr_context_is_valid(&copy.context));
+	CHECK(atr_str_equal(copy.context.baggage, ATR_STR("k=v")));
+	atr_context_copy_release(&copy);
+	atr_live_drop(root);
+	/* nothing at all */
+	start.baggage = (struct atr_str){ 0 };
 	atr_work_setup(&start);
 	CHECK(!atr_work_context(0, &copy));
+	live_end();
+}
+
+static void narrow_to_fives(struct atr_context *context)
+{
+	memset(context->span_id, 5, sizeof(context->span_id));
+}
+
+TEST(work_context_is_narrowed_by_who_knows_of_functions)
+{
+	struct atr_context_copy copy;
+	uint8_t fives[ATR_SPAN_ID_LEN];
+	atr_ref work;
+
+	begin();
+	memset(fives, 5, sizeof(fives));
+	atomic_store(&atr_work_narrows, narrow_to_fives);
+	CHECK(!atr_work_context(0, &copy)); /* there is nothing to be in */
+	work = request(&server, 1);
+	CHECK(atr_work_context(work, &copy) && !memcmp(copy.context.span_id, fives, sizeof(fives)));
+	CHECK(copy.context.trace_id[0] == 1);
+	atr_context_copy_release(&copy);
+	atomic_store(&atr_work_narrows, NULL);
+	end(&server, work);
 	live_end();
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * kernel_followed PORT: a server whose functions are static, and built as programs are: nobody is told of
- * their calls. Each path goes through them in another way.
+ * kernel_followed PORT [OTHER]: a server whose functions are static, and built as programs are: nobody is told of
+ * their calls. Each path goes through them in another way. Some ask a server on the other port.
  */
 #include <arpa/inet.h>
 #include <csetjmp>
@@ -12,6 +12,7 @@
 #include <stdexcept>
 #include <string>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
 
@@ -82,6 +83,55 @@ PLAIN int between(int n)
 	return sum;
 }
 
+static int other; /* port */
+
+__attribute__((noipa)) static void ask(const char *path)
+{
+	std::string text = "GET " + std::string(path) + " HTTP/1.1\r\nHost: h\r\n\r\n";
+	struct sockaddr_in at = {};
+	char answer[1024];
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	at.sin_family = AF_INET;
+	at.sin_port = htons((uint16_t)other);
+	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (connect(fd, (struct sockaddr *)&at, sizeof(at)) ||
+	    send(fd, text.data(), text.size(), 0) != (ssize_t)text.size() ||
+	    recv(fd, answer, sizeof(answer), 0) <= 0)
+		perror(path);
+	close(fd);
+}
+
+PLAIN int buys(int n)
+{
+	ask("/inner");
+	sum += n;
+	return sum;
+}
+
+PLAIN int sells(int n)
+{
+	ask("/outer");
+	buys(n);
+	ask("/later");
+	sum += n;
+	return sum;
+}
+
+PLAIN int here(int n)
+{
+	ask("/here");
+	sum += n;
+	return sum;
+}
+
+PLAIN int there(int n)
+{
+	ask("/there");
+	sum += n;
+	return sum;
+}
+
 static std::string handle(const char *head)
 {
 	if (strstr(head, "/order"))
@@ -104,12 +154,36 @@ static std::string handle(const char *head)
 		hands_on(1);
 	if (strstr(head, "/thread"))
 		std::thread([] { innermost(1); }).join();
+	if (strstr(head, "/trades")) {
+		ask("/before");
+		sells(1);
+		ask("/after");
+	}
+	if (strstr(head, "/twice")) {
+		std::thread one([] { here(1); }), two([] { there(1); });
+
+		one.join();
+		two.join();
+		ask("/after");
+	}
+	if (strstr(head, "/leaves")) {
+		if (!setjmp(out))
+			jumps(1);
+		else
+			ask("/jumped");
+		try {
+			throws(1);
+		} catch (const std::exception &) {
+			ask("/caught");
+		}
+	}
 	if (strstr(head, "/often"))
 		for (int i = 0; i < 1000; i++)
 			quick(i);
 	return "yes";
 }
 
+/* Of /fork a child, which serves from then on. */
 static bool answer(int fd)
 {
 	char head[4096];
@@ -119,6 +193,14 @@ static bool answer(int fd)
 	if (n <= 0)
 		return false;
 	head[n] = 0;
+	if (strstr(head, "/fork")) {
+		pid_t child = fork();
+
+		if (child) {
+			waitpid(child, nullptr, 0);
+			return false;
+		}
+	}
 	text = handle(head);
 	text = "HTTP/1.1 200 X\r\nContent-Length: " + std::to_string(text.size()) + "\r\n\r\n" +
 	       text;
@@ -141,6 +223,7 @@ int main(int argc, char **argv)
 
 	if (argc < 2)
 		return 2;
+	other = argc > 2 ? atoi(argv[2]) : 0;
 	listener = socket(AF_INET, SOCK_STREAM, 0);
 	action.sa_handler = ends;
 	sigaction(SIGTERM, &action, nullptr);

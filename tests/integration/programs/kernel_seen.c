@@ -5,7 +5,7 @@
  * port OTHER, and computes for 50 ms of its own time. Of /quick it makes ten calls that take nothing.
  * Of /lock it waits 40 ms for a lock that another thread has. Of /lossy it asks the server at OTHER and no more, and prints the round-trip time that the
  * kernel has for that connection then. Of /pages it touches a thousand pages, of /disk it reads
- * FILE past the kernel's cache. Of /corrupt it first makes nonsense of where its thread shows its span, and makes calls; of
+ * FILE past the kernel's cache. Of /notes it writes to FILE what may be taken for a request. Of /corrupt it first makes nonsense of where its thread shows its span, and makes calls; of
  * /right it sets that right again; of /quit it ends.
  * kernel_seen slow PORT MS: a server that answers after so long. kernel_seen deaf PORT MS: one
  * whose connections lose, for so long, whatever they are sent.
@@ -108,6 +108,16 @@ static void read_from_disk(const char *file)
 	close(fd);
 }
 
+static void note_request(const char *file)
+{
+	static const char note[] = "POST /noted HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n";
+	int fd = open(file, O_WRONLY | O_CREAT | O_APPEND, 0600);
+
+	if (write(fd, note, sizeof(note) - 1) < 0)
+		die("write");
+	close(fd);
+}
+
 static void work(const char *file, const char *other)
 {
 	int fd = open(file, O_WRONLY | O_CREAT | O_APPEND, 0600);
@@ -124,24 +134,47 @@ static void work(const char *file, const char *other)
 	compute();
 }
 
+static struct {
+	unsigned char ids[24], valid, flags, more[4096];
+} garbage;
+
+static void scribble(unsigned char *at, int turns)
+{
+	for (int i = 0; i < turns; i++) {
+		for (int k = 0; k < 24; k++)
+			at[k] = (unsigned char)(i >> k % 13);
+		at[24] = (unsigned char)(i % 3);
+		at[25] = (unsigned char)(i % 5);
+		syscall(SYS_getppid);
+	}
+}
+
+/* What the kernel first sees of this thread. */
+static void *shows_garbage(void *bad)
+{
+	void **shown = dlsym(RTLD_DEFAULT, "otel_thread_ctx_v1");
+
+	*shown = bad == &shows_garbage ? shown : bad;
+	scribble(garbage.ids, 10000);
+	return NULL;
+}
+
 /* As the library would never leave it: memory that is not there, ids of nobody's, other bytes. */
 static void corrupt(void)
 {
-	static struct {
-		unsigned char ids[24], valid, flags, more[4096];
-	} garbage;
 	void **shown = dlsym(RTLD_DEFAULT, "otel_thread_ctx_v1");
 	void *bad[] = { (void *)8, (void *)-1,		 (void *)0xffff888000000000,
-			&garbage,  (char *)&garbage + 1, shown };
+			&garbage,  (char *)&garbage + 1, (void *)&shows_garbage };
+	pthread_t thread;
 
-	if (!shown)
+	if (!shown || !*shown)
 		return;
+	for (int i = 0; i < 6; i++)
+		if (!pthread_create(&thread, NULL, shows_garbage, bad[i]))
+			pthread_join(thread, NULL);
+	scribble(*shown, 10000);
 	for (int i = 0; i < 60000; i++) {
-		for (int k = 0; k < 24; k++)
-			garbage.ids[k] = (unsigned char)(i >> k % 13);
-		garbage.valid = (unsigned char)(i % 3);
-		garbage.flags = (unsigned char)(i % 5);
-		*shown = bad[(unsigned)i % 6];
+		*shown = bad[i % 5];
 		syscall(SYS_getppid);
 	}
 }
@@ -183,6 +216,8 @@ static void answer(int fd, const char *head, char **argv)
 		touch_pages();
 	else if (strstr(head, "disk"))
 		read_from_disk(argv[3]);
+	else if (strstr(head, "notes"))
+		note_request(argv[3]);
 	else if (strstr(head, "quit"))
 		exit(0);
 	else if (strstr(head, "corrupt")) {
