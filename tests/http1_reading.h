@@ -16,13 +16,10 @@
  * Every piece and every head lies against a page that may not be touched.
  */
 #include "preload/proto/http1.h"
+#include "tests/guarded.h"
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-
-#define HTTP1_ROOM (256 * 1024) /* the longest piece */
 
 struct http1_asked {
 	bool is_response, to_head, to_connect;
@@ -40,34 +37,16 @@ struct http1_reading {
 	size_t len;
 };
 
-static inline char *http1_guarded_room(void)
-{
-	const size_t page = 65536; /* at least every machine's */
-	char *room = mmap(NULL, HTTP1_ROOM + 2 * page, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (room == MAP_FAILED || mprotect(room, page, PROT_NONE) ||
-	    mprotect(room + page + HTTP1_ROOM, page, PROT_NONE))
-		abort();
-	return room + page;
-}
-
 /* A copy against a forbidden page. There are two rooms: 0 for pieces, 1 for heads. */
 static inline const char *http1_guard(int which, bool at_front, const char *bytes, size_t len)
 {
 	static char *rooms[2];
-	char *copy;
 
-	if (!rooms[which])
-		rooms[which] = http1_guarded_room();
-	if (len > HTTP1_ROOM)
-		abort();
-	copy = rooms[which] + (at_front ? 0 : HTTP1_ROOM - len);
-	return len ? memcpy(copy, bytes, len) : copy;
+	return guarded_copy(&rooms[which], at_front, bytes, len);
 }
 
-__attribute__((format(printf, 2, 3))) static inline void
-http1_say(struct http1_reading *reading, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static inline void http1_say(struct http1_reading *reading,
+								   const char *format, ...)
 {
 	size_t room = sizeof(reading->text) - reading->len;
 	va_list args;
@@ -82,10 +61,8 @@ http1_say(struct http1_reading *reading, const char *format, ...)
 static inline void http1_say_head(struct http1_reading *reading, const struct atr_http1_head *head)
 {
 	static const char *const framings[] = {
-		[ATR_HTTP1_NO_BODY] = " none",
-		[ATR_HTTP1_LENGTH] = " length",
-		[ATR_HTTP1_CHUNKED] = " chunked",
-		[ATR_HTTP1_UNTIL_CLOSE] = " until-close",
+		[ATR_HTTP1_NO_BODY] = " none",	  [ATR_HTTP1_LENGTH] = " length",
+		[ATR_HTTP1_CHUNKED] = " chunked", [ATR_HTTP1_UNTIL_CLOSE] = " until-close",
 		[ATR_HTTP1_TUNNEL] = " tunnel",
 	};
 
@@ -107,8 +84,8 @@ struct http1_reader {
 	struct http1_asked asked;
 	bool at_front;
 	struct http1_reading *reading;
-	size_t taken;	   /* bytes of all messages so far */
-	uint8_t state;	   /* scan's */
+	size_t taken;  /* bytes of all messages so far */
+	uint8_t state; /* scan's */
 	bool in_body, bad;
 	struct atr_http1_body body;
 	size_t head_len;

@@ -236,7 +236,7 @@ static bool begin(struct atr_observed *o, const struct atr_wire_event *event, ui
 	uint8_t state = 0;
 
 	if (atr_http1_guess_request(event->bytes, event->bytes_len) != ATR_HTTP1_YES ||
-	    atr_http1_read_request(&state, event->bytes, event->bytes_len, TRACEPARENT_BIT,
+	    atr_http1_read_request(&state, event->bytes, event->bytes_len, TRACEPARENT_BIT, NULL,
 				   &head) <= 0)
 		return false;
 	conn = find_or_add(o, event->process, event->fd);
@@ -252,9 +252,11 @@ static bool begin(struct atr_observed *o, const struct atr_wire_event *event, ui
 	conn->start_ns = to_unix_ns + (conn->kind == CLIENT ? event->start_ns : event->end_ns);
 	conn->end_ns = to_unix_ns + event->end_ns;
 	memset(&conn->parent, 0, sizeof(conn->parent));
-	if (conn->kind == SERVER && !atr_propagators_extract(&o->root->formats, head.kept,
-							     head.nr_kept, store, &conn->parent))
+	if (!atr_propagators_extract(&o->root->formats, head.kept, head.nr_kept, store,
+				     &conn->parent))
 		memset(&conn->parent, 0, sizeof(conn->parent));
+	else if (conn->kind == CLIENT)
+		conn->kind = 0; /* who asks traces it */
 	return true;
 }
 

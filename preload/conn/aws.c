@@ -177,11 +177,6 @@ static void split(struct atr_str target, struct atr_str *path, struct atr_str *q
 	*query = (struct atr_str){ mark + 1, target.len - path->len - 1 };
 }
 
-static bool begins_with(struct atr_str text, const char *prefix)
-{
-	return text.len >= strlen(prefix) && !memcmp(text.at, prefix, strlen(prefix));
-}
-
 /*
  * S3's operations are told by method, depth of the path, and sub-resource. A query
  * that begins with a sub-resource that is not listed makes another operation of it.
@@ -299,7 +294,7 @@ static struct atr_str describe_lambda(struct atr_span *span, struct atr_str regi
 		return (struct atr_str){ 0 };
 	/* by its name, or as the service's or the whole ARN's last part */
 	name = decoded(name, false, room, sizeof(room));
-	if (begins_with(name, "arn:") || memmem(name.at, name.len, ":function:", 10)) {
+	if (atr_str_begins(name, ATR_STR("arn:")) || memmem(name.at, name.len, ":function:", 10)) {
 		const char *at = memmem(name.at, name.len, ":function:", 10);
 		struct atr_str rest = { at ? at + 10 : name.at,
 					at ? name.len - (size_t)(at + 10 - name.at) : name.len };

@@ -13,7 +13,6 @@
 
 /* A variable's names; they are copied, because the conventions have them in small letters. */
 struct list {
-	const char *variable;
 	unsigned nr;
 	struct {
 		struct atr_str name;
@@ -23,12 +22,16 @@ struct list {
 	char text[1024];
 };
 
-static struct list lists[] = {
-	{ .variable = "OTEL_INSTRUMENTATION_HTTP_SERVER_CAPTURE_REQUEST_HEADERS" },
-	{ .variable = "OTEL_INSTRUMENTATION_HTTP_SERVER_CAPTURE_RESPONSE_HEADERS" },
-	{ .variable = "OTEL_INSTRUMENTATION_HTTP_CLIENT_CAPTURE_REQUEST_HEADERS" },
-	{ .variable = "OTEL_INSTRUMENTATION_HTTP_CLIENT_CAPTURE_RESPONSE_HEADERS" },
+static const char variables[][64] = {
+	"OTEL_INSTRUMENTATION_HTTP_SERVER_CAPTURE_REQUEST_HEADERS",
+	"OTEL_INSTRUMENTATION_HTTP_SERVER_CAPTURE_RESPONSE_HEADERS",
+	"OTEL_INSTRUMENTATION_HTTP_CLIENT_CAPTURE_REQUEST_HEADERS",
+	"OTEL_INSTRUMENTATION_HTTP_CLIENT_CAPTURE_RESPONSE_HEADERS",
 };
+#define NR_LISTS (sizeof(variables) / sizeof(variables[0]))
+
+/* Not touched where no names are asked for. */
+static struct list lists[NR_LISTS];
 static uint64_t
 	lengths; /* bits: of the names in all of them; the highest for all that are longer */
 
@@ -91,20 +94,20 @@ static const char *read_name(struct list *l, struct atr_str name, bool is_respon
 
 void atr_capture_setup(void)
 {
+	if (lengths)
+		memset(lists, 0, sizeof(lists));
 	lengths = 0;
-	for (unsigned i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
-		struct atr_str text = atr_env_get(lists[i].variable), rest = text, name;
+	for (unsigned i = 0; i < NR_LISTS; i++) {
+		struct atr_str text = atr_env_get(variables[i]), rest = text, name;
 		const char *why = NULL;
 
-		lists[i].nr = 0;
-		lists[i].used = 0;
 		while (atr_list_next(&rest, &name)) {
 			const char *wrong = read_name(&lists[i], name, i & 1);
 
 			why = why ? why : wrong;
 		}
 		if (why)
-			atr_log_bad_env(lists[i].variable, text, why, "it is left out");
+			atr_log_bad_env(variables[i], text, why, "it is left out");
 	}
 }
 
@@ -117,7 +120,7 @@ bool atr_capture_wants(struct atr_str name)
 {
 	if (!(lengths & bit_of(name.len)))
 		return false;
-	for (unsigned i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+	for (unsigned i = 0; i < NR_LISTS; i++)
 		if (find(&lists[i], name) >= 0)
 			return true;
 	return false;
@@ -190,7 +193,7 @@ void atr_capture_http1(struct atr_span *span, const char *bytes, size_t len,
 {
 	const struct list *list = list_of(span, head->is_response);
 
-	if (list->nr)
+	if (lengths && list->nr)
 		from_bytes(span, list, bytes, len, head);
 }
 
@@ -210,7 +213,7 @@ void atr_capture_fields(struct atr_span *span, bool is_response, const struct at
 {
 	const struct list *list = list_of(span, is_response);
 
-	if (list->nr)
+	if (lengths && list->nr)
 		from_fields(span, list, is_response, fields, nr);
 }
 

@@ -60,15 +60,18 @@ static inline bool is_of(const struct atr_conn *conn, uint64_t word)
 	return ((gen ^ word >> 32) & 0xffffff) == 0;
 }
 
+/* Of a word of any kind that has a connection in it. */
+static inline struct atr_conn *slot_of(uint64_t word)
+{
+	uint32_t index = (uint32_t)word - 1;
+	struct atr_conn *conn = (struct atr_conn *)conns.base + index;
+
+	return index < conns.cap && is_of(conn, word) ? conn : NULL;
+}
+
 static inline struct atr_conn *conn_of(uint64_t word)
 {
-	struct atr_conn *conn;
-	uint32_t index = (uint32_t)word - 1;
-
-	if (!atr_fd_holds_conn(word) || index >= conns.cap)
-		return NULL;
-	conn = (struct atr_conn *)conns.base + index;
-	return is_of(conn, word) ? conn : NULL;
+	return atr_fd_holds_conn(word) ? slot_of(word) : NULL;
 }
 
 static atr_ref ref_of(const struct atr_conn *conn)
@@ -110,13 +113,12 @@ static void give_up(struct atr_thread *self, struct atr_conn *conn)
 	atr_h2_release(conn, conn->owes_http2);
 }
 
-/* Mostly nobody else is at it. */
+/* Mostly nobody else is at it, and nothing is asked of who holds it next. */
 static inline bool hold_at_once(struct atr_conn *conn)
 {
-	uint32_t now = atomic_load_explicit(&conn->held, memory_order_relaxed);
+	uint32_t nobody = 0;
 
-	return !(now & (HELD | CLOSED)) &&
-	       atomic_compare_exchange_strong_explicit(&conn->held, &now, now | HELD,
+	return atomic_compare_exchange_strong_explicit(&conn->held, &nobody, HELD,
 						       memory_order_acquire, memory_order_relaxed);
 }
 
@@ -140,25 +142,38 @@ __attribute__((noinline)) static bool try_hold(struct atr_conn *conn, int yields
 	return false;
 }
 
-static inline void show(struct atr_conn *conn)
-{
-	unsigned now = (conn->side == ATR_SIDE_SERVER) * SERVES | conn->connecting * CONNECTING |
-		       conn->awaits_event * AWAITS | !!conn->http2 * SHARED |
-		       atr_sending_owes(conn) * OWES |
-		       !!(conn->nr_exchanges | conn->nr_streams) * BUSY;
-
-	if (now & BUSY || conn->prepared)
-		now |= (conn->prepared || conn->nr_streams ||
-			conn->exchange[conn->first_exchange].span) *
-		       RECORDS;
-	if (atomic_load_explicit(&conn->shown, memory_order_relaxed) != now)
-		atomic_store_explicit(&conn->shown, (uint8_t)now, memory_order_relaxed);
-}
-
 /* What a connection that is not held shows. */
 static unsigned shown(const struct atr_conn *conn)
 {
 	return atomic_load_explicit(&conn->shown, memory_order_relaxed);
+}
+
+/* Neither is any of what only few ever are. */
+static inline bool is_ordinary(const struct atr_conn *conn)
+{
+	return !(conn->unusual | conn->http2 | atr_sending_rest(conn));
+}
+
+static inline unsigned shows_ordinary(const struct atr_conn *conn)
+{
+	unsigned now = conn->side == ATR_SIDE_SERVER ? SERVES : 0;
+
+	if (conn->nr_exchanges)
+		now |= conn->exchange[conn->first_exchange].span ? BUSY | RECORDS : BUSY;
+	return conn->prepared ? now | RECORDS : now;
+}
+
+static inline void show(struct atr_conn *conn, unsigned now)
+{
+	if (shown(conn) != now)
+		atomic_store_explicit(&conn->shown, (uint8_t)now, memory_order_relaxed);
+}
+
+__attribute__((noinline)) static void show_all(struct atr_conn *conn)
+{
+	show(conn, shows_ordinary(conn) | conn->connecting * CONNECTING |
+			   conn->awaits_event * AWAITS | !!conn->http2 * SHARED |
+			   atr_sending_owes(conn) * OWES | (conn->nr_streams ? BUSY | RECORDS : 0));
 }
 
 static void note(_Atomic bool *what, bool is)
@@ -178,15 +193,20 @@ __attribute__((noinline)) static void carry_out(struct atr_thread *self, struct 
 	atomic_fetch_and_explicit(&conn->held, ~(HELD | GIVE_UP), memory_order_release);
 }
 
-static inline void let_go(struct atr_thread *self, struct atr_conn *conn)
+static inline void let_go_shown(struct atr_thread *self, struct atr_conn *conn)
 {
 	uint32_t now = HELD;
 
 	self->holds = NULL;
-	show(conn);
 	if (!atomic_compare_exchange_strong_explicit(&conn->held, &now, 0, memory_order_release,
 						     memory_order_relaxed))
 		carry_out(self, conn, now);
+}
+
+static inline void let_go(struct atr_thread *self, struct atr_conn *conn)
+{
+	show_all(conn);
+	let_go_shown(self, conn);
 }
 
 /*
@@ -205,60 +225,85 @@ __attribute__((noinline)) static void abandon(struct atr_thread *self)
 
 static int yields_for(const struct atr_conn *conn, bool owed)
 {
-	if (owed)
+	if (owed || shown(conn) & OWES)
 		return YIELDS_WHEN_OWED;
 	return shown(conn) & SHARED ? YIELDS_WHEN_SHARED : YIELDS;
 }
 
-/*
- * Enters and holds; NULL: not to be touched. Ended by leave_conn. `owed` when
- * bytes of the program's must not go by without ours.
- */
-static inline struct atr_conn *enter_owed(uint64_t word, bool owed, struct atr_thread **self)
+/* Bytes go by unseen: what we knew of it is worth nothing now. */
+static struct atr_conn *goes_by(struct atr_conn *conn)
 {
-	struct atr_conn *conn;
-
-	*self = NULL;
-	if (!atr_fd_is_conn(word))
-		return NULL;
-	conn = conn_of(word);
-	if (!conn)
-		return NULL;
-	*self = atr_enter();
-	if (!*self) {
-		/* bytes go by unseen: what we knew of it is worth nothing now */
-		atomic_fetch_or_explicit(&conn->held, GIVE_UP, memory_order_relaxed);
-		return NULL;
-	}
-	if (__builtin_expect((*self)->holds != NULL, 0))
-		abandon(*self);
-	if (__builtin_expect(!hold_at_once(conn), 0) &&
-	    !(is_of(conn, word) && try_hold(conn, yields_for(conn, owed)))) {
-		atr_leave(*self);
-		return NULL;
-	}
-	(*self)->holds = conn;
-	if (__builtin_expect(is_of(conn, word), 1)) {
-		/* bytes went by unseen: nothing that is known of it is to be believed now */
-		if (__builtin_expect(
-			    atomic_load_explicit(&conn->held, memory_order_relaxed) & GIVE_UP, 0))
-			give_up(*self, conn);
-		return conn;
-	}
-	let_go(*self, conn);
-	atr_leave(*self);
+	atomic_fetch_or_explicit(&conn->held, GIVE_UP, memory_order_relaxed);
 	return NULL;
-}
-
-static struct atr_conn *enter_conn(uint64_t word, struct atr_thread **self)
-{
-	return enter_owed(word, false, self);
 }
 
 static void leave_conn(struct atr_thread *self, struct atr_conn *conn)
 {
 	let_go(self, conn);
 	atr_leave(self);
+}
+
+/* It is held, and may have become another's since it was looked up. */
+__attribute__((noinline)) static struct atr_conn *keep_hold(struct atr_thread *self,
+							    struct atr_conn *conn, uint64_t word)
+{
+	if (!is_of(conn, word)) {
+		leave_conn(self, conn);
+		return NULL;
+	}
+	/* bytes went by unseen: nothing that is known of it is to be believed now */
+	if (atomic_load_explicit(&conn->held, memory_order_relaxed) & GIVE_UP)
+		give_up(self, conn);
+	return conn;
+}
+
+/* Inside. Another is at it, or has asked for something, or this thread jumped out of our code. */
+__attribute__((noinline)) static struct atr_conn *
+hold_slowly(struct atr_thread *self, struct atr_conn *conn, uint64_t word, bool owed)
+{
+	if (self->holds)
+		abandon(self);
+	if (!is_of(conn, word) || !try_hold(conn, yields_for(conn, owed))) {
+		atr_leave(self);
+		return NULL;
+	}
+	self->holds = conn;
+	return keep_hold(self, conn, word);
+}
+
+__attribute__((noinline)) static struct atr_conn *enter_slowly(struct atr_conn *conn, uint64_t word,
+							       bool owed, struct atr_thread **self)
+{
+	*self = atr_enter();
+	return *self ? hold_slowly(*self, conn, word, owed) : goes_by(conn);
+}
+
+/*
+ * Enters and holds; NULL: not to be touched. Ended by leave_conn. `owed` when
+ * bytes of the program's must not go by without ours.
+ */
+__attribute__((noinline)) static struct atr_conn *enter_owed(uint64_t word, bool owed,
+							     struct atr_thread **in)
+{
+	struct atr_conn *conn = atr_fd_is_conn(word) ? slot_of(word) : NULL;
+	struct atr_thread *self = &atr_self;
+
+	if (__builtin_expect(!conn, 0))
+		return NULL;
+	if (__builtin_expect(!atr_enters_at_once(self), 0))
+		return enter_slowly(conn, word, owed, in);
+	*in = self;
+	if (__builtin_expect(self->holds || !hold_at_once(conn), 0))
+		return hold_slowly(self, conn, word, owed);
+	self->holds = conn;
+	if (__builtin_expect(!is_of(conn, word), 0))
+		return keep_hold(self, conn, word);
+	return conn;
+}
+
+static inline struct atr_conn *enter_conn(uint64_t word, struct atr_thread **self)
+{
+	return enter_owed(word, false, self);
 }
 
 static void release_word(struct atr_thread *self, uint64_t word)
@@ -290,6 +335,8 @@ static struct atr_conn *open_conn(enum atr_side side, const struct sockaddr *pee
 	memset((char *)conn + offsetof(struct atr_conn, side), 0,
 	       offsetof(struct atr_conn, peer) - offsetof(struct atr_conn, side));
 	conn->same.items_len = 0;
+	conn->former_request.len = conn->former_response.len = 0;
+	conn->former_request.doubt = conn->former_response.doubt = 0;
 	note(&conn->wait_timed_out, false);
 	note(&conn->read_refused, false);
 	atomic_store_explicit(&conn->plain, 0, memory_order_relaxed);
@@ -329,7 +376,7 @@ uint64_t atr_conn_open_plain(enum atr_side side)
 		return 0;
 	conn->fd = -1;
 	conn->is_secure = true;
-	show(conn);
+	show_all(conn);
 	atomic_store_explicit(&conn->held, 0, memory_order_release);
 	return atr_conn_word(conn);
 }
@@ -377,7 +424,7 @@ static void publish(struct atr_thread *self, int fd, struct atr_conn *conn)
 		return;
 	}
 	conn->fd = fd;
-	show(conn);
+	show_all(conn);
 	atomic_store_explicit(&conn->held, 0, memory_order_release);
 	before = atr_fd_set(fd, word);
 	release_word(self, before); /* a close that went by us */
@@ -583,13 +630,24 @@ __attribute__((noinline)) static void leave_for_good(struct atr_thread *self, st
 	atr_leave(self);
 }
 
-static void leave_or_forget(struct atr_thread *self, struct atr_conn *conn, uint64_t word, int fd)
+__attribute__((noinline)) static void leave_unusual(struct atr_thread *self, struct atr_conn *conn,
+						    uint64_t word, int fd)
 {
-	if (__builtin_expect(is_over(conn), 0)) {
+	if (is_over(conn))
 		leave_for_good(self, conn, word, fd);
+	else
+		leave_conn(self, conn);
+}
+
+__attribute__((noinline)) static void leave_or_forget(struct atr_thread *self,
+						      struct atr_conn *conn, uint64_t word, int fd)
+{
+	if (__builtin_expect(!is_ordinary(conn), 0)) {
+		leave_unusual(self, conn, word, fd);
 		return;
 	}
-	let_go(self, conn);
+	show(conn, shows_ordinary(conn));
+	let_go_shown(self, conn);
 	atr_leave(self);
 }
 
@@ -600,20 +658,19 @@ static void settle_side(struct atr_conn *conn, bool outward)
 		conn->side = outward ? ATR_SIDE_CLIENT : ATR_SIDE_SERVER;
 }
 
-static bool feed(struct atr_thread *self, struct atr_conn *conn, bool outward, const char *bytes,
-		 size_t len)
+static inline bool feed(struct atr_thread *self, struct atr_conn *conn, bool outward,
+			const char *bytes, size_t len)
 {
-	if (conn->is_cipher || atr_cipher_begins(conn, outward, bytes, len))
+	/* the first byte of TLS is looked at here, as most calls end there */
+	if (conn->is_cipher || (bytes[0] == 0x16 && atr_cipher_begins(conn, outward, bytes, len)))
 		return atr_cipher_feed(self, conn, outward, bytes, len);
 	return !conn->in_tunnel && atr_stream_feed(self, conn, outward, bytes, len);
 }
 
-static bool feed_iov(struct atr_thread *self, struct atr_conn *conn, bool outward,
-		     const struct iovec *iov, int nr, size_t from, size_t n)
+__attribute__((noinline)) static bool feed_pieces(struct atr_thread *self, struct atr_conn *conn,
+						  bool outward, const struct iovec *iov, int nr,
+						  size_t from, size_t n)
 {
-	settle_side(conn, outward);
-	if (conn->http2)
-		atr_h2_turn(conn);
 	for (int i = 0; i < nr && n; i++) {
 		size_t skip = from < iov[i].iov_len ? from : iov[i].iov_len;
 		size_t here = iov[i].iov_len - skip < n ? iov[i].iov_len - skip : n;
@@ -624,6 +681,17 @@ static bool feed_iov(struct atr_thread *self, struct atr_conn *conn, bool outwar
 			return false;
 	}
 	return true;
+}
+
+static inline bool feed_iov(struct atr_thread *self, struct atr_conn *conn, bool outward,
+			    const struct iovec *iov, int nr, size_t from, size_t n)
+{
+	settle_side(conn, outward);
+	if (conn->http2)
+		atr_h2_turn(conn);
+	if (nr == 1 && !from && n && n <= iov->iov_len)
+		return feed(self, conn, outward, iov->iov_base, n);
+	return feed_pieces(self, conn, outward, iov, nr, from, n);
 }
 
 /* A call failed. Whether that is the connection's end, and not a wrong argument or a later. */
@@ -738,8 +806,7 @@ bool atr_conn_plan(uint64_t word, int fd, const struct iovec *iov, int nr, size_
 
 	if (nr < 0 || nr > IOV_MAX || !atr_is_readable(iov, (size_t)nr * sizeof(*iov)))
 		return false; /* the kernel refuses it */
-	conn = conn_of(word);
-	conn = enter_owed(word, conn && (shown(conn) & OWES), &self);
+	conn = enter_conn(word, &self);
 	if (!conn)
 		return false;
 	settle_side(conn, true);
@@ -778,15 +845,18 @@ ssize_t atr_conn_sent(uint64_t word, int fd, const struct iovec *iov, int nr,
 		if (piece->head_end && taken >= piece->head_end) {
 			bool ok = atr_stream_planned(self, conn, &piece->head);
 
-			ok = ok && feed_iov(self, conn, true, iov, nr,
-					    piece->from + piece->head_end, taken - piece->head_end);
+			if (ok && taken > piece->head_end)
+				ok = feed_iov(self, conn, true, iov, nr,
+					      piece->from + piece->head_end,
+					      taken - piece->head_end);
 			if (!ok)
 				not_ours(self, conn);
 		} else if (!feed_iov(self, conn, true, iov, nr, piece->from, taken)) {
 			not_ours(self, conn);
 		}
 	}
-	atr_block_give(piece->block);
+	if (piece->block)
+		atr_block_give(piece->block);
 	leave_or_forget(self, conn, word, fd);
 	errno = saved;
 	return n < 0 ? n : (ssize_t)taken;
@@ -839,10 +909,10 @@ void atr_conn_closing(int fd)
 
 	if (!word)
 		return;
+	if (atr_has_other_descriptors())
+		return; /* the table is not of ours, and the connection not for us to give up */
 	if (atr_fd_is_conn(word))
 		atr_conn_let_go(fd);
-	if (atr_in_shared_child())
-		return; /* the table is our parent's */
 	word = atr_fd_set(fd, 0);
 	if (atr_fd_kind(word) == ATR_FD_CARRIER && (uint32_t)word) {
 		/* the other end does not lead here any more */
@@ -876,7 +946,7 @@ void atr_conn_duplicated(int from, int to)
 	uint64_t word = atr_fd(from);
 	struct atr_conn *conn;
 
-	if (from == to || (unsigned)to >= ATR_FD_MAX || !atr_fds || atr_in_shared_child())
+	if (from == to || (unsigned)to >= ATR_FD_MAX || !atr_fds || atr_has_other_descriptors())
 		return;
 	conn = conn_of(word);
 	if (conn)
@@ -1100,7 +1170,7 @@ void atr_conn_forked(void)
 		conn->in.held = conn->out.held = conn->rest_block = conn->api_block = 0;
 		conn->api = 0;
 		conn->is_prepared = conn->is_own = false;
-		show(conn);
+		show_all(conn);
 	}
 	atr_transfers_forked();
 	atr_carriers_forked();

@@ -180,25 +180,15 @@ struct atr_str atr_redact_value(enum atr_redact how, struct atr_str value,
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-static bool strip(struct atr_str *rule, struct atr_str prefix)
-{
-	if (rule->len < prefix.len ||
-	    !atr_str_equal_nocase((struct atr_str){ rule->at, prefix.len }, prefix))
-		return false;
-	rule->at += prefix.len;
-	rule->len -= prefix.len;
-	return true;
-}
-
 static bool read_kind(struct atr_str *rule, enum kind *kind)
 {
-	if (strip(rule, ATR_STR("query:")))
+	if (atr_str_strip_nocase(rule, ATR_STR("query:")))
 		*kind = QUERY;
-	else if (strip(rule, ATR_STR("path:")))
+	else if (atr_str_strip_nocase(rule, ATR_STR("path:")))
 		*kind = PATH;
-	else if (strip(rule, ATR_STR("header:")))
+	else if (atr_str_strip_nocase(rule, ATR_STR("header:")))
 		*kind = HEADER;
-	else if (strip(rule, ATR_STR("attribute:")))
+	else if (atr_str_strip_nocase(rule, ATR_STR("attribute:")))
 		*kind = ATTRIBUTE;
 	else
 		return false;
@@ -309,30 +299,52 @@ enum atr_redact atr_redact_attribute(struct atr_str name)
 
 /* ---- URLs ------------------------------------------------------------------------------------ */
 
-/* Or one of those that the configuration file names in their place. */
-static bool is_conventions_secret(struct atr_str name)
-{
-	struct atr_str list = secrets, member;
-
 #define KEY(text)                      \
 	{                              \
 		text, sizeof(text) - 1 \
 	}
-	static const struct atr_str names[] = {
-		KEY("X-Amz-Signature"), KEY("X-Amz-Credential"), KEY("X-Amz-Security-Token"),
-		KEY("AWSAccessKeyId"),	KEY("Signature"),	 KEY("sig"),
-		KEY("X-Goog-Signature")
-	};
+/* The shortest first. */
+static const struct atr_str conventions_secrets[] = {
+	KEY("sig"),
+	KEY("Signature"),
+	KEY("AWSAccessKeyId"),
+	KEY("X-Amz-Signature"),
+	KEY("X-Amz-Credential"),
+	KEY("X-Goog-Signature"),
+	KEY("X-Amz-Security-Token"),
+};
 #undef KEY
+#define NR_SECRETS (sizeof(conventions_secrets) / sizeof(conventions_secrets[0]))
+
+/* Or one of those that the configuration file names in their place. */
+static bool is_conventions_secret(struct atr_str name)
+{
+	struct atr_str list = secrets, member;
 
 	while (atr_list_next(&list, &member))
 		if (atr_str_equal(name, member))
 			return true;
 	if (secrets.at)
 		return false;
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (atr_str_equal(name, names[i]))
+	for (size_t i = 0; i < NR_SECRETS; i++)
+		if (atr_str_equal(name, conventions_secrets[i]))
 			return true;
+	return false;
+}
+
+/* Whether one of the conventions' keys ends where an equals sign stands. */
+static bool ends_in_secret(const char *query, const char *equals)
+{
+	size_t before = (size_t)(equals - query);
+
+	for (size_t i = 0; i < NR_SECRETS && before >= conventions_secrets[i].len; i++) {
+		struct atr_str key = conventions_secrets[i];
+		const char *at = equals - key.len;
+
+		if (equals[-1] == key.at[key.len - 1] &&
+		    (at == query || at[-1] == '&' || at[-1] == ';') && !memcmp(at, key.at, key.len))
+			return true;
+	}
 	return false;
 }
 
@@ -405,14 +417,12 @@ void atr_redact_query(struct atr_print *to, struct atr_str query)
 
 bool atr_redact_looks_into(struct atr_str query)
 {
-	const char *at = query.at, *end = query.at + query.len, *equals, *name;
+	const char *at = query.at, *end = query.at + query.len, *equals;
 
 	if (kinds & 1u << QUERY || secrets.at)
 		return true;
 	while (at < end && (equals = memchr(at, '=', (size_t)(end - at)))) {
-		for (name = equals; name > at && name[-1] != '&' && name[-1] != ';';)
-			name--;
-		if (is_conventions_secret((struct atr_str){ name, (size_t)(equals - name) }))
+		if (ends_in_secret(query.at, equals))
 			return true;
 		at = equals + 1;
 	}

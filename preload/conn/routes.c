@@ -67,11 +67,6 @@ static struct atr_str without_last_slash(struct atr_str path)
 	return path;
 }
 
-static bool begins(struct atr_str text, struct atr_str with)
-{
-	return text.len >= with.len && !memcmp(text.at, with.at, with.len);
-}
-
 static bool ends(struct atr_str text, struct atr_str with)
 {
 	return text.len >= with.len && !memcmp(text.at + text.len - with.len, with.at, with.len);
@@ -93,7 +88,7 @@ static bool find_name(struct atr_str segment, size_t *from, size_t *to)
 static bool is_rest(struct atr_str name)
 {
 	return ends(name, ATR_STR("...")) || ends(name, ATR_STR("+")) ||
-	       ends(name, ATR_STR(":path")) || begins(name, ATR_STR("*"));
+	       ends(name, ATR_STR(":path")) || atr_str_begins(name, ATR_STR("*"));
 }
 
 static enum kind kind_of(struct atr_str segment)
@@ -249,7 +244,7 @@ static bool fits_segment(struct atr_str pattern, struct atr_str segment)
 		find_name(pattern, &from, &to);
 		behind = pattern.len - to;
 		return segment.len > from + behind &&
-		       begins(segment, (struct atr_str){ pattern.at, from }) &&
+		       atr_str_begins(segment, (struct atr_str){ pattern.at, from }) &&
 		       ends(segment, (struct atr_str){ pattern.at + to, behind });
 	default:
 		return segment.len != 0;

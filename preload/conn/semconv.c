@@ -408,21 +408,26 @@ static void put_server_request(struct atr_span *span, const struct atr_http1_hea
 	put_of_header(span, ATR_USER_AGENT_ORIGINAL, ATR_STR("user-agent"), head->user_agent);
 }
 
+/* A target as it stands in the head; false: it may not be told so. */
+static inline bool is_plain(const struct target *t, struct atr_str *whole)
+{
+	*whole = t->path;
+	if (atr_redact_wants_paths() || !t->path.len || t->path.at[0] != '/')
+		return false;
+	if (!t->has_query)
+		return true;
+	whole->len += 1 + t->query.len;
+	return !atr_redact_looks_into(t->query);
+}
+
 /* url.full as it stands in the head, where that has no secrets. */
 __attribute__((noinline)) static bool put_plain_url(struct atr_span *span, struct atr_str scheme,
 						    struct atr_str authority,
 						    const struct target *t)
 {
-	struct atr_str target = { t->path.at, t->path.len };
-	struct atr_str parts[4] = { scheme, ATR_STR("://"), authority, target };
+	struct atr_str parts[4] = { scheme, ATR_STR("://"), authority };
 
-	if (atr_redact_wants_paths() || !target.len || target.at[0] != '/')
-		return false;
-	if (t->has_query && atr_redact_looks_into(t->query))
-		return false;
-	if (t->has_query)
-		parts[3].len += 1 + t->query.len;
-	return atr_span_put_parts(span, ATR_URL_FULL, parts, 4);
+	return is_plain(t, &parts[3]) && atr_span_put_parts(span, ATR_URL_FULL, parts, 4);
 }
 
 /* The same without them. Not inlined, nor is that: of the stack each takes its part after the other. */
@@ -614,9 +619,23 @@ static bool put_same(struct atr_span *span, const struct atr_http1_head *head,
 	       atr_span_put_items(span, same->items, same->items_len);
 }
 
+/* What the URLs begin with, as put_client_request has it where it is as usual. */
+static void keep_origin(struct atr_same *same, struct atr_str scheme, struct atr_str host)
+{
+	bool is_secure = atr_str_equal_nocase(scheme, ATR_STR("https"));
+	struct atr_str begin = is_secure ? ATR_STR("https://") : ATR_STR("http://");
+
+	same->origin_len = 0;
+	if (memchr(host.at, '@', host.len))
+		return;
+	memcpy(same->origin, begin.at, begin.len);
+	memcpy(same->origin + begin.len, host.at, host.len);
+	same->origin_len = (uint8_t)(begin.len + host.len);
+}
+
 /* What was put from `from` on. */
 static void keep_same(struct atr_same *same, const struct atr_http1_head *head,
-		      const struct atr_span *span, uint32_t from)
+		      struct atr_str scheme, const struct atr_span *span, uint32_t from)
 {
 	uint32_t len = span->len - from;
 
@@ -632,6 +651,16 @@ static void keep_same(struct atr_same *same, const struct atr_http1_head *head,
 	same->host_len = (uint8_t)head->host.len;
 	same->method_len = (uint8_t)head->method.len;
 	same->minor = head->minor;
+	keep_origin(same, scheme, head->host);
+}
+
+/* The URL of a request that has all the rest in common with the one before. */
+static bool put_same_url(struct atr_span *span, const struct target *t, const struct atr_same *same)
+{
+	struct atr_str parts[2] = { { same->origin, same->origin_len } };
+
+	return same->origin_len && is_plain(t, &parts[1]) &&
+	       atr_span_put_parts(span, ATR_URL_FULL, parts, 2);
 }
 
 static void put_request(struct atr_span *span, enum atr_kind kind,
@@ -641,16 +670,16 @@ static void put_request(struct atr_span *span, enum atr_kind kind,
 {
 	struct target t = split_target(head);
 	bool is_usual = same && is_usual_request(span, head, &t);
+	bool is_same = is_usual && put_same(span, head, same);
 	uint32_t from = span->len;
 
-	if (!is_usual || !put_same(span, head, same)) {
+	if (!is_same)
 		put_names(span, kind, head, &t, scheme, version, peer, peer_len);
-		if (is_usual)
-			keep_same(same, head, span, from);
-	}
+	if (is_usual && !is_same)
+		keep_same(same, head, scheme, span, from);
 	if (kind == ATR_KIND_SERVER)
 		put_server_request(span, head, &t);
-	else
+	else if (!is_same || !put_same_url(span, &t, same))
 		put_client_request(span, head, &t, scheme, peer, peer_len);
 }
 

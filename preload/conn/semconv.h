@@ -21,7 +21,8 @@ void atr_semconv_setup(void);
 struct atr_same {
 	uint16_t items_len; /* 0: there is none */
 	uint8_t minor, method_len, host_len;
-	char method[11], host[64];
+	uint8_t origin_len; /* of what a client's URLs begin with, up to the path; 0: it is not known */
+	char method[11], host[64], origin[8 + 64];
 	_Alignas(8) char items[304]; /* of a record */
 };
 

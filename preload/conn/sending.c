@@ -122,8 +122,12 @@ static size_t write_fields(struct atr_conn *conn, unsigned except, struct atr_pi
 
 	if (!atr_live_context(conn->prepared, &copy))
 		return 0;
-	piece->ours = piece->text;
-	len = atr_propagators_inject(&atr_formats, &copy.context, except, piece->text,
+	/* where they are to be sent from, mostly */
+	if (piece->at && piece->at + sizeof(piece->text) <= sizeof(piece->whole))
+		piece->ours = piece->whole + piece->at;
+	else
+		piece->ours = piece->text;
+	len = atr_propagators_inject(&atr_formats, &copy.context, except, (char *)piece->ours,
 				     sizeof(piece->text) - 1);
 	if (!len) {
 		piece->block = atr_block_take();
@@ -165,17 +169,21 @@ static bool lay_out_whole(struct atr_pieces *piece, const struct iovec *iov, int
 			  size_t sent_end)
 {
 	size_t after = piece->at + piece->hidden, rest = sent_end - after;
-	char *to = piece->whole;
+	char *to = piece->whole + piece->at;
 
-	if (piece->at + piece->ours_len + rest > sizeof(piece->whole) ||
-	    !copy_bytes(to, iov, nr, piece->from, piece->at))
+	if (piece->at + piece->ours_len + rest > sizeof(piece->whole))
 		return false;
-	to += piece->at;
-	if (piece->ours_len)
+	if (is_known(iov, nr, piece->from, sent_end)) {
+		const char *from = (const char *)iov->iov_base + piece->from;
+
+		memcpy(piece->whole, from, piece->at);
+		memcpy(to + piece->ours_len, from + after, rest);
+	} else if (!copy_bytes(piece->whole, iov, nr, piece->from, piece->at) ||
+		   !copy_bytes(to + piece->ours_len, iov, nr, piece->from + after, rest)) {
+		return false;
+	}
+	if (piece->ours_len && piece->ours != to)
 		memcpy(to, piece->ours, piece->ours_len);
-	to += piece->ours_len;
-	if (!copy_bytes(to, iov, nr, piece->from + after, rest))
-		return false;
 	add_iov(piece, piece->whole, piece->at + piece->ours_len + rest);
 	return true;
 }
@@ -229,20 +237,17 @@ static void owed_first(struct atr_conn *conn, struct atr_pieces *piece)
 static void plan_injection(struct atr_conn *conn, struct atr_pieces *piece,
 			   const struct atr_replacing *replacing)
 {
-	size_t len;
+	size_t len, all = piece->at;
 
 	/* the blank line's CR is out already: there is no place for a field any more */
 	if (piece->head_end < 2 && !conn->keeps_cr)
 		return;
+	piece->at = conn->keeps_cr ? 0 : piece->head_end - 2;
 	len = write_fields(conn, replacing->except, piece);
-	if (!len)
-		return;
-	if (conn->keeps_cr) {
+	if (len && conn->keeps_cr)
 		((char *)piece->ours)[len++] = '\r';
-		piece->at = 0;
-	} else {
-		piece->at = piece->head_end - 2;
-	}
+	if (!len)
+		piece->at = all;
 	piece->ours_len = len;
 }
 
@@ -299,8 +304,9 @@ __attribute__((noinline)) static bool plan_replacement(struct atr_conn *conn,
 }
 
 /* A head that is whole in the first piece, as most are, is read at once; else 0. */
-static long read_head(const struct atr_stream *s, struct cursor c, struct atr_http1_head *head)
+static long read_head(struct atr_conn *conn, struct cursor c, struct atr_http1_head *head)
 {
+	const struct atr_stream *s = &conn->out;
 	const char *at;
 	size_t len;
 	uint8_t state = 0;
@@ -308,8 +314,41 @@ static long read_head(const struct atr_stream *s, struct cursor c, struct atr_ht
 
 	if (s->held_len || s->scan || !next_bytes(&c, &at, &len))
 		return 0;
-	end = atr_http1_read_request(&state, at, len, atr_wanted_fields(), head);
+	end = atr_http1_read_request(&state, at, len, atr_wanted_fields(), &conn->former_request,
+				     head);
 	return end < 0 ? 0 : end;
+}
+
+/* Up to where the next request begins, which is planned for itself. */
+static void plan_end(const struct iovec *iov, int nr, struct atr_pieces *piece)
+{
+	size_t end = piece->head_end, rest = piece->end - end;
+	struct atr_http1_body body;
+
+	if (piece->head.framing == ATR_HTTP1_NO_BODY) {
+		piece->end = end;
+		return;
+	}
+	atr_http1_body_begin(&body, &piece->head);
+	piece->end = end + body_end(body, cursor_at(iov, nr, piece->from + end), rest);
+}
+
+/* What ends at `end` of what is offered: the whole head, which is in the piece, in one. */
+static inline void plan_request(struct atr_thread *self, struct atr_conn *conn,
+				const struct iovec *iov, int nr, const char *head, size_t len,
+				size_t end, struct atr_pieces *piece)
+{
+	struct atr_replacing replacing;
+
+	piece->head_end = end;
+	atr_request_prepare(self, conn, head, len, &piece->head, conn->out.held_len, &replacing);
+	if (replacing.inject && !atr_sending_rest(conn) && !conn->injected)
+		plan_injection(conn, piece, &replacing);
+	else if (replacing.nr_replaced && plan_replacement(conn, piece, head, &replacing))
+		return;
+	plan_end(iov, nr, piece);
+	if (!piece->ours_len)
+		piece->at = piece->end;
 }
 
 /* `is_read`: the head is in the piece already. */
@@ -317,25 +356,43 @@ static void plan_head(struct atr_thread *self, struct atr_conn *conn, const stru
 		      int nr, size_t end, struct atr_pieces *piece, bool is_read)
 {
 	struct cursor c = cursor_at(iov, nr, piece->from);
-	struct atr_replacing replacing;
-	struct atr_http1_body body;
-	size_t len, rest;
+	size_t len;
 	const char *head = whole_head(&conn->out, c, end, &len);
 
-	if (!head || (!is_read && !atr_http1_parse_request(head, len, &piece->head)))
-		return;
-	piece->head_end = end;
-	atr_request_prepare(self, conn, head, len, &piece->head, conn->out.held_len, &replacing);
-	if (replacing.inject && !atr_sending_rest(conn) && !conn->injected)
-		plan_injection(conn, piece, &replacing);
-	else if (replacing.nr_replaced && plan_replacement(conn, piece, head, &replacing))
-		return;
-	/* up to where the next request begins, which is planned for itself */
-	atr_http1_body_begin(&body, &piece->head);
-	rest = piece->end - end;
-	piece->end = end + body_end(body, cursor_at(iov, nr, piece->from + end), rest);
-	if (!piece->ours_len)
-		piece->at = piece->end;
+	if (head && (is_read || atr_http1_parse_request(head, len, &piece->head)))
+		plan_request(self, conn, iov, nr, head, len, end, piece);
+}
+
+/* Carries HTTP/1, and nothing of a request or of ours is begun and not yet out. */
+static inline bool is_between_requests(const struct atr_conn *conn)
+{
+	const struct atr_stream *out = &conn->out;
+
+	return conn->side == ATR_SIDE_CLIENT && out->known && !conn->http2 &&
+	       !(out->in_body | out->scan | out->held_len | conn->given_up | conn->is_cipher |
+		 conn->in_tunnel | atr_sending_owes(conn)) &&
+	       conn->nr_exchanges < ATR_EXCHANGES_MAX;
+}
+
+/*
+ * The ordinary case: the bytes begin with a request's head, which is whole in their page.
+ * False: that is not so, or not known, and nothing is planned.
+ */
+static inline bool plan_at_once(struct atr_thread *self, struct atr_conn *conn,
+				const struct iovec *iov, struct atr_pieces *piece)
+{
+	const char *at = iov->iov_base;
+	uint8_t state = 0;
+	long end;
+
+	if (!iov->iov_len || !can_read_page(at))
+		return false;
+	end = atr_http1_read_request(&state, at, atr_len_in_page(at, iov->iov_len),
+				     atr_wanted_fields(), &conn->former_request, &piece->head);
+	if (end <= 0)
+		return false;
+	plan_request(self, conn, iov, 1, at, (size_t)end, (size_t)end, piece);
+	return true;
 }
 
 static bool is_request_so_far(const struct atr_conn *conn, struct cursor c)
@@ -375,12 +432,19 @@ bool atr_sending_plan(struct atr_thread *self, struct atr_conn *conn, const stru
 		      int nr, size_t from, int flags, struct atr_pieces *piece)
 {
 	size_t total = total_of(iov, nr, from);
-	struct cursor c = cursor_at(iov, nr, from);
 	bool at_blank = false, is_read;
+	struct cursor c;
 	long end;
 
 	forget_page();
 	atr_sending_as_it_is(piece, from, total);
+	if (nr == 1 && !from && total <= ATR_PIECES_SECURE && !(flags & MSG_ZEROCOPY) &&
+	    is_between_requests(conn) && plan_at_once(self, conn, iov, piece)) {
+		if (piece->ours_len || piece->end < total)
+			atr_sending_lay_out(piece, iov, nr);
+		return true;
+	}
+	c = cursor_at(iov, nr, from);
 	if (conn->http2 || begins_http2(conn, c, total))
 		return atr_h2_plan(self, conn, iov, nr, from, total, flags, piece);
 	if (conn->side == ATR_SIDE_SERVER)
@@ -395,7 +459,7 @@ bool atr_sending_plan(struct atr_thread *self, struct atr_conn *conn, const stru
 	} else if (conn->out.in_body) {
 		piece->end = piece->at = body_end(conn->out.body, c, total);
 	} else if (!(flags & MSG_ZEROCOPY) && is_request_so_far(conn, c)) {
-		end = read_head(&conn->out, c, &piece->head);
+		end = read_head(conn, c, &piece->head);
 		is_read = end > 0;
 		if (!is_read)
 			end = scan(conn->out.scan, c, &at_blank);
@@ -434,9 +498,10 @@ static void keep_rest(struct atr_conn *conn, struct atr_pieces *piece, size_t ta
 	conn->rest_at = (uint32_t)taken;
 }
 
-static void release_rest(struct atr_conn *conn)
+static inline void release_rest(struct atr_conn *conn)
 {
-	atr_block_give(conn->rest_block);
+	if (conn->rest_block)
+		atr_block_give(conn->rest_block);
 	conn->rest_block = 0;
 	conn->rest_at = conn->rest_len = 0;
 }
@@ -448,6 +513,8 @@ size_t atr_sending_settle(struct atr_conn *conn, struct atr_pieces *piece, size_
 
 	if (piece->is_http2)
 		return atr_h2_settle(conn, piece, n);
+	if (piece->is_plain)
+		return n;
 	if (conn && piece->hold_last && all)
 		conn->keeps_cr = true;
 	if (!piece->ours_len || n <= piece->at)

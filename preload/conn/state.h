@@ -87,13 +87,25 @@ struct atr_conn {
 	_Atomic uint8_t shown;
 	_Atomic bool wait_timed_out, read_refused; /* refused: EAGAIN */
 	_Atomic uint64_t plain; /* is_cipher: the word of its session's plain side, or 0 */
-	uint8_t side;
-	bool connecting, is_fresh; /* fresh: no request yet since it was opened */
-	bool counts_as_call;	   /* of opened_in: under way since the connect */
-	bool given_up;
+	uint8_t side;		/* from here to `peer` all is 0 when it is opened */
+	/* what is 0 in most, and looked at by every call: as one word */
+	union {
+		struct {
+			bool connecting;
+			bool given_up;
+			bool keeps_cr; /* a CR of the program's was counted as sent and is not */
+			/* of several that may be under way: as a server's connection is waited on */
+			bool awaits_event;
+			bool owes_http2; /* of a head of HTTP/2 that we change a part is out */
+			uint8_t unused;
+			uint16_t nr_streams; /* of HTTP/2, open */
+		};
+		uint64_t unusual;
+	};
+	bool is_fresh;	     /* no request yet since it was opened */
+	bool counts_as_call; /* of opened_in: under way since the connect */
 	bool peer_closed;
 	bool is_cut;   /* inside TLS, and not in order: there may have been more to come */
-	bool keeps_cr; /* a CR of the program's was counted as sent and is not */
 	bool injected; /* our fields are out, the end of their head is not yet */
 	bool overlays; /* part of a replaced header is on its way */
 	uint8_t nr_exchanges, first_exchange;
@@ -101,14 +113,11 @@ struct atr_conn {
 	bool is_own;			      /* `prepared` is a transfer's */
 	bool prepared_head, prepared_connect; /* its method is HEAD, or CONNECT */
 	uint8_t api; /* whose payload is looked at: a call of Lambda's (see lambda.c), or AWS's */
-	bool awaits_event; /* of several that may be under way: as a server's connection is waited on */
 	bool is_handed;	     /* it answers what another process was asked */
-	bool owes_http2;     /* of a head of HTTP/2 that we change a part is out */
 	bool answered_early; /* its response came before we were told that it was sent */
 	bool is_secure;	     /* the plain side of a TLS session */
 	bool is_cipher;	     /* TLS goes by: see cipher.c */
 	bool in_tunnel;	     /* a proxy passes on what goes by now */
-	uint16_t nr_streams; /* of HTTP/2, open */
 	/* [rest_at, rest_len) of what the kernel took a part of: ours, and goes before all else */
 	uint32_t rest_at, rest_len;
 	atr_ref http2;	  /* it is HTTP/2, of which this is the rest (see http2.h) */
@@ -136,6 +145,7 @@ struct atr_conn {
 	char rest_text[ATR_PIECES_TEXT];
 	char hello[ATR_HELLO_ROOM];
 	struct atr_same same; /* HTTP/1's */
+	struct atr_http1_former former_request, former_response;
 };
 
 /* conn.c. Any thread, when what is done in `work` may never come to its end: its requests that

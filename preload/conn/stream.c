@@ -108,8 +108,10 @@ static void note_field(const struct atr_pair *field, struct atr_pair *fields, si
 }
 
 /* The header fields that say who the parent is, in the order of the wire. */
-static size_t context_fields(const char *bytes, size_t len, const struct atr_http1_head *head,
-			     struct atr_pair fields[static FIELDS_MAX], struct atr_aws_fields *aws)
+static inline size_t context_fields(const char *bytes, size_t len,
+				    const struct atr_http1_head *head,
+				    struct atr_pair fields[static FIELDS_MAX],
+				    struct atr_aws_fields *aws)
 {
 	uint32_t at = head->fields_at;
 	struct atr_pair field;
@@ -158,7 +160,9 @@ static atr_ref open_server(struct atr_thread *self, struct atr_conn *conn,
 	atr_ref block = 0, span;
 
 	started_with.block = 0;
-	if (nr_fields) {
+	if (atr_propagators_extract_parent(&atr_formats, fields, nr_fields, &context)) {
+		parent = &context;
+	} else if (nr_fields) {
 		block = atr_block_take();
 		if (block) {
 			atr_propagators_extract(&atr_formats, fields, nr_fields,
@@ -166,14 +170,17 @@ static atr_ref open_server(struct atr_thread *self, struct atr_conn *conn,
 			parent = &context;
 		}
 	}
-	if ((!parent || !atr_context_is_valid(parent)) && atr_work_started_with(&started_with)) {
+	if ((!parent || !atr_context_is_valid(parent)) && atr_work_started_with(&started_with) &&
+	    (!parent || atr_context_is_valid(&started_with.context))) {
 		if (parent)
 			started_with.context.baggage = parent->baggage;
 		parent = &started_with.context;
 	}
 	span = open_request(self, ATR_KIND_SERVER, parent, start_ns, head);
-	atr_context_copy_release(&started_with);
-	atr_block_give(block);
+	if (started_with.block | block) {
+		atr_context_copy_release(&started_with);
+		atr_block_give(block);
+	}
 	learn_peer(conn, conn->fd);
 	return span;
 }
@@ -278,8 +285,8 @@ void atr_opening_tell(struct atr_conn *conn, struct atr_span *span, uint64_t now
 }
 
 /* Whether the value can become ours byte for byte, and no signature covers it. */
-static bool can_be_ours(const struct atr_pair *field, struct atr_str authorization,
-			const struct atr_context *context)
+static bool can_be_ours(const struct atr_pair *field, const struct atr_pair *fields, size_t nr,
+			struct atr_str authorization, const struct atr_context *context)
 {
 	char room[ATR_REPLACED_LEN];
 
@@ -288,6 +295,7 @@ static bool can_be_ours(const struct atr_pair *field, struct atr_str authorizati
 					 field->name))
 			return false;
 	return field->value.len <= sizeof(room) &&
+	       atr_propagators_rewrite_whole(&atr_formats, field->name, fields, nr, context) &&
 	       atr_propagators_rewrite(&atr_formats, field->name, field->value, context, room);
 }
 
@@ -304,7 +312,7 @@ static bool plan_values(struct atr_conn *conn, const struct atr_pair *fields, si
 		only_xray &=
 			!!(atr_propagators_except(&atr_formats, fields[i].name) & ATR_EXCEPT_XRAY);
 		if (plan->nr_replaced == ATR_REPLACED_MAX ||
-		    !can_be_ours(&fields[i], authorization, context))
+		    !can_be_ours(&fields[i], fields, nr, authorization, context))
 			continue;
 		/* gone already, when it went out before the head's end was seen */
 		if (fields[i].value.at - bytes < (ptrdiff_t)sent_len && !conn->overlays)
@@ -376,6 +384,8 @@ static atr_ref open_client(struct atr_thread *self, struct atr_conn *conn, atr_r
 		atr_count(ATR_COUNT_NO_PARENT);
 		return open_request(self, ATR_KIND_CLIENT, NULL, start_ns, head);
 	}
+	if (!atr_context_is_valid(&parent.context))
+		atr_count(ATR_COUNT_NO_PARENT);
 	span = open_request(self, ATR_KIND_CLIENT, &parent.context, start_ns, head);
 	atr_context_copy_release(&parent);
 	return span;
@@ -696,24 +706,39 @@ static bool looks_right(struct atr_stream *s, bool is_request, const char *bytes
 }
 
 /* Most heads are whole where they begin. As atr_http1_scan. */
-static long read_head(struct atr_conn *conn, struct atr_stream *s, bool is_request,
-		      const char *bytes, size_t len, struct atr_http1_head *head)
+static inline long read_head(struct atr_conn *conn, uint8_t *scan, bool is_request,
+			     const char *bytes, size_t len, struct atr_http1_head *head)
 {
 	const struct atr_exchange *e = first(conn);
 	const struct atr_span *span;
 
 	if (is_request)
-		return atr_http1_read_request(&s->scan, bytes, len, atr_wanted_fields(), head);
+		return atr_http1_read_request(scan, bytes, len, atr_wanted_fields(),
+					      &conn->former_request, head);
 	/* mostly its body is in these bytes too */
 	span = atr_live_span(e->span);
 	if (span)
 		atr_exporter_expects(span->len);
-	return atr_http1_read_response(&s->scan, bytes, len, e->to_head, e->to_connect, head);
+	return atr_http1_read_response(scan, bytes, len, e->to_head, e->to_connect,
+				       &conn->former_response, head);
 }
 
-/* Takes bytes of a head. How many, or -1 to give the connection up. */
-static long feed_head(struct atr_thread *self, struct atr_conn *conn, struct atr_stream *s,
-		      bool is_request, const char *bytes, size_t len)
+/* A head is known, and whether there is more of its message. */
+static inline bool take_head(struct atr_thread *self, struct atr_conn *conn, struct atr_stream *s,
+			     bool is_request, const char *bytes, size_t len,
+			     struct atr_http1_head *head, bool is_read)
+{
+	bool ok = is_request ? request_head(self, conn, s, bytes, len, head, is_read) :
+			       response_head(self, conn, s, bytes, len, head, is_read);
+
+	s->in_body = ok && !s->body.done;
+	return ok;
+}
+
+/* Of a head that may come in pieces, or be none. */
+__attribute__((noinline)) static long feed_part(struct atr_thread *self, struct atr_conn *conn,
+						struct atr_stream *s, bool is_request,
+						const char *bytes, size_t len)
 {
 	bool at_once = !s->held_len && !s->scan && (is_request || first(conn));
 	const char *head = bytes;
@@ -727,7 +752,7 @@ static long feed_head(struct atr_thread *self, struct atr_conn *conn, struct atr
 			return -1;
 		s->head_ns = 0;
 	}
-	end = at_once ? read_head(conn, s, is_request, bytes, len, &parsed) :
+	end = at_once ? read_head(conn, &s->scan, is_request, bytes, len, &parsed) :
 			atr_http1_scan(&s->scan, bytes, len);
 	if (end < 0)
 		return -1;
@@ -747,11 +772,29 @@ static long feed_head(struct atr_thread *self, struct atr_conn *conn, struct atr
 	}
 	s->known = true;
 	s->scan = 0;
-	ok = is_request ? request_head(self, conn, s, head, head_len, &parsed, at_once) :
-			  response_head(self, conn, s, head, head_len, &parsed, at_once);
+	ok = take_head(self, conn, s, is_request, head, head_len, &parsed, at_once);
 	atr_stream_drop_held(s);
-	s->in_body = ok && !s->body.done;
 	return ok ? end : -1;
+}
+
+/*
+ * Takes bytes of a head. How many, or -1 to give the connection up. Most are whole, behind
+ * a message before.
+ */
+static inline long feed_head(struct atr_thread *self, struct atr_conn *conn, struct atr_stream *s,
+			     bool is_request, const char *bytes, size_t len)
+{
+	struct atr_http1_head head;
+	uint8_t scan = 0;
+	long end;
+
+	if (!s->known || s->scan | s->held_len || !(is_request || conn->nr_exchanges))
+		return feed_part(self, conn, s, is_request, bytes, len);
+	end = read_head(conn, &scan, is_request, bytes, len, &head);
+	if (end <= 0)
+		return feed_part(self, conn, s, is_request, bytes, len);
+	s->head_ns = 0;
+	return take_head(self, conn, s, is_request, bytes, (size_t)end, &head, true) ? end : -1;
 }
 
 /* ---- payload that is looked at ---- */
@@ -830,8 +873,8 @@ bool atr_stream_feed(struct atr_thread *self, struct atr_conn *conn, bool outwar
 	struct atr_stream *s = outward ? &conn->out : &conn->in;
 	bool is_request = outward == (conn->side == ATR_SIDE_CLIENT);
 
-	if (!conn->http2 && atr_h2_is_it(conn, s, is_request, bytes, len) &&
-	    !begin_http2(self, conn, s, outward))
+	if (!conn->in.known && !conn->out.known && !conn->http2 &&
+	    atr_h2_is_it(conn, s, is_request, bytes, len) && !begin_http2(self, conn, s, outward))
 		return false;
 	if (conn->http2)
 		return atr_h2_feed(self, conn, outward, bytes, len);

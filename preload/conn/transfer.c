@@ -466,6 +466,7 @@ static bool open_span(struct atr_thread *self, struct transfer *t, uint64_t star
 			       (struct atr_str){ 0 }, &request);
 	t->span = atr_live_open_for(self, ATR_KIND_CLIENT, has_parent ? &parent.context : NULL,
 				    start_ns, atr_sampler_wants_request ? &request : NULL);
+	has_parent = has_parent && atr_context_is_valid(&parent.context);
 	atr_context_copy_release(&parent);
 	t->is_described = false;
 	if (t->span && !has_parent)

@@ -359,16 +359,22 @@ static NOINLINE const char *token_end(const char *at, const char *limit)
 	return at;
 }
 
-/* The length of the field name at `line`: mostly it is of few letters and hyphens. */
+/*
+ * The length of the field name at `line`, which is followed by a line's end: mostly it is of
+ * few letters and hyphens.
+ */
 static ALWAYS_INLINE size_t name_len(const char *line, const char *last)
 {
-	size_t len = 0;
+	size_t len;
 
-	if (LIKELY(line < last)) {
+	if (LIKELY(line < last))
 		len = run_of(letters(load(line)));
-		if (LIKELY(line[len] == ':'))
-			return len;
-	}
+	else /* the last block, from `line` on: the line's end is in it */
+		len = first_bit((marks(letters(load(last))) ^ ALL_MARKS) >>
+				((size_t)(line - last) * MARK_BITS)) /
+		      MARK_BITS;
+	if (LIKELY(line[len] == ':'))
+		return len;
 	return (size_t)(token_end(line + len, last + BLOCK) - line);
 }
 
@@ -567,9 +573,19 @@ static ALWAYS_INLINE unsigned first(struct atr_str *kept, const char *colon, con
 	return 0;
 }
 
+/* What the lines of a head said up to some line. */
+struct so_far {
+	const char *line;
+	unsigned said;
+	uint32_t nr_fields;
+	uint64_t content_length;
+};
+
 static NOINLINE void keep(struct atr_http1_head *out, const char *name, const char *colon,
-			  const char *end)
+			  const char *end, struct so_far before, struct so_far *unkept)
 {
+	if (!out->nr_kept)
+		*unkept = before;
 	if (out->nr_kept < ATR_HTTP1_KEPT_MAX)
 		out->kept[out->nr_kept] = (struct atr_pair){
 			{ name, (size_t)(colon - name) },
@@ -600,7 +616,8 @@ static inline uint32_t telling_lengths(bool is_response, uint32_t wanted)
  */
 static ALWAYS_INLINE unsigned note_field(struct atr_http1_head *out, unsigned said,
 					 const char *name, size_t len, const char *end,
-					 bool is_response, uint32_t wanted)
+					 bool is_response, uint32_t wanted, uint32_t nr_before,
+					 struct so_far *unkept)
 {
 	const char *colon = name + len;
 
@@ -656,7 +673,8 @@ static ALWAYS_INLINE unsigned note_field(struct atr_http1_head *out, unsigned sa
 		break;
 	}
 	if (!is_response && is_wanted(wanted, len))
-		keep(out, name, colon, end);
+		keep(out, name, colon, end,
+		     (struct so_far){ name, said, nr_before, out->content_length }, unkept);
 	return said;
 }
 
@@ -676,27 +694,24 @@ static NOINLINE uint64_t short_word_at(const char *at, size_t len)
 	return word_at(copy);
 }
 
-/* Bytes that are not plain text: a bit for each from `at` on, over a word's length. */
-struct stops {
-	const char *at;
-	uint64_t bits;
-};
-
-/* The first from `at` on; no bits when there are none before `limit`. */
-static NOINLINE struct stops next_stops(const char *at, const char *limit, const char *bytes)
+/*
+ * Bytes that are not plain text: a bit for each from *at on, over a word's length, of the first
+ * word from *at on that has some, which *at is then; 0 when there are none before `limit`.
+ */
+static ALWAYS_INLINE uint64_t next_stops(const char **at, const char *limit, const char *bytes)
 {
 	uint64_t bits;
 
-	for (; limit - at >= (ptrdiff_t)WORD; at += WORD) {
-		bits = word_at(at);
-		if (bits)
-			return (struct stops){ at, bits };
+	for (; LIKELY(limit - *at >= (ptrdiff_t)WORD); *at += WORD) {
+		bits = word_at(*at);
+		if (LIKELY(bits))
+			return bits;
 	}
-	if (at >= limit)
-		return (struct stops){ at, 0 };
-	if (limit - bytes < (ptrdiff_t)WORD)
-		return (struct stops){ at, short_word_at(at, (size_t)(limit - at)) };
-	return (struct stops){ at, word_at(limit - WORD) >> (at + WORD - limit) };
+	if (*at >= limit)
+		return 0;
+	if (UNLIKELY(limit - bytes < (ptrdiff_t)WORD))
+		return short_word_at(*at, (size_t)(limit - *at));
+	return word_at(limit - WORD) >> (*at + WORD - limit);
 }
 
 /* The end of a line from a byte of it on that is not plain, and may be text all the same. */
@@ -708,31 +723,30 @@ static NOINLINE const char *odd_line_end(const char *at, const char *last, const
 
 /*
  * Reads the header lines from `line` to the blank line, which it returns; NULL
- * when that is not there, or not well.
+ * when that is not there, or not well. What was said before `line` is in *all, and
+ * then what all of them said; *unkept is what those before the first that is kept did.
  *
  * `stops` has a bit for each byte of the present line that is not plain text, and
  * of all behind it up to `seen`, so that each word is looked at once. From
  * `limit` on no line ends that has a blank one behind it.
  */
-static ALWAYS_INLINE const char *read_fields(struct atr_http1_head *out, unsigned *all_said,
-					     const char *bytes, const char *last, const char *line,
-					     bool is_response, uint32_t wanted)
+static ALWAYS_INLINE const char *read_fields(struct atr_http1_head *out, struct so_far *all,
+					     struct so_far *unkept, const char *bytes,
+					     const char *last, bool is_response, uint32_t wanted)
 {
-	const char *limit = last + BLOCK - 3, *seen = line, *end;
-	unsigned said = out->minor ? SAID_MINOR_1 : 0, n;
-	uint32_t nr_fields = 0;
+	const char *line = all->line, *limit = last + BLOCK - 3, *seen = line, *end;
+	unsigned said = all->said, n;
+	uint32_t nr_fields = all->nr_fields;
 	uint64_t stops = 0;
-	struct stops next;
 	size_t len;
 
 	for (; !ends_line(line); line = end + 2, nr_fields++) {
 		end = line;
 		if (UNLIKELY(!stops)) {
-			next = next_stops(line < seen ? seen : line, limit, bytes);
-			if (!next.bits)
+			end = line < seen ? seen : line;
+			stops = next_stops(&end, limit, bytes);
+			if (!stops)
 				return NULL;
-			end = next.at;
-			stops = next.bits;
 			seen = end + WORD;
 		}
 		n = first_bit(stops);
@@ -748,11 +762,78 @@ static ALWAYS_INLINE const char *read_fields(struct atr_http1_head *out, unsigne
 		len = name_len(line, last);
 		if (UNLIKELY(line[len] != ':'))
 			return NULL;
-		said = note_field(out, said, line, len, end, is_response, wanted);
+		said = note_field(out, said, line, len, end, is_response, wanted, nr_fields,
+				  unkept);
 	}
-	out->nr_fields = nr_fields;
-	*all_said = said;
+	all->said = said;
+	all->nr_fields = nr_fields;
 	return line;
+}
+
+/*
+ * A head whose fields begin with those that were remembered goes on behind them, as if they
+ * were read. Where heads mostly are others than before, looking costs more than it saves: a
+ * miss weighs as much as some hits, and too many of them are the end of it.
+ */
+#define MISS 4
+#define DOUBT_MAX 64
+
+static ALWAYS_INLINE bool says_again(const struct atr_http1_former *former, const char *line,
+				     const char *bytes_end, uint32_t wanted)
+{
+	return former->len && former->wanted == wanted && bytes_end - line >= former->len + 2 &&
+	       !memcmp(line, former->bytes, former->len);
+}
+
+static ALWAYS_INLINE void recall(struct atr_http1_former *former, struct atr_http1_head *out,
+				 struct so_far *all)
+{
+	const char *line = all->line;
+
+	if (UNLIKELY(former->doubt))
+		former->doubt--;
+	if (former->host_at)
+		out->host = (struct atr_str){ line + former->host_at, former->host_len };
+	if (former->user_agent_at)
+		out->user_agent =
+			(struct atr_str){ line + former->user_agent_at, former->user_agent_len };
+	out->content_length = former->content_length;
+	all->said |= former->said;
+	all->nr_fields = former->nr_fields;
+	all->line = line + former->len;
+}
+
+static void remember_value(uint16_t *at, uint16_t *len, struct atr_str value, const char *line,
+			   const char *end)
+{
+	bool is_there = value.at && value.at < end;
+
+	*at = is_there ? (uint16_t)(value.at - line) : 0;
+	*len = is_there ? (uint16_t)value.len : 0;
+}
+
+/* The fields from `line` on said what is in *so_far. */
+static NOINLINE void remember(struct atr_http1_former *former, const struct atr_http1_head *out,
+			      const char *line, struct so_far so_far, uint32_t wanted)
+{
+	ptrdiff_t len = so_far.line - line;
+
+	if (former->len)
+		former->doubt += MISS;
+	former->len = 0;
+	if (len < 1 || len > ATR_HTTP1_FORMER_MAX || former->doubt > DOUBT_MAX ||
+	    out->forwarded.at || out->x_forwarded_for.at || out->x_forwarded_host.at ||
+	    out->x_forwarded_proto.at)
+		return;
+	memcpy(former->bytes, line, (size_t)len);
+	former->len = (uint16_t)len;
+	former->said = so_far.said & ~SAID_MINOR_1; /* the start line's */
+	former->nr_fields = (uint16_t)so_far.nr_fields;
+	former->wanted = wanted;
+	former->content_length = so_far.content_length;
+	remember_value(&former->host_at, &former->host_len, out->host, line, so_far.line);
+	remember_value(&former->user_agent_at, &former->user_agent_len, out->user_agent, line,
+		       so_far.line);
 }
 
 /* "HTTP/1.0" or "HTTP/1.1" in the 8 bytes at `at`. */
@@ -792,6 +873,14 @@ static inline const char *read_request_line(const char *bytes, const char *last,
 	return version + 10;
 }
 
+/* "HTTP/1.1 200 OK" and its line's end, which most responses begin with; a line's end can follow. */
+#define USUAL_LEN 17
+static ALWAYS_INLINE bool is_usual_status_line(const char *bytes, const char *last)
+{
+	return last + BLOCK - bytes >= USUAL_LEN + 2 && load64(bytes) == load64("HTTP/1.1") &&
+	       load64(bytes + 8) == load64(" 200 OK\r") && bytes[USUAL_LEN - 1] == '\n';
+}
+
 /*
  * As read_request_line. The SP before an absent reason may be missing too: many
  * servers leave it out, and nobody reads such a line differently.
@@ -801,6 +890,11 @@ static inline const char *read_status_line(const char *bytes, const char *last,
 {
 	const char *code = bytes + 9, *end = code + 3;
 
+	if (LIKELY(is_usual_status_line(bytes, last))) {
+		out->minor = 1;
+		out->status = 200;
+		return bytes + USUAL_LEN;
+	}
 	if (!read_version(bytes, &out->minor) || bytes[8] != ' ' || !is_digit(code[0]) ||
 	    code[0] == '0' || !is_digit(code[1]) || !is_digit(code[2]))
 		return NULL;
@@ -849,9 +943,12 @@ static inline bool settle(struct atr_http1_head *out, unsigned said)
  * whole and well-formed head.
  */
 static ALWAYS_INLINE size_t read_head(struct atr_http1_head *out, unsigned *said, const char *bytes,
-				      size_t len, bool is_response, uint32_t wanted)
+				      size_t len, bool is_response, uint32_t wanted,
+				      struct atr_http1_former *former)
 {
 	const char *last, *fields, *blank;
+	struct so_far all, unkept;
+	bool is_known;
 	size_t head_len;
 
 	clear(out);
@@ -863,12 +960,23 @@ static ALWAYS_INLINE size_t read_head(struct atr_http1_head *out, unsigned *said
 			       read_request_line(bytes, last, out);
 	if (!fields)
 		return 0;
-	blank = read_fields(out, said, bytes, last, fields, is_response, wanted);
-	if (!blank || !settle(out, *said))
+	all = (struct so_far){ .line = fields, .said = out->minor ? SAID_MINOR_1 : 0 };
+	is_known = former && says_again(former, fields, bytes + len, wanted);
+	if (is_known)
+		recall(former, out, &all);
+	blank = read_fields(out, &all, &unkept, bytes, last, is_response, wanted);
+	if (!blank || !settle(out, all.said))
 		return 0;
 	head_len = (size_t)(blank + 2 - bytes);
+	out->nr_fields = all.nr_fields;
 	out->fields_at = (uint32_t)(fields - bytes);
 	out->blank_at = (uint32_t)(blank - bytes);
+	*said = all.said;
+	if (former && !is_known && former->doubt <= DOUBT_MAX) {
+		all.line = blank;
+		all.content_length = out->content_length;
+		remember(former, out, fields, out->nr_kept ? unkept : all, wanted);
+	}
 	return head_len <= ATR_HTTP1_HEAD_MAX ? head_len : 0;
 }
 
@@ -915,10 +1023,10 @@ static NOINLINE long not_read(uint8_t *state, const char *bytes, size_t len)
 }
 
 long atr_http1_read_request(uint8_t *state, const char *bytes, size_t len, uint32_t wanted,
-			    struct atr_http1_head *out)
+			    struct atr_http1_former *former, struct atr_http1_head *out)
 {
 	unsigned said = 0;
-	size_t head_len = read_head(out, &said, bytes, len, false, wanted);
+	size_t head_len = read_head(out, &said, bytes, len, false, wanted, former);
 
 	if (!head_len || !is_sound_request(out, said))
 		return not_read(state, bytes, len);
@@ -930,10 +1038,11 @@ long atr_http1_read_request(uint8_t *state, const char *bytes, size_t len, uint3
 }
 
 long atr_http1_read_response(uint8_t *state, const char *bytes, size_t len, bool to_head,
-			     bool to_connect, struct atr_http1_head *out)
+			     bool to_connect, struct atr_http1_former *former,
+			     struct atr_http1_head *out)
 {
 	unsigned said = 0;
-	size_t head_len = read_head(out, &said, bytes, len, true, 0);
+	size_t head_len = read_head(out, &said, bytes, len, true, 0, former);
 
 	if (!head_len)
 		return not_read(state, bytes, len);
@@ -945,7 +1054,7 @@ bool atr_http1_parse_request(const char *head, size_t len, struct atr_http1_head
 {
 	uint8_t state = 0;
 
-	return len && atr_http1_read_request(&state, head, len, 0, out) == (long)len;
+	return len && atr_http1_read_request(&state, head, len, 0, NULL, out) == (long)len;
 }
 
 bool atr_http1_parse_response(const char *head, size_t len, bool to_head, bool to_connect,
@@ -953,8 +1062,8 @@ bool atr_http1_parse_response(const char *head, size_t len, bool to_head, bool t
 {
 	uint8_t state = 0;
 
-	return len &&
-	       atr_http1_read_response(&state, head, len, to_head, to_connect, out) == (long)len;
+	return len && atr_http1_read_response(&state, head, len, to_head, to_connect, NULL, out) ==
+			      (long)len;
 }
 
 bool atr_http1_next_field(const char *head, size_t len, uint32_t *at, struct atr_pair *field)

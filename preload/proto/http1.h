@@ -105,6 +105,22 @@ bool atr_http1_parse_response(const char *head, size_t len, bool to_head, bool t
 			      struct atr_http1_head *out);
 
 /*
+ * The fields of a head that was read, up to the first that was kept for the caller:
+ * on a connection the next head's are mostly the same, byte for byte, and then mean the
+ * same. Plain data of the caller's, all zero at first; the rest is the parser's own.
+ */
+#define ATR_HTTP1_FORMER_MAX 448 /* longer ones are read anew each time */
+struct atr_http1_former {
+	uint16_t len; /* of `bytes`; 0: nothing is remembered */
+	uint16_t host_at, host_len, user_agent_at, user_agent_len; /* at 0: absent */
+	uint16_t said, nr_fields;
+	uint16_t doubt; /* grows with each head that was another */
+	uint32_t wanted;
+	uint64_t content_length;
+	char bytes[ATR_HTTP1_FORMER_MAX];
+};
+
+/*
  * Scan and parse at once, of bytes that begin with a head's first one; *state is
  * 0. Returns the head's length (> 0) when it ends in these bytes and is
  * well-formed; 0 and -1 as scan, for all else of which one cannot know yet, -1
@@ -115,11 +131,15 @@ bool atr_http1_parse_response(const char *head, size_t len, bool to_head, bool t
  * `wanted`: which fields of a request are kept for the caller, by the length of
  * their names: bit n for n characters, bit 31 for 31 and more. The fields that
  * mean something to this parser are not among them.
+ *
+ * `former`: what heads of the same kind and direction said before, for one
+ * caller at a time, or NULL. What is answered does not depend on it.
  */
 long atr_http1_read_request(uint8_t *state, const char *bytes, size_t len, uint32_t wanted,
-			    struct atr_http1_head *out);
+			    struct atr_http1_former *former, struct atr_http1_head *out);
 long atr_http1_read_response(uint8_t *state, const char *bytes, size_t len, bool to_head,
-			     bool to_connect, struct atr_http1_head *out);
+			     bool to_connect, struct atr_http1_former *former,
+			     struct atr_http1_head *out);
 
 /*
  * The header fields of a head that parse accepted, and of no other, in order;

@@ -70,8 +70,9 @@ static bool read_ours(bool is_response, const char *head, size_t len)
 	struct atr_http1_head out;
 	uint8_t state = 0;
 
-	return (is_response ? atr_http1_read_response(&state, head, len, false, false, &out) :
-			      atr_http1_read_request(&state, head, len, WANTED, &out)) == (long)len;
+	return (is_response ?
+			atr_http1_read_response(&state, head, len, false, false, NULL, &out) :
+			atr_http1_read_request(&state, head, len, WANTED, NULL, &out)) == (long)len;
 }
 
 struct noted {

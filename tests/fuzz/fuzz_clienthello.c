@@ -6,36 +6,10 @@
  * - a message that is asked more of is not known from less of it to be one.
  */
 #include "preload/proto/clienthello.h"
+#include "tests/fuzz/fuzz.h"
+#include "tests/guarded.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-
-#define ROOM (64 * 1024)
-#define CLAIM(claim)                                             \
-	do {                                                     \
-		if (!(claim)) {                                  \
-			fprintf(stderr, "not so: %s\n", #claim); \
-			abort();                                 \
-		}                                                \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-static char *room_end(void)
-{
-	static char *end;
-
-	if (!end) {
-		char *at = mmap(NULL, ROOM + 4096, PROT_READ | PROT_WRITE,
-				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-		if (at == MAP_FAILED || mprotect(at + ROOM, 4096, PROT_NONE) != 0)
-			abort();
-		end = at + ROOM;
-	}
-	return end;
-}
+#define LEN_MAX (64 * 1024)
 
 static bool is_in(struct atr_str text, const char *at, size_t len)
 {
@@ -44,16 +18,15 @@ static bool is_in(struct atr_str text, const char *at, size_t len)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
+	static char *room;
 	struct atr_clienthello client, again;
 	struct atr_serverhello server;
 	enum atr_hello is;
-	char *at;
+	const char *at;
 
-	if (len > ROOM)
+	if (len > LEN_MAX)
 		return 0;
-	at = room_end() - len;
-	if (len)
-		memcpy(at, data, len);
+	at = guarded_copy(&room, false, data, len);
 	is = atr_clienthello_read(at, len, &client);
 	CLAIM(is_in(client.random, at, len) && is_in(client.server_name, at, len) &&
 	      is_in(client.protocols, at, len));

@@ -3,11 +3,13 @@
  * The input is one direction of a connection. Claims:
  * - however it is cut, it reads the same;
  * - read says what scan and parse say, and keeps what next_field lists;
+ * - whatever head went before, it is read as if none had;
  * - whatever we accept libhttp-parser accepts too, and finds the same method,
  *   status, length, coding and persistence, and the same end of the message.
  * We refuse much that it accepts; that is not looked at.
  */
 #include "preload/proto/http1.h"
+#include "tests/fuzz/fuzz.h"
 #include "tests/http1_reading.h"
 
 #include <http_parser.h>
@@ -113,14 +115,6 @@ static enum http_errno read_theirs(struct theirs *theirs, http_parser *parser,
 	theirs->end = http_parser_execute(parser, &settings, bytes, len);
 	return HTTP_PARSER_ERRNO(parser);
 }
-
-#define CLAIM(claim)                                             \
-	do {                                                     \
-		if (!(claim)) {                                  \
-			fprintf(stderr, "not so: %s\n", #claim); \
-			abort();                                 \
-		}                                                \
-	} while (0)
 
 static bool begins_with(struct atr_str str, struct atr_str start)
 {
@@ -350,19 +344,51 @@ static void check_read(struct http1_asked asked, bool at_front, const char *byte
 				  atr_http1_parse_request(bytes, (size_t)scanned, &parsed)))
 		scanned = -1;
 	end = asked.is_response ? atr_http1_read_response(&state, bytes, len, asked.to_head,
-							  asked.to_connect, &head) :
-				  atr_http1_read_request(&state, bytes, len, wanted, &head);
+							  asked.to_connect, NULL, &head) :
+				  atr_http1_read_request(&state, bytes, len, wanted, NULL, &head);
 	CLAIM(end == scanned);
 	CLAIM(end < 0 || state == scan_state);
 	if (end > 0 && !asked.is_response)
 		check_kept(&head, bytes, (size_t)end);
 }
 
+static long read_after(struct http1_asked asked, uint32_t wanted, const char *bytes, size_t len,
+		       struct atr_http1_former *former, struct atr_http1_head *head)
+{
+	uint8_t state = 0;
+
+	memset(head, 0, sizeof(*head));
+	return asked.is_response ? atr_http1_read_response(&state, bytes, len, asked.to_head,
+							   asked.to_connect, former, head) :
+				   atr_http1_read_request(&state, bytes, len, wanted, former, head);
+}
+
+/* The same head again, and one with another byte somewhere. */
+static void check_former(struct http1_asked asked, char *bytes, size_t len)
+{
+	uint32_t any = (uint32_t)len * 2654435761u;
+	struct atr_http1_former former = { .len = 0 };
+	struct atr_http1_head head, alone;
+
+	for (int i = 0; i < 8; i++) {
+		long end = read_after(asked, any, bytes, len, &former, &head);
+
+		CLAIM(end == read_after(asked, any, bytes, len, NULL, &alone));
+		CLAIM(end <= 0 || !memcmp(&head, &alone, sizeof(head)));
+		if (len && i & 1)
+			bytes[(any >> i) % len] ^= (char)(1 << (any >> 29 ^ i) % 8);
+	}
+}
+
 static void check(struct http1_asked asked, const char *bytes, size_t len)
 {
+	static char copy[GUARDED_LEN];
+
 	check_cuts(asked, bytes, len);
 	check_read(asked, false, bytes, len);
 	check_read(asked, true, bytes, len);
+	memcpy(copy, bytes, len);
+	check_former(asked, copy, len);
 	check_second_opinion(asked, bytes, len);
 }
 
@@ -370,7 +396,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	const char *bytes = (const char *)data;
 
-	if (len > HTTP1_ROOM)
+	if (len > GUARDED_LEN)
 		return 0;
 	atr_http1_guess_request(bytes, len);
 	if (atr_http1_guess_response(bytes, len) != ATR_HTTP1_YES) {

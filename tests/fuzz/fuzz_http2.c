@@ -22,19 +22,10 @@ static void fuzz_offer(const struct atr_span *span);
 #include "preload/conn/state.h"
 #include "preload/proto/hpack.h"
 #include "preload/proto/http2.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#define CLAIM(claim)                                             \
-	do {                                                     \
-		if (!(claim)) {                                  \
-			fprintf(stderr, "not so: %s\n", #claim); \
-			abort();                                 \
-		}                                                \
-	} while (0)
 
 enum { CLIENT = 100, SERVER, LISTENER };
 

@@ -3,15 +3,11 @@
  * Feeds a fuzz target every file of a folder, whole and cut after each of its
  * first bytes, with any compiler: what a fuzzer once found stays found.
  */
+#include "tests/fuzz/fuzz.h"
+
 #include <dirent.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #define CUTS 512
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 /* In memory of exactly its length, so that a sanitizer sees one byte too many. */
 static void feed(const uint8_t *data, size_t len)

@@ -20,6 +20,7 @@ struct way {
 	size_t most;		/* bytes that the kernel takes in a call; 0: all */
 	bool in_turns;		/* and after each it says EAGAIN once */
 	bool is_vector;		/* the parts go in one writev */
+	bool is_kept;		/* the connection has carried a request before */
 };
 
 static void send_in(struct way way, const char *text)
@@ -51,14 +52,25 @@ static unsigned look_at_spans(void)
 	return nr;
 }
 
+static void exchange_one(void)
+{
+	conn_wire(FD)->most = conn_wire(FD)->in_turns = 0;
+	CONN_WRITE(FD, GET);
+	CONN_READ(FD, ANSWER);
+	CHECK(look_at_spans() == 1);
+	conn_wire(FD)->len = conn_wire(FD)->took = 0;
+}
+
 /* A connection of its own: what arrives, with a field of ours in each head; then the answers. */
 static void check_way(struct way way, const char *text, unsigned nr_heads)
 {
 	conn_connect(FD);
+	if (way.is_kept)
+		exchange_one();
 	send_in(way, text);
 	if (!conn_has_arrived(FD, text, nr_heads)) {
 		print_error("cut %zu %zu most %zu turns %d vector %d\n", way.cut, way.second_cut,
-			    way.most, way.in_turns, way.is_vector);
+			    way.most, way.in_turns, way.is_vector + 2 * way.is_kept);
 		CHECK(!"arrived as it should");
 	}
 	for (unsigned i = 0; i < nr_heads; i++)
@@ -73,14 +85,17 @@ static void check_ways(const char *text, unsigned nr_heads)
 
 	for (size_t cut = 0; cut <= len; cut++)
 		for (size_t most = cut % step; most < LONGEST; most += most < 70 ? step : 29)
-			check_way((struct way){ .cut = cut, .most = most }, text, nr_heads);
+			for (int kept = 0; kept < 2; kept++)
+				check_way((struct way){ .cut = cut, .most = most, .is_kept = kept },
+					  text, nr_heads);
 	for (size_t cut = 0; cut <= len; cut += step + cut % 3)
 		for (size_t most = 1; most < LONGEST; most += step + most % 13)
-			for (int way = 1; way < 4; way++)
+			for (int way = 1; way < 8; way++)
 				check_way((struct way){ .cut = cut,
 							.most = most,
 							.in_turns = way & 1,
-							.is_vector = way & 2 },
+							.is_vector = way & 2,
+							.is_kept = way & 4 },
 					  text, nr_heads);
 }
 
@@ -457,6 +472,24 @@ TEST(sending_several_trace_headers_passed_on_replaces_each)
 			     "00-77777777777777777777777777777777-1111111111111111",
 			 7, i ? XRAY("8888888888888888") : XRAY("1111111111111111"));
 	passes_on("xray,tracecontext", WITH(XRAY("1111111111111111")), text[0], text[1]);
+}
+
+#define B3(parent, state)                                                        \
+	"X-B3-TraceId: 77777777777777777777777777777777\r\nX-B3-SpanId: " parent \
+	"\r\nX-B3-Sampled: " state "\r\n"
+#define OT(parent)                                                                \
+	"ot-tracer-traceid: 7777777777777777\r\not-tracer-spanid: " parent "\r\n" \
+	"ot-tracer-sampled: true\r\n"
+
+TEST(sending_a_format_of_several_headers_passed_on_has_its_span_replaced)
+{
+	passes_on("b3multi", WITH(B3("1111111111111111", "1")), WITH(B3("1111111111111111", "1")),
+		  WITH(B3("8888888888888888", "1")));
+	passes_on("ottrace", WITH(OT("1111111111111111")), WITH(OT("1111111111111111")),
+		  WITH(OT("8888888888888888")));
+	passes_on("tracecontext,b3", WITH(B3("1111111111111111", "1")),
+		  WITH(TRACEPARENT("1111111111111111") B3("1111111111111111", "1")),
+		  WITH(TRACEPARENT("8888888888888888") B3("8888888888888888", "1")));
 }
 
 TEST(sending_leaves_what_a_signature_covers)

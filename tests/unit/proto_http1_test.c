@@ -5,10 +5,22 @@
 
 #include <dirent.h>
 
-#define REQUEST { 0 }
-#define RESPONSE { .is_response = true }
-#define TO_HEAD { .is_response = true, .to_head = true }
-#define TO_CONNECT { .is_response = true, .to_connect = true }
+#define REQUEST   \
+	{         \
+		0 \
+	}
+#define RESPONSE                    \
+	{                           \
+		.is_response = true \
+	}
+#define TO_HEAD                                      \
+	{                                            \
+		.is_response = true, .to_head = true \
+	}
+#define TO_CONNECT                                      \
+	{                                               \
+		.is_response = true, .to_connect = true \
+	}
 
 struct sample {
 	struct http1_asked asked;
@@ -44,11 +56,12 @@ static long scan_and_parse(uint8_t *state, struct http1_asked asked, const char 
 }
 
 static long read_at_once(uint8_t *state, struct http1_asked asked, uint32_t wanted,
-			 const char *bytes, size_t len, struct atr_http1_head *out)
+			 const char *bytes, size_t len, struct atr_http1_former *former,
+			 struct atr_http1_head *out)
 {
 	return asked.is_response ? atr_http1_read_response(state, bytes, len, asked.to_head,
-							   asked.to_connect, out) :
-				   atr_http1_read_request(state, bytes, len, wanted, out);
+							   asked.to_connect, former, out) :
+				   atr_http1_read_request(state, bytes, len, wanted, former, out);
 }
 
 static bool reads_at_once_the_same(struct http1_asked asked, bool at_front, const char *bytes,
@@ -59,7 +72,7 @@ static bool reads_at_once_the_same(struct http1_asked asked, bool at_front, cons
 	long end, other_end;
 
 	bytes = http1_guard(0, at_front, bytes, len);
-	end = read_at_once(&state, asked, 0, bytes, len, &one);
+	end = read_at_once(&state, asked, 0, bytes, len, NULL, &one);
 	other_end = scan_and_parse(&other_state, asked, bytes, len, &other);
 	if (end != other_end || (end == 0 && state != other_state))
 		return false;
@@ -119,9 +132,9 @@ static bool parses(struct http1_asked asked, const char *head, size_t len,
 		   struct atr_http1_head *out)
 {
 	head = http1_guard(0, false, head, len);
-	return asked.is_response ? atr_http1_parse_response(head, len, asked.to_head,
-							    asked.to_connect, out) :
-				   atr_http1_parse_request(head, len, out);
+	return asked.is_response ?
+		       atr_http1_parse_response(head, len, asked.to_head, asked.to_connect, out) :
+		       atr_http1_parse_request(head, len, out);
 }
 
 /* guess */
@@ -165,11 +178,26 @@ TEST(http1_guesses_maybe_for_each_beginning_of_a_request)
 TEST(http1_takes_no_other_protocol_for_a_request)
 {
 	static const char *const others[] = {
-		"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "\x16\x03\x01\x02", "\r\nGET /", " GET /",
-		"*1\r\n$4\r\nPING\r\n", "PING\r\n", "get key\r\n", "HELO example.org\r\n",
-		"USER anonymous\r\n", "GET  /", "GET\t/", "GET \r\n", "GET \x01", "CONNECT \r\n",
-		"SSH-2.0-OpenSSH_9.2\r\n", "abcdefghijklmnopqrstuvwxyz0123456 /", "GET 1http://",
-		"SELECT name FROM", "GET http:/a", "HTTP/1.1 200 OK\r\n",
+		"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+		"\x16\x03\x01\x02",
+		"\r\nGET /",
+		" GET /",
+		"*1\r\n$4\r\nPING\r\n",
+		"PING\r\n",
+		"get key\r\n",
+		"HELO example.org\r\n",
+		"USER anonymous\r\n",
+		"GET  /",
+		"GET\t/",
+		"GET \r\n",
+		"GET \x01",
+		"CONNECT \r\n",
+		"SSH-2.0-OpenSSH_9.2\r\n",
+		"abcdefghijklmnopqrstuvwxyz0123456 /",
+		"GET 1http://",
+		"SELECT name FROM",
+		"GET http:/a",
+		"HTTP/1.1 200 OK\r\n",
 		"GET aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
 	};
 
@@ -278,17 +306,22 @@ TEST(http1_reads_requests)
 		  "GET / 1.1 host=a close none body=0 @53\n" },
 		{ REQUEST, "GET / HTTP/1.1\r\nHost: a\r\nConnection: x-close\r\n\r\n",
 		  "GET / 1.1 host=a keep none body=0 @48\n" },
-		{ REQUEST, "GET / HTTP/1.1\r\nHost: a\r\nConnection: x\r\nConnection: close\r\n\r\n",
+		{ REQUEST,
+		  "GET / HTTP/1.1\r\nHost: a\r\nConnection: x\r\nConnection: close\r\n\r\n",
 		  "GET / 1.1 host=a close none body=0 @61\n" },
-		{ REQUEST, "POST /p?q=1#f HTTP/1.1\r\nHost:   a:80 \t\r\nContent-Length: 5\r\n\r\nhello",
+		{ REQUEST,
+		  "POST /p?q=1#f HTTP/1.1\r\nHost:   a:80 \t\r\nContent-Length: 5\r\n\r\nhello",
 		  "POST /p?q=1#f 1.1 host=a:80 keep length=5 body=5 @66\n" },
 		{ REQUEST, "PUT /x HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
 		  "PUT /x 1.1 host=a keep length=0 body=0 @47\n" },
-		{ REQUEST, "PUT /x HTTP/1.1\r\nHost: a\r\nContent-Length: 9223372036854775807\r\n\r\nx",
+		{ REQUEST,
+		  "PUT /x HTTP/1.1\r\nHost: a\r\nContent-Length: 9223372036854775807\r\n\r\nx",
 		  "PUT /x 1.1 host=a keep length=9223372036854775807 body=1 open\n" },
-		{ REQUEST, "PUT /x HTTP/1.1\r\nHost:\r\nContent-Length: 0000000000000000003\r\n\r\nabc",
+		{ REQUEST,
+		  "PUT /x HTTP/1.1\r\nHost:\r\nContent-Length: 0000000000000000003\r\n\r\nabc",
 		  "PUT /x 1.1 host= keep length=3 body=3 @66\n" },
-		{ REQUEST, "PUT /x HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\nContent-Length: 1\r\n\r\n",
+		{ REQUEST,
+		  "PUT /x HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\nContent-Length: 1\r\n\r\n",
 		  "PUT /x 1.1 host=a keep expect length=1 body=0 open\n" },
 		{ REQUEST, "PUT /x HTTP/1.0\r\nExpect: 100-continue\r\n\r\n",
 		  "PUT /x 1.0 close none body=0 @41\n" },
@@ -302,7 +335,9 @@ TEST(http1_reads_requests)
 		  "GET /\xc3\xbc 1.1 host=a keep none body=0 @39\n" },
 		{ REQUEST, "M!#$%&'*+-.^_`|~9 / HTTP/1.1\r\nHost: a\r\n!#$%&'*+-.^_`|~9: \r\n\r\n",
 		  "M!#$%&'*+-.^_`|~9 / 1.1 host=a keep none body=0 @61\n" },
-		{ REQUEST, "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\r\n",
+		{ REQUEST,
+		  "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: "
+		  "websocket\r\n\r\n",
 		  "GET /ws 1.1 host=a keep upgrade none body=0 @82\n" },
 		{ REQUEST, "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n\r\n",
 		  "GET /ws 1.1 host=a keep none body=0 @50\n" },
@@ -323,11 +358,13 @@ TEST(http1_reads_responses)
 		{ RESPONSE, "HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n",
 		  "200 1.1 keep length=0 body=0 @36\n" },
 		{ RESPONSE, "HTTP/1.1 200\r\n\r\nabc", "200 1.1 close until-close body=3 open\n" },
-		{ RESPONSE, "HTTP/1.1 999 \xfc\tnot a reason: at all\r\nConnection: close\r\n\r\n\r\n",
+		{ RESPONSE,
+		  "HTTP/1.1 999 \xfc\tnot a reason: at all\r\nConnection: close\r\n\r\n\r\n",
 		  "999 1.1 close until-close body=2 open\n" },
 		{ RESPONSE, "HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\na",
 		  "200 1.0 close length=1 body=1 @39\n" },
-		{ RESPONSE, "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 1\r\n\r\na",
+		{ RESPONSE,
+		  "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 1\r\n\r\na",
 		  "200 1.0 keep length=1 body=1 @63\n" },
 		{ RESPONSE, "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nabc",
 		  "200 1.1 close until-close body=3 open\n" },
@@ -336,9 +373,12 @@ TEST(http1_reads_responses)
 		  "304 1.1 keep none body=0 @48\n" },
 		{ RESPONSE, "HTTP/1.1 204 x\r\nTransfer-Encoding: chunked\r\n\r\n",
 		  "204 1.1 keep none body=0 @46\n" },
-		{ RESPONSE, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+		{ RESPONSE,
+		  "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
 		  "100 1.1 keep none body=0 @25\n200 1.1 keep length=0 body=0 @63\n" },
-		{ RESPONSE, "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\nPRI",
+		{ RESPONSE,
+		  "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: "
+		  "h2c\r\n\r\nPRI",
 		  "101 1.1 close upgrade tunnel body=3 open\n" },
 	};
 
@@ -355,7 +395,8 @@ TEST(http1_reads_a_response_by_what_was_asked)
 		{ TO_HEAD, "HTTP/1.1 200 OK\r\n\r\n", "200 1.1 keep none body=0 @19\n" },
 		{ TO_CONNECT, "HTTP/1.1 200 Connected\r\nContent-Length: 3\r\n\r\n\x16\x03",
 		  "200 1.1 close tunnel body=2 open\n" },
-		{ TO_CONNECT, "HTTP/1.1 204 x\r\n\r\n\x16\x03", "204 1.1 close tunnel body=2 open\n" },
+		{ TO_CONNECT, "HTTP/1.1 204 x\r\n\r\n\x16\x03",
+		  "204 1.1 close tunnel body=2 open\n" },
 		{ TO_CONNECT, "HTTP/1.1 407 Who\r\nContent-Length: 2\r\n\r\nno",
 		  "407 1.1 keep length=2 body=2 @41\n" },
 	};
@@ -371,16 +412,20 @@ TEST(http1_reads_chunked_bodies)
 	static const struct sample samples[] = {
 		{ REQUEST, CHUNKED "0\r\n\r\n", CHUNKED_SAYS "0 @61\n" },
 		{ REQUEST, CHUNKED "3\r\nabc\r\n0\r\n\r\n", CHUNKED_SAYS "3 @69\n" },
-		{ REQUEST, CHUNKED "0000000000000003\r\nabc\r\n00\r\n\r\n", CHUNKED_SAYS "3 @85\n" },
+		{ REQUEST, CHUNKED "0000000000000003\r\nabc\r\n00\r\n\r\n",
+		  CHUNKED_SAYS "3 @85\n" },
 		{ REQUEST, CHUNKED "a\r\n0123456789\r\nA\r\n\r\n\r\n\r\n\r\n\r\n\r\n0\r\n\r\n",
 		  CHUNKED_SAYS "20 @91\n" },
 		{ REQUEST, CHUNKED "3;a\r\nabc\r\n3 ; b=\"c d\"\t;e\r\nabc\r\n0;\r\n\r\n",
 		  CHUNKED_SAYS "6 @93\n" },
 		{ REQUEST, CHUNKED "0\r\nX: y\r\nDate:\r\n\r\n", CHUNKED_SAYS "0 @74\n" },
 		{ REQUEST, CHUNKED "7fffffffffffffff\r\nab", CHUNKED_SAYS "2 open\n" },
-		{ REQUEST, "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\nTRANSFER-ENCODING:   CHUNKED \r\n\r\n0\r\n\r\n",
+		{ REQUEST,
+		  "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\nTRANSFER-ENCODING:   "
+		  "CHUNKED \r\n\r\n0\r\n\r\n",
 		  "PUT / 1.1 host=a keep chunked body=0 @88\n" },
-		{ RESPONSE, "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip ,chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n",
+		{ RESPONSE,
+		  "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip ,chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n",
 		  "200 1.1 keep chunked body=1 @64\n" },
 	};
 
@@ -405,9 +450,10 @@ TEST(http1_reads_pipelined_messages)
 
 TEST(http1_notes_the_first_of_each_field_it_keeps)
 {
-	const char *text = "GET / HTTP/1.1\r\nhOST: h\r\nUser-agent:  u 1 \r\nForwarded: for=f\r\n"
-			   "X-Forwarded-For: 1, 2\r\nx-forwarded-for: 3\r\nX-Forwarded-Host: xh\r\n"
-			   "X-Forwarded-Proto: https\r\nUser-Agent: other\r\nX-Forwarded-Fox: no\r\n\r\n";
+	const char *text =
+		"GET / HTTP/1.1\r\nhOST: h\r\nUser-agent:  u 1 \r\nForwarded: for=f\r\n"
+		"X-Forwarded-For: 1, 2\r\nx-forwarded-for: 3\r\nX-Forwarded-Host: xh\r\n"
+		"X-Forwarded-Proto: https\r\nUser-Agent: other\r\nX-Forwarded-Fox: no\r\n\r\n";
 	struct atr_http1_head head;
 
 	CHECK(parses((struct http1_asked)REQUEST, text, strlen(text), &head));
@@ -483,7 +529,7 @@ TEST(http1_reads_a_head_at_once_and_not_what_is_behind_it)
 	struct atr_http1_head head;
 	uint8_t state = 0;
 
-	CHECK(atr_http1_read_request(&state, text, strlen(text), 0, &head) ==
+	CHECK(atr_http1_read_request(&state, text, strlen(text), 0, NULL, &head) ==
 	      (long)strlen(text) - 6);
 	CHECK(state == 0 && head.content_length == 6 && head.nr_kept == 0 && head.wanted == 0);
 	CHECK(atr_str_equal(head.target, ATR_STR("/a")) && atr_str_equal(head.host, ATR_STR("b")));
@@ -498,7 +544,7 @@ TEST(http1_read_leaves_a_head_in_pieces_to_scan)
 	for (size_t cut = 0; cut < len; cut++) {
 		uint8_t state = 0;
 
-		CHECK(atr_http1_read_response(&state, text, cut, false, false, &head) == 0);
+		CHECK(atr_http1_read_response(&state, text, cut, false, false, NULL, &head) == 0);
 		CHECK(atr_http1_scan_at_blank(state) == (cut == len - 1));
 		CHECK(atr_http1_scan(&state, text + cut, len - cut) == (long)(len - cut));
 	}
@@ -511,9 +557,9 @@ TEST(http1_read_refuses_for_good_a_whole_head_that_is_ill_formed)
 	uint8_t state = 0;
 
 	/* before its end has come it is for scan to judge */
-	CHECK(atr_http1_read_request(&state, text, strlen(text) - 1, 0, &head) == 0);
+	CHECK(atr_http1_read_request(&state, text, strlen(text) - 1, 0, NULL, &head) == 0);
 	state = 0;
-	CHECK(atr_http1_read_request(&state, text, strlen(text), 0, &head) == -1);
+	CHECK(atr_http1_read_request(&state, text, strlen(text), 0, NULL, &head) == -1);
 	CHECK(atr_http1_scan(&state, text, strlen(text)) == -1);
 }
 
@@ -533,7 +579,7 @@ TEST(http1_keeps_fields_by_the_length_of_their_names)
 	struct atr_http1_head head;
 	uint8_t state = 0;
 
-	CHECK(atr_http1_read_request(&state, text, strlen(text), wanted, &head) ==
+	CHECK(atr_http1_read_request(&state, text, strlen(text), wanted, NULL, &head) ==
 	      (long)strlen(text));
 	CHECK(head.nr_fields == 10 && head.wanted == wanted);
 	CHECK(head.nr_kept == 6);
@@ -555,7 +601,7 @@ TEST(http1_counts_wanted_fields_beyond_those_it_keeps)
 	for (int i = 0; i < ATR_HTTP1_KEPT_MAX + 3; i++)
 		len += (size_t)sprintf(text + len, "wanted: %d\r\n", i);
 	len += (size_t)sprintf(text + len, "\r\n");
-	CHECK(atr_http1_read_request(&state, text, len, 1u << 6, &head) == (long)len);
+	CHECK(atr_http1_read_request(&state, text, len, 1u << 6, NULL, &head) == (long)len);
 	CHECK(head.nr_kept == ATR_HTTP1_KEPT_MAX + 3);
 	CHECK(atr_str_equal(head.kept[ATR_HTTP1_KEPT_MAX - 1].value, ATR_STR("15")));
 }
@@ -564,14 +610,166 @@ TEST(http1_counts_wanted_fields_beyond_those_it_keeps)
  * A line's text is looked at in blocks and words: what is special must be seen in
  * every place of them, with any number of bytes behind the head.
  */
+static bool same_str(struct atr_str a, struct atr_str b)
+{
+	return a.at == b.at && a.len == b.len;
+}
+
+static bool same_kept(const struct atr_http1_head *a, const struct atr_http1_head *b)
+{
+	for (uint32_t i = 0; i < a->nr_kept && i < ATR_HTTP1_KEPT_MAX; i++)
+		if (!same_str(a->kept[i].name, b->kept[i].name) ||
+		    !same_str(a->kept[i].value, b->kept[i].value))
+			return false;
+	return a->nr_kept == b->nr_kept && a->wanted == b->wanted;
+}
+
+static bool same_head(const struct atr_http1_head *a, const struct atr_http1_head *b)
+{
+	return a->is_response == b->is_response && a->minor == b->minor && a->status == b->status &&
+	       same_str(a->method, b->method) && same_str(a->target, b->target) &&
+	       same_str(a->host, b->host) && same_str(a->user_agent, b->user_agent) &&
+	       same_str(a->forwarded, b->forwarded) &&
+	       same_str(a->x_forwarded_for, b->x_forwarded_for) &&
+	       same_str(a->x_forwarded_host, b->x_forwarded_host) &&
+	       same_str(a->x_forwarded_proto, b->x_forwarded_proto) &&
+	       a->keep_alive == b->keep_alive && a->upgrade == b->upgrade &&
+	       a->expect_continue == b->expect_continue && a->framing == b->framing &&
+	       a->content_length == b->content_length && a->nr_fields == b->nr_fields &&
+	       a->fields_at == b->fields_at && a->blank_at == b->blank_at && same_kept(a, b);
+}
+
+/* Whether a head is read as it would be, had none gone before it. */
+static bool reads_as_alone(struct http1_asked asked, uint32_t wanted, const char *bytes, size_t len,
+			   struct atr_http1_former *former)
+{
+	struct atr_http1_head one, other;
+	uint8_t state = 0, other_state = 0;
+	long end, other_end;
+
+	bytes = http1_guard(0, false, bytes, len);
+	end = read_at_once(&state, asked, wanted, bytes, len, former, &one);
+	other_end = read_at_once(&other_state, asked, wanted, bytes, len, NULL, &other);
+	return end == other_end && state == other_state && (end <= 0 || same_head(&one, &other));
+}
+
+#define WANTS_TRACEPARENT (1u << 11)
+
+/* Heads of which each goes before each. */
+static const struct sample in_turn[] = {
+	{ .bytes = "GET / HTTP/1.1\r\nHost: a\r\nUser-Agent: me/1\r\nAccept: */*\r\n\r\n" },
+	{ .bytes = "GET /b HTTP/1.1\r\nHost: a\r\nUser-Agent: me/1\r\nAccept: */*\r\n\r\n" },
+	{ .bytes = "GET / HTTP/1.0\r\nHost: a\r\nUser-Agent: me/1\r\nAccept: */*\r\n\r\n" },
+	{ .bytes =
+		  "GET / HTTP/1.1\r\nHost: a\r\nUser-Agent: me/1\r\nAccept: */*\r\nTo: x\r\n\r\n" },
+	{ .bytes =
+		  "GET / HTTP/1.1\r\nHost: a\r\nUser-Agent: me/1\r\nAccept: */*\r\n more\r\n\r\n" },
+	{ .bytes = "GET / HTTP/1.1\r\nHost: a\r\nUser-Agent: me/1\r\nAccept: */*\r\nHost: "
+		   "b\r\n\r\n" },
+	{ .bytes = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\ntraceparent: 1\r\n\r\n" },
+	{ .bytes = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\ntraceparent: 2\r\n\r\n" },
+	{ .bytes = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\ntraceparent: 2\r\n"
+		   "Content-Length: 5\r\n\r\n" },
+	{ .bytes = "CONNECT a:1 HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\ntraceparent: "
+		   "2\r\n\r\n" },
+	{ .bytes = "POST / HTTP/1.1\r\nHost: a\r\ntraceparent: 2\r\nContent-Length: 7\r\n"
+		   "User-Agent: me\r\n\r\n" },
+	{ .bytes = "POST / HTTP/1.1\r\nHost: a\r\ntraceparent: 2\r\nConnection: close\r\n\r\n" },
+	{ .bytes = "GET / HTTP/1.1\r\ntraceparent: 2\r\nHost: a\r\n\r\n" },
+	{ .bytes = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" },
+	{ .bytes = "POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" },
+	{ .bytes = "GET / HTTP/1.1\r\nHost: a\r\nForwarded: for=b\r\n\r\n" },
+	{ .bytes = "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: b\r\n\r\n" },
+	{ .bytes = "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: b\r\nConnection: upgrade\r\n\r\n" },
+	{ .bytes = "GET / HTTP/1.1\r\n\r\n" },
+	{ .bytes = "GET / HTTP/1.0\r\n\r\n" },
+};
+
+TEST(http1_reads_a_head_the_same_whichever_went_before)
+{
+	const size_t nr = sizeof(in_turn) / sizeof(in_turn[0]);
+	struct http1_asked asked = { .is_response = false };
+
+	for (size_t i = 0; i < nr * nr; i++) {
+		const char *first = in_turn[i / nr].bytes, *then = in_turn[i % nr].bytes;
+		struct atr_http1_former former = { .len = 0 };
+
+		CHECK(reads_as_alone(asked, WANTS_TRACEPARENT, first, strlen(first), &former));
+		for (size_t len = 0; len <= strlen(then); len++) {
+			struct atr_http1_former same = former;
+
+			CHECK(reads_as_alone(asked, WANTS_TRACEPARENT, then, len, &same));
+		}
+		/* and what is wanted may be another */
+		CHECK(reads_as_alone(asked, UINT32_MAX, then, strlen(then), &former));
+	}
+}
+
+TEST(http1_reads_a_response_the_same_whichever_byte_of_the_one_before_was_another)
+{
+	static const char text[] = "HTTP/1.1 200 OK\r\nServer: a\r\nContent-Length: 16\r\n"
+				   "Connection: keep-alive\r\n\r\n{";
+	static const char others[] = { '\0', '\t', '\n', '\r', ' ', '-',
+				       '0',  '7',  ':',	 'c',  'K', '\x80' };
+	struct http1_asked asked = { .is_response = true };
+	char other[sizeof(text)];
+
+	for (size_t i = 0; i < (sizeof(text) - 1) * sizeof(others); i++) {
+		struct atr_http1_former former = { .len = 0 };
+
+		memcpy(other, text, sizeof(text));
+		other[i / sizeof(others)] = others[i % sizeof(others)];
+		CHECK(reads_as_alone(asked, 0, other, sizeof(text) - 1, &former));
+		CHECK(reads_as_alone(asked, 0, text, sizeof(text) - 1, &former));
+		CHECK(reads_as_alone(asked, 0, other, sizeof(text) - 1, &former));
+		asked.to_head = !asked.to_head;
+		CHECK(reads_as_alone(asked, 0, other, sizeof(text) - 1, &former));
+	}
+}
+
+TEST(http1_remembers_up_to_the_first_field_that_is_kept)
+{
+	static const char text[] = "GET / HTTP/1.1\r\nHost: a\r\ntraceparent: 1\r\nTo: b\r\n\r\n";
+	struct atr_http1_former former = { .len = 0 };
+	struct http1_asked asked = { .is_response = false };
+
+	CHECK(reads_as_alone(asked, WANTS_TRACEPARENT, text, strlen(text), &former));
+	CHECK(former.len == strlen("Host: a\r\n"));
+	CHECK(reads_as_alone(asked, 0, text, strlen(text), &former));
+	CHECK(former.len == strlen("Host: a\r\ntraceparent: 1\r\nTo: b\r\n"));
+}
+
+TEST(http1_stops_remembering_where_each_head_is_another)
+{
+	struct atr_http1_former former = { .len = 0 };
+	struct http1_asked asked = { .is_response = false };
+	char text[64];
+
+	for (int i = 0; i < 100; i++) {
+		int len =
+			snprintf(text, sizeof(text), "GET / HTTP/1.1\r\nHost: %d\r\n\r\n", i / 10);
+
+		CHECK(reads_as_alone(asked, 0, text, (size_t)len, &former));
+		CHECK(former.len);
+	}
+	for (int i = 0; i < 100; i++) {
+		int len = snprintf(text, sizeof(text), "GET / HTTP/1.1\r\nHost: %d\r\n\r\n", i);
+
+		CHECK(reads_as_alone(asked, 0, text, (size_t)len, &former));
+	}
+	CHECK(!former.len);
+	CHECK(reads_as_alone(asked, 0, text, strlen(text), &former));
+	CHECK(!former.len);
+}
+
 TEST(http1_sees_special_bytes_at_every_place_of_a_line)
 {
 	static const struct {
 		const char *bytes;
 		bool is_text;
 	} special[] = {
-		{ "\t", true },	  { "\xc3\xa4", true }, { "\xff\t\x80", true }, { ":", true },
-		{ "\x7f", false }, { "\x01", false },	  { "\r", false },	  { "\n", false },
+		{ "\t", true },	   { "\xc3\xa4", true }, { "\xff\t\x80", true }, { ":", true },
+		{ "\x7f", false }, { "\x01", false },	 { "\r", false },	 { "\n", false },
 	};
 	char text[512];
 
@@ -588,7 +786,8 @@ TEST(http1_sees_special_bytes_at_every_place_of_a_line)
 				at = http1_guard(0, behind & 1, text, (size_t)(len + behind));
 				state = 0;
 				CHECK((atr_http1_read_request(&state, at, (size_t)(len + behind), 0,
-							      &head) == len) == special[i].is_text);
+							      NULL, &head) == len) ==
+				      special[i].is_text);
 				CHECK(!special[i].is_text || head.nr_fields == 2);
 			}
 		}
@@ -612,8 +811,8 @@ TEST(http1_finds_the_colon_behind_a_name_of_any_length)
 			uint8_t state = 0;
 			uint32_t first = 16;
 
-			CHECK(atr_http1_read_request(&state, at, (size_t)len, UINT32_MAX, &head) ==
-			      len);
+			CHECK(atr_http1_read_request(&state, at, (size_t)len, UINT32_MAX, NULL,
+						     &head) == len);
 			CHECK(atr_http1_next_field(at, (size_t)len, &first, &field));
 			CHECK(field.name.len == (size_t)name && field.value.len == (size_t)value);
 			CHECK(name == 4 || name == 6 || head.nr_kept == 1);
@@ -632,10 +831,14 @@ TEST(http1_refuses_what_two_parties_could_read_differently)
 {
 	static const struct sample samples[] = {
 		/* both framings */
-		{ REQUEST, POST "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n", "refused\n" },
-		{ REQUEST, POST "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n", "refused\n" },
-		{ RESPONSE, OK "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n", "refused\n" },
-		{ RESPONSE, OK "Transfer-Encoding: gzip\r\nContent-Length: 4\r\n\r\n", "refused\n" },
+		{ REQUEST, POST "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n",
+		  "refused\n" },
+		{ REQUEST, POST "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n",
+		  "refused\n" },
+		{ RESPONSE, OK "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n",
+		  "refused\n" },
+		{ RESPONSE, OK "Transfer-Encoding: gzip\r\nContent-Length: 4\r\n\r\n",
+		  "refused\n" },
 		/* lengths */
 		{ REQUEST, POST "Content-Length: 4\r\nContent-Length: 5\r\n\r\n", "refused\n" },
 		{ REQUEST, POST "Content-Length: 4\r\nContent-Length: 4\r\n\r\n", "refused\n" },
@@ -658,11 +861,14 @@ TEST(http1_refuses_what_two_parties_could_read_differently)
 		{ REQUEST, POST "Content-Length : 4\r\n\r\n", "refused\n" },
 		{ RESPONSE, OK "Content-Length: -1\r\n\r\n", "refused\n" },
 		{ TO_HEAD, OK "Content-Length: x\r\n\r\n", "refused\n" },
-		{ RESPONSE, "HTTP/1.1 304 x\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\n", "refused\n" },
+		{ RESPONSE, "HTTP/1.1 304 x\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\n",
+		  "refused\n" },
 		/* codings */
 		{ REQUEST, POST "Transfer-Encoding: chunked, chunked\r\n\r\n", "refused\n" },
-		{ REQUEST, POST "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", "refused\n" },
-		{ REQUEST, POST "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n", "refused\n" },
+		{ REQUEST, POST "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
+		  "refused\n" },
+		{ REQUEST, POST "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n",
+		  "refused\n" },
 		{ REQUEST, POST "Transfer-Encoding: chunked, gzip\r\n\r\n", "refused\n" },
 		{ RESPONSE, OK "Transfer-Encoding: chunked, gzip\r\n\r\n", "refused\n" },
 		{ REQUEST, POST "Transfer-Encoding: gzip\r\n\r\n", "refused\n" },
@@ -676,7 +882,10 @@ TEST(http1_refuses_what_two_parties_could_read_differently)
 		{ REQUEST, POST "Transfer-Encoding:\r\n\r\n", "refused\n" },
 		{ RESPONSE, OK "Transfer-Encoding:\r\n\r\n", "refused\n" },
 		{ REQUEST, POST "Transfer-Encoding : chunked\r\n\r\n", "refused\n" },
-		{ REQUEST, POST "Transfer-Encoding: \x0b" "chunked\r\n\r\n", "refused\n" },
+		{ REQUEST,
+		  POST "Transfer-Encoding: \x0b"
+		       "chunked\r\n\r\n",
+		  "refused\n" },
 		{ REQUEST, POST "Transfer-Encoding\x80: chunked\r\n\r\n", "refused\n" },
 		{ REQUEST, POST "Transfer-Encoding: chunked gzip\r\n\r\n", "refused\n" },
 		{ REQUEST, POST "Transfer-Encoding:\tchunked\r\n\r\n", "refused\n" },
@@ -693,8 +902,10 @@ TEST(http1_refuses_what_two_parties_could_read_differently)
 		{ REQUEST, HEAD "Host: a\r\n\r\n", "refused\n" },
 		{ REQUEST, "GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n", "refused\n" },
 		/* a body where a tunnel begins */
-		{ REQUEST, "CONNECT a:1 HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n", "refused\n" },
-		{ REQUEST, "CONNECT a:1 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", "refused\n" },
+		{ REQUEST, "CONNECT a:1 HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n",
+		  "refused\n" },
+		{ REQUEST, "CONNECT a:1 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
+		  "refused\n" },
 	};
 
 	CHECK_SAMPLES(samples);
@@ -726,7 +937,10 @@ TEST(http1_refuses_ill_formed_lines)
 		{ REQUEST, HEAD "X\xff: z\r\n\r\n", "refused\n" },
 		{ REQUEST, HEAD "X(: z\r\n\r\n", "refused\n" },
 		{ REQUEST, HEAD "X: \x01\r\n\r\n", "refused\n" },
-		{ REQUEST, HEAD "X: a\x0b" "b\r\n\r\n", "refused\n" },
+		{ REQUEST,
+		  HEAD "X: a\x0b"
+		       "b\r\n\r\n",
+		  "refused\n" },
 		{ REQUEST, HEAD "X: a\x7f\r\n\r\n", "refused\n" },
 		{ REQUEST, HEAD "X: 0123456789abcdef0123456789abcdef\x1f\r\n\r\n", "refused\n" },
 		/* start lines */
@@ -793,8 +1007,8 @@ TEST(http1_takes_only_the_characters_that_each_part_may_have)
 
 	for (int byte = 1; byte < 256; byte++) {
 		bool letter = (byte | 0x20) >= 'a' && (byte | 0x20) <= 'z';
-		bool token = letter || (byte >= '0' && byte <= '9') ||
-			     strchr("!#$%&'*+-.^_`|~", byte);
+		bool token =
+			letter || (byte >= '0' && byte <= '9') || strchr("!#$%&'*+-.^_`|~", byte);
 		bool visible = byte > ' ' && byte != 0x7f;
 
 		CHECK(accepts_byte(request, "G?T / HTTP/1.0\r\n\r\n", byte) == token);
@@ -950,7 +1164,8 @@ TEST(http1_reads_10000_headers)
 	len += 2;
 	CHECK(parses((struct http1_asked)REQUEST, text, len, &out));
 	CHECK(out.nr_fields == 10000);
-	check_sample(&(struct sample){ REQUEST, text, "GET / 1.0 close none body=0 @60018\n" }, len);
+	check_sample(&(struct sample){ REQUEST, text, "GET / 1.0 close none body=0 @60018\n" },
+		     len);
 	free(text);
 }
 

@@ -104,6 +104,20 @@ TEST(observed_keep_alive_is_a_span_for_each_request)
 	close_one();
 }
 
+TEST(observed_requests_that_the_program_traces_are_left_to_it)
+{
+	open_one();
+	see(ATR_WIRE_SAID, P, 5,
+	    "GET /a HTTP/1.1\r\nHost: h\r\n"
+	    "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n\r\n");
+	see(ATR_WIRE_HEARD, P, 5, "HTTP/1.1 200 X\r\n\r\n");
+	see(ATR_WIRE_SAID, P, 5, "GET /b HTTP/1.1\r\nHost: h\r\n\r\n");
+	see(ATR_WIRE_HEARD, P, 5, "HTTP/1.1 200 X\r\n\r\n");
+	see(ATR_WIRE_CLOSE, P, 5, "");
+	CHECK(trace.nr_nodes == 1 && has_text(trace.nodes[0], "url.full", "http://h/b"));
+	close_one();
+}
+
 TEST(observed_requests_of_others_are_their_own)
 {
 	open_one();
