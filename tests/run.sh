@@ -5,7 +5,7 @@
 # line a test and what a failed one said, and ends with "N passed, N failed, N skipped".
 #
 # ONLY=pattern   only the structure and integration tests whose name fits it
-# JOBS=n         that many integration tests at once (2)
+# JOBS=n         that many integration tests at once (one more than there are processors, as many wait)
 # LIMIT=seconds  how long one of them may take (120)
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -147,7 +147,7 @@ for kind; do
 	unit) run_unit ;;
 	fuzz) run_fuzz ;;
 	structure) run_scripts structure 1 600 ;;
-	integration) ATTEMPTS=3 run_scripts integration "${JOBS:-2}" "${LIMIT:-120}" ;;
+	integration) ATTEMPTS=3 run_scripts integration "${JOBS:-$(($(nproc) + 1))}" "${LIMIT:-120}" ;;
 	*) echo "run.sh: no tests of kind $kind" >&2; exit 2 ;;
 	esac
 done

@@ -7,50 +7,24 @@
  * - texts end.
  */
 #include "export/stacks/inlined.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/mman.h>
+#include "tests/fuzz/fuzz.h"
+#include "tests/guarded.h"
 
 #define SECTIONS 9
-#define ROOM (64 * 1024)
+#define LEN_MAX (64 * 1024)
 #define NR 6
-#define CLAIM(claim)                                             \
-	do {                                                     \
-		if (!(claim)) {                                  \
-			fprintf(stderr, "not so: %s\n", #claim); \
-			abort();                                 \
-		}                                                \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-static uint8_t *end_of(unsigned section)
-{
-	static uint8_t *ends[SECTIONS];
-
-	if (!ends[section]) {
-		uint8_t *at = mmap(NULL, ROOM + 4096, PROT_READ | PROT_WRITE,
-				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-		if (at == MAP_FAILED || mprotect(at + ROOM, 4096, PROT_NONE) != 0)
-			abort();
-		ends[section] = at + ROOM;
-	}
-	return ends[section];
-}
 
 /* What there is of it, up to what the input has; of length 0 it is not there. */
 static struct atr_bytes section_of(struct atr_bytes *from, struct atr_bytes *lengths, unsigned i)
 {
+	static char *rooms[SECTIONS];
 	size_t len = atr_get_u16(lengths), left = atr_bytes_left(from);
-	struct atr_bytes bytes = { .at = end_of(i), .end = end_of(i), .failed = !len };
+	struct atr_bytes bytes = { .failed = !len };
 
 	len = len < left ? len : left;
-	if (len) {
-		bytes.at -= len;
-		memcpy((void *)bytes.at, atr_get_part(from, len).at, len);
-	}
+	bytes.at = (const uint8_t *)guarded_copy(&rooms[i], false, from->at, len);
+	bytes.end = bytes.at + len;
+	atr_get_part(from, len);
 	return bytes;
 }
 
@@ -84,7 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct atr_info_sections info;
 	struct atr_line_sections lines;
 
-	if (from.failed || len > ROOM)
+	if (from.failed || len > LEN_MAX)
 		return 0;
 	info.info = section_of(&from, &lengths, 0);
 	info.abbrevs = section_of(&from, &lengths, 1);
@@ -94,6 +68,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	info.addresses = section_of(&from, &lengths, 5);
 	info.ranges = section_of(&from, &lengths, 6);
 	info.range_lists = section_of(&from, &lengths, 7);
+	/* references to what another file has lead here, too */
+	info.common = &info;
 	lines = (struct atr_line_sections){
 		.line = section_of(&from, &lengths, 8),
 		.line_strings = info.line_strings,

@@ -8,21 +8,10 @@
 #include "export/stacks/image.h"
 #include "export/stacks/lines.h"
 #include "export/stacks/names.h"
-
-#include <stdio.h>
-#include <stdlib.h>
+#include "tests/fuzz/fuzz.h"
 
 #define NR 6
 #define MOST ((size_t)1 << 20) /* of a section: what is packed may be said to be any length */
-#define CLAIM(claim)                                             \
-	do {                                                     \
-		if (!(claim)) {                                  \
-			fprintf(stderr, "not so: %s\n", #claim); \
-			abort();                                 \
-		}                                                \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static bool read_memory(const struct atr_source *source, uint64_t at, void *to, size_t len)
 {

@@ -7,20 +7,10 @@
  */
 #include "preload/proto/event.h"
 #include "preload/proto/json.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <cJSON.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <strings.h>
-
-#define CLAIM(what)                                             \
-	do {                                                    \
-		if (!(what)) {                                  \
-			fprintf(stderr, "not so: %s\n", #what); \
-			abort();                                \
-		}                                               \
-	} while (0)
 
 static const char *const paths[] = { "a", "a.b", "a.*", "r.*.x", "r.*.*.y", "~errorType", "*" };
 enum { NR_PATHS = sizeof(paths) / sizeof(paths[0]), FOUND_MAX = 1 << 16 };

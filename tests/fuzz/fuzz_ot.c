@@ -7,18 +7,7 @@
  * - all other members go on, in their order, behind ours; told again nothing changes.
  */
 #include "propagator/ot.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#define CLAIM(claim)                                             \
-	do {                                                     \
-		if (!(claim)) {                                  \
-			fprintf(stderr, "not so: %s\n", #claim); \
-			abort();                                 \
-		}                                                \
-	} while (0)
+#include "tests/fuzz/fuzz.h"
 
 /* Members that are others' and not empty, with their commas, up to `nr`. */
 static size_t others(struct atr_str text, char *out, unsigned *nr)

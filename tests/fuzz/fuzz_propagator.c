@@ -11,28 +11,19 @@
  * - what is written is header lines and nothing else; it reads back as the same
  *   span, and as the same in all where the formats are W3C's;
  * - read back, written and read back again, nothing changes any more;
- * - a header written over in place reads as the span that it was written for;
+ * - a header written over in place reads as the span that it was written for, and one that
+ *   is a part of several is not written over without the others;
  * - fields that are not wanted make no difference.
  */
 #include "propagator/propagator.h"
+#include "tests/fuzz/fuzz.h"
+#include "tests/guarded.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-
-#define ROOM (128 * 1024)
+#define LEN_MAX (128 * 1024)
 #define FIELDS_MAX 64
 #define LINES_MAX \
 	(2 * 64 + 32) /* two formats have a header for each of 64 members of the baggage */
-#define GUARDED_MAX 8 /* fields that are put against a page, each for itself */
-
-#define CLAIM(claim)                                             \
-	do {                                                     \
-		if (!(claim)) {                                  \
-			fprintf(stderr, "not so: %s\n", #claim); \
-			abort();                                 \
-		}                                                \
-	} while (0)
+#define MOVED_MAX 8   /* fields that are put against pages of their own, and written over */
 
 struct input {
 	struct atr_propagators formats;
@@ -41,33 +32,11 @@ struct input {
 	bool is_env;
 };
 
-enum room { NAME, VALUE, STORE, TEXT, NR_ROOMS };
+static char *value_room, *store_room, *text_room;
 
-/* `len` bytes, with a forbidden page behind them or before. Each room holds one thing at a time. */
-static char *guarded(enum room which, bool at_front, size_t len)
+static struct atr_str guarded_str(char **room, bool at_front, struct atr_str text)
 {
-	static char *rooms[NR_ROOMS];
-	const size_t page = 65536; /* at least every machine's */
-
-	if (!rooms[which]) {
-		char *at = mmap(NULL, ROOM + 2 * page, PROT_READ | PROT_WRITE,
-				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-		CLAIM(at != MAP_FAILED && !mprotect(at, page, PROT_NONE) &&
-		      !mprotect(at + page + ROOM, page, PROT_NONE));
-		rooms[which] = at + page;
-	}
-	CLAIM(len <= ROOM);
-	return rooms[which] + (at_front ? 0 : ROOM - len);
-}
-
-static struct atr_str guarded_copy(enum room which, bool at_front, struct atr_str text)
-{
-	char *at = guarded(which, at_front, text.len);
-
-	if (text.len)
-		memcpy(at, text.at, text.len);
-	return (struct atr_str){ at, text.len };
+	return (struct atr_str){ guarded_copy(room, at_front, text.at, text.len), text.len };
 }
 
 /* Up to the mark, or to the end; *rest is what comes behind it. */
@@ -144,19 +113,22 @@ static void check_context(const struct atr_context *c, bool is_parent)
 	check_list(c->baggage, 64, ATR_BAGGAGE_MAX);
 }
 
-/* Each field in its turn lies where one byte too many would be noticed. */
+/* Each field lies where one byte too many would be noticed. */
 static void check_bounds(const struct input *in, const struct atr_context *expected)
 {
-	for (size_t i = 0; i < in->nr && i < GUARDED_MAX; i++) {
-		for (int at_front = 0; at_front < 2; at_front++) {
-			struct input moved = *in;
-			struct atr_context c;
+	static char *names[MOVED_MAX], *values[MOVED_MAX];
 
-			moved.field[i].name = guarded_copy(NAME, at_front, in->field[i].name);
-			moved.field[i].value = guarded_copy(VALUE, at_front, in->field[i].value);
-			extract(&moved, guarded(STORE, at_front, ATR_CARRY_MAX), &c);
-			CLAIM(is_same(&c, expected));
+	for (int at_front = 0; at_front < 2; at_front++) {
+		struct input moved = *in;
+		struct atr_context c;
+
+		for (size_t i = 0; i < in->nr && i < MOVED_MAX; i++) {
+			moved.field[i].name = guarded_str(&names[i], at_front, in->field[i].name);
+			moved.field[i].value =
+				guarded_str(&values[i], at_front, in->field[i].value);
 		}
+		extract(&moved, guarded(&store_room, at_front, ATR_CARRY_MAX), &c);
+		CLAIM(is_same(&c, expected));
 	}
 }
 
@@ -225,7 +197,7 @@ static size_t inject(const struct input *in, const struct atr_context *c, unsign
 		     size_t cap, char **text, unsigned *nr)
 {
 	*nr = 0;
-	*text = guarded(TEXT, false, cap);
+	*text = guarded(&text_room, false, cap);
 	return in->is_env ? atr_propagators_inject_env(&in->formats, c, *text, cap, nr) :
 			    atr_propagators_inject(&in->formats, c, except, *text, cap);
 }
@@ -290,13 +262,19 @@ static void check_rewritten(const struct input *in, const struct atr_context *c)
 	other.span_id[7] |= 1;
 	other.flags ^= ATR_FLAG_SAMPLED;
 	other.marks = 0;
-	for (size_t i = 0; i < in->nr && i < GUARDED_MAX; i++) {
-		struct input one = { .formats = in->formats, .nr = 1 };
+	for (size_t i = 0; i < in->nr && i < MOVED_MAX; i++) {
+		struct input one = { .formats = in->formats, .nr = 1, .field = { in->field[i] } };
 		struct atr_str value = in->field[i].value;
-		char *text = guarded(TEXT, false, value.len);
+		char *text = guarded(&text_room, false, value.len);
 
 		if (!atr_propagators_rewrite(&in->formats, in->field[i].name, value, &other, text))
 			continue;
+		if (!extract(&one, store, &read)) {
+			/* a part of what has several is not to be changed alone */
+			CLAIM(!atr_propagators_rewrite_whole(&in->formats, in->field[i].name,
+							     one.field, 1, &other));
+			continue;
+		}
 		one.field[0] = (struct atr_pair){ in->field[i].name, { text, value.len } };
 		CLAIM(extract(&one, store, &read));
 		/* X-Ray's without a decision stays without */
@@ -313,8 +291,9 @@ static void check_xray(const struct input *in)
 	struct atr_context c;
 
 	for (size_t i = 0; i < in->nr && i < 2; i++) {
-		struct atr_str text = guarded_copy(VALUE, false, in->field[i].value);
-		bool is_parent = atr_xray_extract(text, guarded(STORE, false, ATR_CARRY_MAX), &c);
+		struct atr_str text = guarded_str(&value_room, false, in->field[i].value);
+		bool is_parent =
+			atr_xray_extract(text, guarded(&store_room, false, ATR_CARRY_MAX), &c);
 
 		check_context(&c, is_parent);
 	}
@@ -334,6 +313,15 @@ static void check_except(const struct input *in, const struct atr_context *c)
 		CLAIM(atr_propagators_is_trace(&in->formats, again.field[i].name));
 }
 
+/* One field that is read alone says what it says to all formats. */
+static void check_parent(const struct input *in, const struct atr_context *c)
+{
+	struct atr_context read;
+
+	if (atr_propagators_extract_parent(&in->formats, in->field, in->nr, &read))
+		CLAIM(is_same(&read, c));
+}
+
 static void check(const struct input *in)
 {
 	static char store[ATR_CARRY_MAX];
@@ -345,6 +333,7 @@ static void check(const struct input *in)
 	check_wanted(in, &c);
 	check_written(in, &c);
 	if (!in->is_env) {
+		check_parent(in, &c);
 		check_except(in, &c);
 		check_rewritten(in, &c);
 		check_xray(in);
@@ -353,7 +342,7 @@ static void check(const struct input *in)
 
 static void check_formats(struct atr_str text, struct atr_propagators *out)
 {
-	struct atr_str copy = guarded_copy(VALUE, false, text), unknown;
+	struct atr_str copy = guarded_str(&value_room, false, text), unknown;
 
 	atr_propagators_parse(copy, out, &unknown);
 	CLAIM(out->nr <= ATR_NR_FORMATS);
@@ -370,7 +359,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct atr_str rest = { (const char *)data, len };
 	char mark;
 
-	if (!len || len > ROOM)
+	if (!len || len > LEN_MAX)
 		return 0;
 	mark = *rest.at++;
 	rest.len--;

@@ -10,19 +10,9 @@
 #include "preload/conn/redact.h"
 #include "preload/conn/routes.h"
 #include "preload/live/rules.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#define CLAIM(claim)                                             \
-	do {                                                     \
-		if (!(claim)) {                                  \
-			fprintf(stderr, "not so: %s\n", #claim); \
-			abort();                                 \
-		}                                                \
-	} while (0)
 
 #define TEXT_MAX 60000
 

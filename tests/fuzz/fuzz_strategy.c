@@ -4,18 +4,7 @@
  * its bounds, and of one that is read the numbers are within theirs, and the names within it.
  */
 #include "export/encode/strategy.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#define CLAIM(claim)                                             \
-	do {                                                     \
-		if (!(claim)) {                                  \
-			fprintf(stderr, "not so: %s\n", #claim); \
-			abort();                                 \
-		}                                                \
-	} while (0)
+#include "tests/fuzz/fuzz.h"
 
 static unsigned sum; /* so that each byte that is told is read */
 

@@ -4,18 +4,7 @@
  * within its bounds, and what is told of it lies within it or in the arena, and within its limits.
  */
 #include "export/encode/xray_rules.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#define CLAIM(claim)                                             \
-	do {                                                     \
-		if (!(claim)) {                                  \
-			fprintf(stderr, "not so: %s\n", #claim); \
-			abort();                                 \
-		}                                                \
-	} while (0)
+#include "tests/fuzz/fuzz.h"
 
 static unsigned sum; /* so that each byte that is told is read */
 

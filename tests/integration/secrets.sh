@@ -135,6 +135,20 @@ everything
 check "JSON, OTLP through X-Ray's daemon; rules from a file: no secret" has_no_secret
 check "and there as well, what is none" ways_have visible otlp daemon
 
+# Zipkin and our own metrics, to the same collector; names of routes, stacks
+leaving zipkin,otlp http/json AUTOTRACE_REDACT="$redact" OTEL_METRICS_EXPORTER=otlp AUTOTRACE_STACKS=all \
+	OTEL_EXPORTER_ZIPKIN_ENDPOINT="http://127.0.0.1:$(cat "$dir/collector/port")/empty?zipkin" \
+	OTEL_EXPORTER_OTLP_METRICS_ENDPOINT="http://127.0.0.1:$(cat "$dir/collector/port")/empty?metrics"
+all_of_it
+everything
+check "Zipkin, metrics: no secret" has_no_secret
+check "and there as well, what is none" ways_have visible otlp
+both_came() {
+	grep -raq "POST /empty?zipkin" "$dir/all/otlp" && grep -raq '"localEndpoint"' "$dir/all/otlp" &&
+		grep -raq "POST /empty?metrics" "$dir/all/otlp" && grep -raq otel.sdk.span.started "$dir/all/otlp"
+}
+check "both of them came" both_came
+
 # that this test would see them
 leaving otlp,otlp/stdout,otlp/file,xray http/protobuf AUTOTRACE_REDACT=
 all_of_it

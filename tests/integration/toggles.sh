@@ -6,14 +6,19 @@ need curl
 origin
 parent=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331
 
-# switched CLAIM WANT [VARIABLE=value...]: WANT is "HEADER SPANS"
-switched() {
-	local claim=$1 want=$2 header got
-	shift 2
+# asked [VARIABLE=value...]: what curl sends so is in the origin's folder, and the spans are there
+asked() {
 	rm -f "$dir/origin/captured/"* "$spans"
 	under traced ""
 	"${env[@]}" "$@" curl -sS "$url/ok" >/dev/null 2>"$dir/err"
 	wait_for 5 all_captured
+}
+
+# switched CLAIM WANT [VARIABLE=value...]: WANT is "HEADER SPANS"
+switched() {
+	local claim=$1 want=$2 header got
+	shift 2
+	asked "$@"
 	header=$(cat "$dir/origin/captured/"* | tr -d '\r' | sed -n 's/^traceparent: //p' |
 		sed -E 's/[0-9a-f]{16}-([0-9a-f]{2})$/ID-\1/; s/-[0-9a-f]{32}-ID/-NEW-ID/; ')
 	case $header in
@@ -50,3 +55,23 @@ switched "AUTOTRACE_INCLUDE names another" "none 0" AUTOTRACE_INCLUDE='wget,*/bi
 switched "AUTOTRACE_INCLUDE names it" "00-NEW-ID-03 1" AUTOTRACE_INCLUDE='wget,cu*l'
 switched "AUTOTRACE_EXCLUDE names its path" "none 0" AUTOTRACE_EXCLUDE='*/bin/curl'
 switched "AUTOTRACE_EXCLUDE names another" "00-NEW-ID-03 1" AUTOTRACE_EXCLUDE='wget'
+
+# What the environment says beside a parent, or without one: it goes along.
+carried() { # CLAIM WANT [VARIABLE=value...]: WANT is the headers, without the ids of a new span
+	local claim=$1 want=$2 got
+	shift 2
+	asked "$@"
+	got=$(cat "$dir/origin/captured/"* | tr -d '\r' | sed -nE 's/^(traceparent|baggage|b3|x-amzn-trace-id): //Ip' |
+		sed -E 's/-[0-9a-f]{16}-/-ID-/; s/^00-[0-9a-f]{32}-ID/00-NEW-ID/; s/^[0-9a-f]{32}-ID/NEW-ID/
+			s/Parent=[0-9a-f]*/Parent=ID/' | sort | xargs)
+	[ "$got" = "$want" ] && [ ! -s "$dir/err" ] || { echo "  $got, not $want"; sed 's/^/  /' "$dir/err"; false; }
+	tell "$claim" $?
+}
+carried "BAGGAGE beside a TRACEPARENT" "00-NEW-ID-01 a=1,b=2" TRACEPARENT=$parent-01 BAGGAGE=a=1,b=2
+carried "BAGGAGE alone" "00-NEW-ID-03 a=1,b=2" BAGGAGE=a=1,b=2
+carried "BAGGAGE alone, by its own propagator alone" "a=1,b=2" BAGGAGE=a=1,b=2 OTEL_PROPAGATORS=baggage
+carried "BAGGAGE beside a TRACEPARENT that is none" "00-NEW-ID-03 a=1" TRACEPARENT=$parent BAGGAGE=a=1
+carried "BAGGAGE alone, and no spans" "a=1" BAGGAGE=a=1 OTEL_SDK_DISABLED=true
+carried "BAGGAGE that nobody asks for" "00-NEW-ID-03" BAGGAGE=a=1 OTEL_PROPAGATORS=tracecontext
+carried "BAGGAGE that is none" "00-NEW-ID-03" BAGGAGE='a b,=,;'
+carried "B3 that has decided, and no more" "NEW-ID-0" B3=0 OTEL_PROPAGATORS=b3
