@@ -280,7 +280,7 @@ static bool has_path(struct atr_str url)
 
 	if (slashes)
 		rest = (struct atr_str){ slashes + 3, url.len - (size_t)(slashes + 3 - url.at) };
-	else if (url.len >= 5 && !memcmp(url.at, "unix:", 5))
+	else if (atr_str_strip_nocase(&rest, ATR_STR("unix:")))
 		return false;
 	slash = rest.len ? memchr(rest.at, '/', rest.len) : NULL;
 	return slash && slash + 1 < rest.at + rest.len;

@@ -6,6 +6,7 @@
 #include "export/env.h"
 #include "export/options.h"
 #include "preload/live/glob.h"
+#include "preload/live/sampler.h"
 #include "propagator/ot.h"
 
 #define TRACES_MAX 8192 /* as many as spans can be open */
@@ -142,6 +143,9 @@ void atr_outcome_setup(void (*to)(const struct atr_span *), void (*before_first)
 				nr ? "it is left out" : "every trace is kept");
 	if (!nr)
 		return;
+	if (atr_sampler_drops_all())
+		atr_log_bad_env("AUTOTRACE_KEEP", list,
+				"the sampler comes first, and drops every trace", "none is kept");
 	most = atr_env_uint("AUTOTRACE_KEEP_SPANS", 2048, 16, 1 << 20);
 	most_of_one = most / 4;
 	atr_outcome_is_on =

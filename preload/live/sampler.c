@@ -131,6 +131,12 @@ void atr_sampler_asks(bool has_rules)
 	know();
 }
 
+bool atr_sampler_drops_all(void)
+{
+	return sampler.threshold >= ATR_OT_ALL && !sampler.parent_based &&
+	       !atr_sampler_wants_request;
+}
+
 /* What the parent left open is decided as for a root. */
 static bool is_parents(const struct atr_context *parent)
 {

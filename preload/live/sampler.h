@@ -48,6 +48,9 @@ struct atr_decision {
 /* The constructor. Reads OTEL_TRACES_SAMPLER, its _ARG, OTEL_SDK_DISABLED, AUTOTRACE_RATE_LIMIT. */
 void atr_sampler_setup(void);
 
+/* After it: whether no trace is sampled, whoever asks. */
+bool atr_sampler_drops_all(void);
+
 /*
  * Any thread. Ratios look at the trace's random number (ot.h), as the specification's
  * probability sampler does, so that every process decides alike.

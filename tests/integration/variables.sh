@@ -93,6 +93,18 @@ check "contradictory: a batch larger than the queue" ends contradiction OTEL_BSP
 check "contradictory: a function of Lambda's without a platform" ends contradiction \
 	AWS_LAMBDA_RUNTIME_API=127.0.0.1:1 AWS_LAMBDA_MAX_CONCURRENCY=-1 _HANDLER="$odd" _X_AMZN_TRACE_ID="$odd"
 
+is_told() { # VARIABLE [VARIABLE=value...]: a warning names it
+	local name=$1
+	shift
+	rm -f "$dir/log"
+	ends told AUTOTRACE_LOG="$dir/log" "$@" && grep -qs "$name" "$dir/log"
+}
+not_told() { ! is_told "$@"; }
+check "contradictory: kept by its outcome, and nothing is sampled" is_told AUTOTRACE_KEEP \
+	OTEL_TRACES_SAMPLER=always_off AUTOTRACE_KEEP=error
+check "not contradictory: what a parent samples" not_told AUTOTRACE_KEEP \
+	OTEL_TRACES_SAMPLER=parentbased_always_off AUTOTRACE_KEEP=error
+
 # What is cut away may not be what switches us off.
 is_off() {
 	rm -f "$spans"

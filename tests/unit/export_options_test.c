@@ -611,6 +611,8 @@ TEST(options_endpoint_that_is_none_says_what_is_used)
 	}
 	read_these(BASE "https://c:x", NULL);
 	CHECK(says("not an http://", "spans are not sent"));
+	read_these("OTEL_EXPORTER_OTLP_PROTOCOL=grpc", BASE "UNIX:/run/c.sock");
+	CHECK(!*said && same(options.exporter[0].unix_path, "/run/c.sock"));
 	read_these(EXACT "http://c/x?y=z#part", NULL);
 	CHECK(!*said && same(options.exporter[0].path, "/x?y=z"));
 	read_these(EXACT "http://c?y=z", NULL);
