@@ -93,11 +93,12 @@ COLD_SRC := $(addprefix export/,exporter.c log_record.c metrics.c options.c publ
 		signal.c stdio.c) preload/init.c preload/proto/event.c ebpf/seen.c \
 	preload/proto/json.c $(addprefix propagator/,b3.c gcp.c ids.c jaeger.c ottrace.c xray.c)
 # On the program's threads, but not in each request, or beside a system call that takes far longer.
-SMALL_SRC := $(addprefix export/,diag.c env.c kernel.c map.c maps.c print.c encode/strategy.c encode/xray_rules.c \
-		encode/zipkin.c transport/grpc.c transport/stream.c) \
+SMALL_SRC := $(addprefix export/,config.c diag.c env.c heavy.c kernel.c map.c maps.c print.c unserved.c encode/json.c \
+		encode/strategy.c encode/xray_rules.c encode/zipkin.c transport/grpc.c transport/stream.c) \
 	$(addprefix preload/,apart.c config.c follow.c stacks.c) \
-	$(addprefix preload/conn/,cipher.c logs.c names.c routes.c rpc.c rules.c tls.c) \
-	$(addprefix preload/hook/,curl.c functions.c gnutls.c object.c patches.c real.c slots.c socket.c thread.c tls.c) \
+	$(addprefix preload/conn/,cipher.c formats.c http2.c http2_sending.c http2_streams.c logs.c names.c routes.c \
+		rpc.c rules.c tls.c) \
+	$(addprefix preload/hook/,curl.c functions.c gnutls.c memory.c namespaces.c object.c patches.c real.c slots.c socket.c thread.c tls.c) \
 	$(addprefix preload/live/,carrier.c glob.c jaeger.c outcome.c rules.c symbols.c wanted.c xray.c) \
 	preload/proto/clienthello.c propagator/baggage.c
 # What only the exporter's thread runs.
