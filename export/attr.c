@@ -1,30 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export/attr.h"
 
-#include <stddef.h>
+_Static_assert(sizeof(union atr_attr_longest) <= 128, "the length of a key is one byte");
 
-/* One behind the other: as pointers each would have to be relocated at start. */
-static const struct texts {
-#define ATR_KEY(id, name) char id[sizeof(name)];
-#include "export/attr.def"
-#undef ATR_KEY
-} texts = {
-#define ATR_KEY(id, name) name,
-#include "export/attr.def"
-#undef ATR_KEY
-};
-
-static const struct {
-	uint16_t at, len;
-} names[ATR_NR_ATTRS] = {
-#define ATR_KEY(id, name) [ATR_##id] = { offsetof(struct texts, id), sizeof(name) - 1 },
+const struct atr_attr_key atr_attr_keys[ATR_NR_ATTRS] = {
+#define ATR_KEY(id, name) [ATR_##id] = { 0x0a, sizeof(name) - 1, name },
 #include "export/attr.def"
 #undef ATR_KEY
 };
 
 struct atr_str atr_attr_name(uint16_t id)
 {
-	return id < ATR_NR_ATTRS && names[id].len ?
-		       (struct atr_str){ (const char *)&texts + names[id].at, names[id].len } :
+	return id < ATR_NR_ATTRS ?
+		       (struct atr_str){ atr_attr_keys[id].name, atr_attr_keys[id].len } :
 		       (struct atr_str){ "", 0 };
 }

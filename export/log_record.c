@@ -2,13 +2,16 @@
 #include "export/log_record.h"
 
 #include "export/encode/message.h"
+#include "export/list.h"
 
 /* ---- severity ----------------------------------------------------------------------------------- */
 
-static bool is_one_of(struct atr_str text, const char *const *words)
+static bool is_one_of(struct atr_str text, struct atr_str words)
 {
-	for (; *words; words++)
-		if (atr_str_equal_nocase(text, atr_str(*words)))
+	struct atr_str word;
+
+	while (atr_list_next(&words, &word))
+		if (atr_str_equal_nocase(text, word))
 			return true;
 	return false;
 }
@@ -17,22 +20,22 @@ static bool is_one_of(struct atr_str text, const char *const *words)
 static unsigned severity_of(struct atr_str word)
 {
 	static const struct {
-		unsigned number;
-		const char *words[4];
+		unsigned char number;
+		char words[31];
 	} known[] = {
-		{ 1, { "trace" } },
-		{ 5, { "debug" } },
-		{ 9, { "info", "information", "informational" } },
-		{ 10, { "notice" } },
-		{ 13, { "warn", "warning" } },
-		{ 17, { "error", "err" } },
-		{ 18, { "critical", "crit" } },
-		{ 19, { "alert" } },
-		{ 21, { "fatal", "emergency", "emerg" } },
+		{ 1, "trace" },
+		{ 5, "debug" },
+		{ 9, "info,information,informational" },
+		{ 10, "notice" },
+		{ 13, "warn,warning" },
+		{ 17, "error,err" },
+		{ 18, "critical,crit" },
+		{ 19, "alert" },
+		{ 21, "fatal,emergency,emerg" },
 	};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (is_one_of(word, known[i].words))
+		if (is_one_of(word, atr_str(known[i].words)))
 			return known[i].number;
 	return 0;
 }
@@ -51,8 +54,8 @@ static struct atr_str string_at(struct atr_str line, size_t *at)
 
 unsigned atr_log_severity(struct atr_str line, struct atr_str *word)
 {
-	static const char *const names[] = { "level",	  "severity", "severity_text", "levelname",
-					     "log.level", "loglevel", "lvl",	       NULL };
+	const struct atr_str names =
+		ATR_STR("level,severity,severity_text,levelname,log.level,loglevel,lvl");
 	struct atr_str key = { 0 }, text;
 	size_t depth = 0;
 	bool is_value = false;

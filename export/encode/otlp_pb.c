@@ -12,31 +12,10 @@
  * all of it is written behind one cursor, without a check in between.
  */
 
-union longest {
-#define ATR_KEY(id, name) char id[sizeof(name)];
-#include "export/attr.def"
-#undef ATR_KEY
-};
-
-/* Each key as it stands on the wire, all of one size: copied whole, used up to its length. */
-#define KEY_LEN ((2 + sizeof(union longest) + 15) & ~(size_t)15)
-
-struct key {
-	uint8_t tag, len; /* key = 1 of a KeyValue */
-	char name[KEY_LEN - 2];
-};
-_Static_assert(sizeof(union longest) <= 128, "the length of a key is one byte");
-
-static const struct key keys[ATR_NR_ATTRS] = {
-#define ATR_KEY(id, name) [ATR_##id] = { 0x0a, sizeof(name) - 1, name },
-#include "export/attr.def"
-#undef ATR_KEY
-};
-
 /* The most that text of a record, or of the resource, can come to: replaced byte by byte. */
 #define TEXT_MOST(len) (3 * (len) + 8)
 /* An item's tags, lengths and key; of a list, also those of its strings, beside their six bytes here. */
-#define ITEM_MOST (KEY_LEN + 8 + ATR_LIST_MAX * (2 * (1 + ATR_PB_GAP) - 6))
+#define ITEM_MOST (ATR_ATTR_KEY_LEN + 8 + ATR_LIST_MAX * (2 * (1 + ATR_PB_GAP) - 6))
 #define SPAN_MOST(len) (256 + TEXT_MOST(len) + (len) / sizeof(struct atr_item) * ITEM_MOST)
 _Static_assert(SPAN_MOST(ATR_SPAN_MAX) * ATR_BATCH_MAX < ATR_PB_GAP_MAX / 2,
 	       "a batch's length fits");
@@ -70,7 +49,7 @@ static uint64_t word_of(const struct atr_item *item)
  * KeyValue { key = 1, value = 2 }, up to the bytes of the value: a message of
  * value_len bytes, whose length is known.
  */
-static inline char *put_key(char *at, char tag, const struct key *key, size_t value_len)
+static inline char *put_key(char *at, char tag, const struct atr_attr_key *key, size_t value_len)
 {
 	size_t key_len = 2 + (size_t)key->len;
 
@@ -79,7 +58,7 @@ static inline char *put_key(char *at, char tag, const struct key *key, size_t va
 	return atr_pb_number(at + key_len, 0x12, value_len);
 }
 
-static char *put_unclean_text(char *at, char tag, const struct key *key,
+static char *put_unclean_text(char *at, char tag, const struct atr_attr_key *key,
 			      const struct atr_item *item, size_t limit)
 {
 	char *pair = atr_pb_open(at, tag), *value;
@@ -91,8 +70,8 @@ static char *put_unclean_text(char *at, char tag, const struct key *key,
 }
 
 /* AnyValue { array_value = 5 { values = 1 rep AnyValue } }; the key goes on in the item. */
-static char *put_list(char *at, char tag, const struct key *key, const struct atr_item *item,
-		      size_t limit)
+static char *put_list(char *at, char tag, const struct atr_attr_key *key,
+		      const struct atr_item *item, size_t limit)
 {
 	struct atr_item_list list = atr_item_list(item);
 	char *pair = atr_pb_open(at, tag), *begin = atr_pb_open(pair, 0x0a), *value, *array;
@@ -112,7 +91,8 @@ static char *put_list(char *at, char tag, const struct key *key, const struct at
 }
 
 /* A number whose key goes on in the item. */
-static char *put_keyed(char *at, char tag, const struct key *key, const struct atr_item *item)
+static char *put_keyed(char *at, char tag, const struct atr_attr_key *key,
+		       const struct atr_item *item)
 {
 	struct atr_str rest = atr_item_key(item);
 	char *pair = atr_pb_open(at, tag), *begin = atr_pb_open(pair, 0x0a), *value;
@@ -131,7 +111,8 @@ static char *put_keyed(char *at, char tag, const struct key *key, const struct a
 /* AnyValue: string 1, bool 2, int 3, double 4. */
 static inline char *put_attribute(char *at, char tag, const struct atr_item *item, size_t limit)
 {
-	const struct key *key = &keys[item->id < ATR_NR_ATTRS ? item->id : ATR_NAME];
+	const struct atr_attr_key *key =
+		&atr_attr_keys[item->id < ATR_NR_ATTRS ? item->id : ATR_NAME];
 	size_t len = item->len;
 	uint64_t word;
 	char *to;

@@ -26,12 +26,12 @@ static struct atr_libcurl libraries[LIBRARIES_MAX];
 static _Atomic uint32_t nr_libraries, adding;
 static _Atomic uint32_t nr_closed;
 
-static const char *const names[] = {
-#define NAME(type, name, arguments) "curl_" #name,
-	ATR_CURL_FUNCTIONS(NAME)
+#define NAME(type, name, arguments) "curl_" #name "\0"
+static const char names[] = ATR_CURL_FUNCTIONS(NAME);
 #undef NAME
-};
-#define NR_NAMES (sizeof(names) / sizeof(names[0]))
+#define COUNT(type, name, arguments) +1
+enum { NR_NAMES = ATR_CURL_FUNCTIONS(COUNT) };
+#undef COUNT
 
 void atr_curl_unloaded(void)
 {
@@ -62,7 +62,7 @@ static bool look_for(const void *caller, struct atr_libcurl *out, struct atr_loa
 {
 	void *found[NR_NAMES];
 
-	if (!atr_loaded_find(caller, names, NR_NAMES, found, where, is_sure))
+	if (!atr_loaded_find(caller, names, found, where, is_sure))
 		return false;
 	memset(out, 0, sizeof(*out));
 #define TAKE(type, name, arguments) out->name = (__typeof__(out->name))found[nr++];

@@ -40,12 +40,12 @@
 	X(gnutls_alpn_get_selected_protocol)
 
 #define ID(name) F_##name,
-#define NAME(name) #name,
+#define NAME(name) #name "\0"
 enum { FUNCTIONS(ID) NR_FUNCTIONS };
 _Static_assert(NR_FUNCTIONS <= ATR_LATE_NAMES, "late.h has room for so many");
 
-static const char *const names[] = { FUNCTIONS(NAME) NULL };
-static const char *const sonames[] = { "libgnutls.so.30", "libgnutls-deb0.so.28", NULL };
+static const char names[] = FUNCTIONS(NAME);
+static const char sonames[] = "libgnutls.so.30\0libgnutls-deb0.so.28\0";
 static struct atr_late_found found;
 static const struct atr_late gnutls = { sonames, names, &found };
 

@@ -60,8 +60,8 @@ static void *by_soname(const struct atr_late *late, const char *name)
 {
 	void *found = NULL;
 
-	for (const char *const *soname = late->sonames; *soname && !found; soname++) {
-		void *handle = load_again(*soname);
+	for (const char *soname = late->sonames; *soname && !found; soname += strlen(soname) + 1) {
+		void *handle = load_again(soname);
 
 		if (!handle)
 			continue;
@@ -95,6 +95,7 @@ static struct atr_late_library *library_of(const struct atr_late *late, void *fu
 {
 	struct place place = { .at = function };
 	struct atr_late_library *library;
+	unsigned nr_names = 0;
 	Dl_info info;
 	void *handle;
 	uint32_t nr;
@@ -114,8 +115,8 @@ static struct atr_late_library *library_of(const struct atr_late *late, void *fu
 		return NULL;
 	}
 	library = &late->found->libraries[nr];
-	for (int i = 0; late->names[i]; i++)
-		library->function[i] = next_of(handle, late->names[i]);
+	for (const char *name = late->names; *name; name += strlen(name) + 1)
+		library->function[nr_names++] = next_of(handle, name);
 	dl_iterate_phdr(find_place, &place);
 	library->begin = place.begin;
 	library->end = place.end;
@@ -130,11 +131,11 @@ static struct atr_late_library *look_for(const struct atr_late *late, const void
 
 	if (!dlsym || !dlclose || !dladdr || !dlerror)
 		return NULL;
-	found = by_caller(caller, late->names[0]);
+	found = by_caller(caller, late->names);
 	if (!found)
-		found = next_of(RTLD_NEXT, late->names[0]);
+		found = next_of(RTLD_NEXT, late->names);
 	if (!found)
-		found = by_soname(late, late->names[0]);
+		found = by_soname(late, late->names);
 	if (found)
 		library = library_of(late, found);
 	dlerror(); /* the program's next question is not to be answered with this */

@@ -29,9 +29,9 @@ struct atr_late_found {
 };
 
 struct atr_late {
-	const char *const *sonames; /* the last is NULL */
-	/* of the functions; the last is NULL, the first is in every version */
-	const char *const *names;
+	/* one behind the other, each ended by a NUL and the last by two: pointers are relocated at start */
+	const char *sonames;
+	const char *names; /* of the functions; the first is in every version */
 	struct atr_late_found *found;
 };
 

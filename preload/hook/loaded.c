@@ -6,8 +6,7 @@
 
 struct search {
 	const void *caller;
-	const char *const *names;
-	unsigned nr;
+	const char *names;
 	void **found;
 	struct atr_loaded *library;
 	bool is_referred; /* the caller's object refers to the name */
@@ -26,7 +25,7 @@ static int find_caller(struct dl_phdr_info *info, size_t size, void *arg)
 	if (!atr_object_read(&search->of_caller, info) ||
 	    !atr_object_has(&search->of_caller, search->caller))
 		return 0;
-	symbol = atr_object_reference(&search->of_caller, search->names[0]);
+	symbol = atr_object_reference(&search->of_caller, search->names);
 	search->is_referred = symbol;
 	if (symbol)
 		search->version = atr_object_version(&search->of_caller, symbol);
@@ -58,13 +57,14 @@ static int look_in(struct dl_phdr_info *info, size_t size, void *arg)
 {
 	struct search *search = arg;
 	struct atr_object o;
+	unsigned nr = 0;
 	uint32_t symbol;
 	int how_well;
 
 	(void)size;
 	if (!atr_object_read(&o, info) || atr_object_has(&o, (const void *)look_in))
 		return 0;
-	symbol = atr_object_find(&o, search->names[0], search->hash, false);
+	symbol = atr_object_find(&o, search->names, search->hash, false);
 	if (!atr_object_function(&o, symbol))
 		return 0;
 	search->nr_libraries++;
@@ -74,23 +74,21 @@ static int look_in(struct dl_phdr_info *info, size_t size, void *arg)
 	search->best = how_well;
 	search->library->begin = o.begin;
 	search->library->end = o.end;
-	for (unsigned i = 0; i < search->nr; i++) {
-		const char *name = search->names[i];
-
+	for (const char *name = search->names; *name; name += strlen(name) + 1) {
 		symbol = atr_object_find(&o, name, atr_object_hash(name), false);
-		search->found[i] = atr_object_function(&o, symbol);
+		search->found[nr++] = atr_object_function(&o, symbol);
 	}
 	return 0;
 }
 
-bool atr_loaded_find(const void *caller, const char *const *names, unsigned nr, void **found,
+bool atr_loaded_find(const void *caller, const char *names, void **found,
 		     struct atr_loaded *library, bool *is_sure)
 {
 	struct search search = {
-		.caller = caller, .names = names, .nr = nr, .found = found, .library = library
+		.caller = caller, .names = names, .found = found, .library = library
 	};
 
-	search.hash = atr_object_hash(names[0]);
+	search.hash = atr_object_hash(names);
 	dl_iterate_phdr(find_caller, &search);
 	dl_iterate_phdr(look_in, &search);
 	*is_sure = search.nr_libraries == 1 || search.best > 1;

@@ -25,11 +25,12 @@ struct atr_loaded {
 };
 
 /*
- * Looks for the library that the code at `caller` means by names[0], and finds all of
- * names[nr] in it (NULL: not there). False when no library has names[0].
+ * Looks for the library that the code at `caller` means by the first of the names, and finds
+ * all of them in it (NULL: not there). False when no library has the first. They lie one behind
+ * the other, each ended by a NUL and the last by two.
  * is_sure: the caller's own references said which, or there was but one.
  */
-bool atr_loaded_find(const void *caller, const char *const *names, unsigned nr, void **found,
+bool atr_loaded_find(const void *caller, const char *names, void **found,
 		     struct atr_loaded *library, bool *is_sure);
 
 #endif

@@ -2,6 +2,7 @@
 #include "preload/hook/slots.h"
 #include "preload/hook/stubs.h"
 
+#include "export/list.h"
 #include "preload/live/wanted.h"
 
 #include <elf.h>
@@ -20,18 +21,16 @@
 /* Not what returns twice, or asks who calls it, or what jumps and unwinds. */
 static bool may_have_stub(struct atr_str name)
 {
-	static const char *const others[] = {
-		"setjmp",	"_setjmp",	"sigsetjmp",	  "__sigsetjmp", "savectx",
-		"vfork",	"getcontext",	"swapcontext",	  "dlopen",	 "dlmopen",
-		"dlsym",	"dlvsym",	"__tls_get_addr", "longjmp",	 "_longjmp",
-		"siglongjmp",	"mcount",	"_mcount",	  "__fentry__",	 "setcontext",
-		"pthread_exit", "__longjmp_chk"
-	};
+	struct atr_str others =
+		ATR_STR("setjmp,_setjmp,sigsetjmp,__sigsetjmp,savectx,vfork,getcontext,swapcontext,"
+			"dlopen,dlmopen,dlsym,dlvsym,__tls_get_addr,longjmp,_longjmp,siglongjmp,"
+			"mcount,_mcount,__fentry__,setcontext,pthread_exit,__longjmp_chk");
+	struct atr_str other;
 
 	if (name.len > 5 && (!memcmp(name.at, "_Unwi", 5) || !memcmp(name.at, "__cxa", 5)))
 		return false;
-	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-		if (atr_str_equal(name, atr_str(others[i])))
+	while (atr_list_next(&others, &other))
+		if (atr_str_equal(name, other))
 			return false;
 	return true;
 }

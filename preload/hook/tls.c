@@ -47,12 +47,12 @@
 	X(ERR_peek_last_error)
 
 #define ID(name) F_##name,
-#define NAME(name) #name,
+#define NAME(name) #name "\0"
 enum { FUNCTIONS(ID) NR_FUNCTIONS };
 _Static_assert(NR_FUNCTIONS <= ATR_LATE_NAMES, "late.h has room for so many");
 
-static const char *const names[] = { FUNCTIONS(NAME) NULL };
-static const char *const sonames[] = { "libssl.so.3", "libssl.so.1.1", NULL };
+static const char names[] = FUNCTIONS(NAME);
+static const char sonames[] = "libssl.so.3\0libssl.so.1.1\0";
 static struct atr_late_found found;
 static const struct atr_late openssl = { sonames, names, &found };
 
