@@ -169,8 +169,25 @@ static inline void show(struct atr_conn *conn, unsigned now)
 		atomic_store_explicit(&conn->shown, (uint8_t)now, memory_order_relaxed);
 }
 
+/* As atr_sending_plan has it of an ordinary server's: there it tells the work, and no more. */
+static inline atr_ref answers(const struct atr_conn *conn)
+{
+	if (!conn->nr_exchanges ||
+	    conn->out.in_body | conn->out.held_len | conn->in.in_body | conn->api)
+		return 0;
+	return conn->exchange[conn->first_exchange].span;
+}
+
+/* Released: who reads another's, of the same slot, sees whose the slot is by now. */
+static inline void show_answers(struct atr_conn *conn, atr_ref work)
+{
+	if (atomic_load_explicit(&conn->answers, memory_order_relaxed) != work)
+		atomic_store_explicit(&conn->answers, work, memory_order_release);
+}
+
 __attribute__((noinline)) static void show_all(struct atr_conn *conn)
 {
+	show_answers(conn, 0);
 	show(conn, shows_ordinary(conn) | conn->connecting * CONNECTING |
 			   conn->awaits_event * AWAITS | !!conn->http2 * SHARED |
 			   atr_sending_owes(conn) * OWES | (conn->nr_streams ? BUSY | RECORDS : 0));
@@ -278,18 +295,20 @@ __attribute__((noinline)) static struct atr_conn *enter_slowly(struct atr_conn *
 	return *self ? hold_slowly(*self, conn, word, owed) : goes_by(conn);
 }
 
+static inline struct atr_conn *told_of(uint64_t word)
+{
+	return atr_fd_is_conn(word) ? slot_of(word) : NULL;
+}
+
 /*
  * Enters and holds; NULL: not to be touched. Ended by leave_conn. `owed` when
  * bytes of the program's must not go by without ours.
  */
-__attribute__((noinline)) static struct atr_conn *enter_owed(uint64_t word, bool owed,
-							     struct atr_thread **in)
+__attribute__((noinline)) static struct atr_conn *enter_at(struct atr_conn *conn, uint64_t word,
+							   bool owed, struct atr_thread **in)
 {
-	struct atr_conn *conn = atr_fd_is_conn(word) ? slot_of(word) : NULL;
 	struct atr_thread *self = &atr_self;
 
-	if (__builtin_expect(!conn, 0))
-		return NULL;
 	if (__builtin_expect(!atr_enters_at_once(self), 0))
 		return enter_slowly(conn, word, owed, in);
 	*in = self;
@@ -299,6 +318,13 @@ __attribute__((noinline)) static struct atr_conn *enter_owed(uint64_t word, bool
 	if (__builtin_expect(!is_of(conn, word), 0))
 		return keep_hold(self, conn, word);
 	return conn;
+}
+
+static inline struct atr_conn *enter_owed(uint64_t word, bool owed, struct atr_thread **self)
+{
+	struct atr_conn *conn = told_of(word);
+
+	return __builtin_expect(conn != NULL, 1) ? enter_at(conn, word, owed, self) : NULL;
 }
 
 static inline struct atr_conn *enter_conn(uint64_t word, struct atr_thread **self)
@@ -647,6 +673,8 @@ __attribute__((noinline)) static void leave_or_forget(struct atr_thread *self,
 		return;
 	}
 	show(conn, shows_ordinary(conn));
+	if (conn->side == ATR_SIDE_SERVER)
+		show_answers(conn, answers(conn));
 	let_go_shown(self, conn);
 	atr_leave(self);
 }
@@ -796,6 +824,26 @@ void atr_conn_sent_blind(uint64_t word, int fd, ssize_t n)
 	went_by_unseen(word, fd, true, n);
 }
 
+/*
+ * A server's answer, mostly: nothing of ours goes with it, and its work is told. For that the
+ * connection is not held. Whoever holds it meanwhile may have another work for it in a moment.
+ */
+static inline bool answers_at_once(const struct atr_conn *conn, uint64_t word,
+				   const struct iovec *iov, int nr, size_t from,
+				   struct atr_pieces *piece)
+{
+	struct atr_thread *self = &atr_self;
+	atr_ref work = atomic_load_explicit(&conn->answers, memory_order_acquire);
+
+	if (!work || atomic_load_explicit(&conn->held, memory_order_relaxed) ||
+	    !is_of(conn, word) || self->holds || !atr_enters_at_once(self))
+		return false;
+	atr_sending_as_it_is(piece, from, atr_sending_total(iov, nr, from));
+	atr_work_answering(self, work);
+	atr_leave(self);
+	return true;
+}
+
 bool atr_conn_plan(uint64_t word, int fd, const struct iovec *iov, int nr, size_t from, int flags,
 		   struct atr_pieces *piece)
 {
@@ -806,7 +854,12 @@ bool atr_conn_plan(uint64_t word, int fd, const struct iovec *iov, int nr, size_
 
 	if (nr < 0 || nr > IOV_MAX || !atr_is_readable(iov, (size_t)nr * sizeof(*iov)))
 		return false; /* the kernel refuses it */
-	conn = enter_conn(word, &self);
+	conn = told_of(word);
+	if (!conn)
+		return false;
+	if (answers_at_once(conn, word, iov, nr, from, piece))
+		return true;
+	conn = enter_at(conn, word, false, &self);
 	if (!conn)
 		return false;
 	settle_side(conn, true);

@@ -5,8 +5,6 @@
 #include "preload/conn/cursor.h"
 #include "preload/conn/http2.h"
 
-#include <limits.h>
-
 #ifndef MSG_ZEROCOPY
 #define MSG_ZEROCOPY 0x4000000
 #endif
@@ -22,19 +20,6 @@
  * where a byte must be kept back: after it there is no place for a field any
  * more, and before its LF has come it is not known to be the end of the head.
  */
-
-/* What the call has to say; SIZE_MAX where the kernel will refuse it. */
-static size_t total_of(const struct iovec *iov, int nr, size_t from)
-{
-	size_t total = 0;
-
-	for (int i = 0; i < nr; i++) {
-		if (iov[i].iov_len > SSIZE_MAX - total)
-			return SIZE_MAX;
-		total += iov[i].iov_len;
-	}
-	return total - from;
-}
 
 bool atr_sending_as_it_is(struct atr_pieces *piece, size_t from, size_t total)
 {
@@ -431,7 +416,7 @@ static bool begins_http2(struct atr_conn *conn, struct cursor c, size_t total)
 bool atr_sending_plan(struct atr_thread *self, struct atr_conn *conn, const struct iovec *iov,
 		      int nr, size_t from, int flags, struct atr_pieces *piece)
 {
-	size_t total = total_of(iov, nr, from);
+	size_t total = atr_sending_total(iov, nr, from);
 	bool at_blank = false, is_read;
 	struct cursor c;
 	long end;

@@ -19,6 +19,8 @@
 #include "preload/live/work.h"
 #include "propagator/propagator.h"
 
+#include <limits.h>
+
 #define ATR_CONNS_MAX 16384
 #define ATR_EXCHANGES_MAX 64
 #define ATR_API_AWS 255
@@ -87,7 +89,9 @@ struct atr_conn {
 	_Atomic uint8_t shown;
 	_Atomic bool wait_timed_out, read_refused; /* refused: EAGAIN */
 	_Atomic uint64_t plain; /* is_cipher: the word of its session's plain side, or 0 */
-	uint8_t side;		/* from here to `peer` all is 0 when it is opened */
+	/* the work that the next bytes sent answer, where they are sent as they are; or 0 */
+	_Atomic atr_ref answers;
+	uint8_t side; /* from here to `peer` all is 0 when it is opened */
 	/* what is 0 in most, and looked at by every call: as one word */
 	union {
 		struct {
@@ -247,6 +251,18 @@ static inline bool atr_sending_owes(const struct atr_conn *conn)
 	return atr_sending_rest(conn) | conn->keeps_cr | conn->owes_http2;
 }
 void atr_sending_release(struct atr_conn *conn);
+/* What the call has to say; SIZE_MAX where the kernel will refuse it. */
+static inline size_t atr_sending_total(const struct iovec *iov, int nr, size_t from)
+{
+	size_t total = 0;
+
+	for (int i = 0; i < nr; i++) {
+		if (iov[i].iov_len > SSIZE_MAX - total)
+			return SIZE_MAX;
+		total += iov[i].iov_len;
+	}
+	return total - from;
+}
 /* Nothing of ours: all of it, as the program's own call has it. */
 bool atr_sending_as_it_is(struct atr_pieces *piece, size_t from, size_t total);
 /* Lays out piece->at, ->ours, ->hidden and ->end. */

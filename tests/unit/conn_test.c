@@ -837,3 +837,43 @@ TEST(conn_used_by_a_writer_and_a_reader_loses_nothing)
 	CHECK(nr_spans == ROUNDS && atr_count_read(ATR_COUNT_CONNS_CONTENDED) == 0);
 	conn_end();
 }
+
+/* What the hooks ask before a write, and tell after it; and how much work waits for an answer in between. */
+static void answer(const char *text, uint32_t in_flight)
+{
+	struct iovec iov = { (void *)text, strlen(text) };
+	struct atr_pieces piece;
+
+	CHECK(atr_conn_plan(atr_fd(FD), FD, &iov, 1, 0, 0, &piece));
+	CHECK(piece.is_plain && piece.end == iov.iov_len);
+	CHECK(atr_work_nr_in_flight() == in_flight);
+	atr_conn_sent(atr_fd(FD), FD, &iov, 1, &piece, (ssize_t)iov.iov_len);
+}
+
+TEST(conn_work_is_being_answered_before_its_answer_is_sent)
+{
+	CONN_BEGIN();
+	conn_accept(FD);
+	for (int i = 0; i < 3; i++) {
+		CONN_READ(FD, REQUEST);
+		CHECK(atr_work_nr_in_flight() == 1);
+		answer(RESPONSE, 0);
+		CONN_SAYS("SERVER GET 200 /a body=2");
+	}
+	CONN_READ(FD, "PUT /a HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n"
+		      "Content-Length: 2\r\n\r\n");
+	answer("HTTP/1.1 100 Continue\r\n\r\n", 1);
+	CONN_READ(FD, "x");
+	answer("HTTP/1.1 102 Processing\r\n\r\n", 1);
+	CONN_READ(FD, "y");
+	answer(RESPONSE, 0);
+	CONN_SAYS("SERVER PUT 200 /a body=2");
+	/* two at once: the second is not answered with the first */
+	CONN_READ(FD, REQUEST REQUEST);
+	CHECK(atr_work_nr_in_flight() == 2);
+	answer(RESPONSE, 1);
+	answer(RESPONSE, 0);
+	CONN_SAYS("SERVER GET 200 /a body=2");
+	CONN_SAYS("SERVER GET 200 /a body=2");
+	conn_end();
+}
