@@ -328,12 +328,50 @@ static inline void show(struct atr_live *live, atr_ref ref, const struct atr_sho
 	atomic_store_explicit(&live->shown_as, ref, memory_order_release);
 }
 
+/*
+ * To take a slot and to give it back is to write to what all threads share. So a thread keeps
+ * one for its next span. It ends without our seeing it, and the slot is lost with it: therefore
+ * only so many of them may.
+ */
+#define SPARES_MAX 256
+enum { SPARES_UNKNOWN, SPARES_MAY, SPARES_NOT };
+static _Atomic uint32_t nr_sparing;
+
+__attribute__((noinline)) static bool may_spare(struct atr_thread *self)
+{
+	if (self->spares == SPARES_UNKNOWN)
+		self->spares = atomic_fetch_add_explicit(&nr_sparing, 1, memory_order_relaxed) <
+					       SPARES_MAX ?
+				       SPARES_MAY :
+				       SPARES_NOT;
+	return self->spares == SPARES_MAY;
+}
+
+static inline atr_ref again(struct atr_thread *self)
+{
+	uint32_t kept = self->spare;
+
+	if (__builtin_expect(!kept, 0))
+		return atr_pool_take(&atr_live_pool);
+	self->spare = 0;
+	return atr_pool_again(&atr_live_pool, kept);
+}
+
+static inline void keep_or_give(struct atr_thread *self, atr_ref ref)
+{
+	if (__builtin_expect(!self->spare, 1) &&
+	    (__builtin_expect(self->spares == SPARES_MAY, 1) || may_spare(self)))
+		self->spare = atr_pool_keep(&atr_live_pool, ref);
+	else
+		atr_pool_give(&atr_live_pool, ref);
+}
+
 /* A slot, of which nothing is shown; NULL: too many are open. */
-static inline struct atr_live *take(atr_ref *ref)
+static inline struct atr_live *take(struct atr_thread *self, atr_ref *ref)
 {
 	struct atr_live *live;
 
-	*ref = atr_pool_take(&atr_live_pool);
+	*ref = again(self);
 	live = atr_live_get(*ref);
 	if (!live) {
 		atr_count(ATR_COUNT_LOST_NO_LIVE_SLOT);
@@ -392,7 +430,7 @@ atr_ref atr_live_open_for(struct atr_thread *self, enum atr_kind kind,
 	struct atr_str tracestate = carried->tracestate;
 	char room[ATR_CARRY_INLINE];
 	atr_ref ref, block = 0;
-	struct atr_live *live = take(&ref);
+	struct atr_live *live = take(self, &ref);
 
 	if (!live)
 		return 0;
@@ -453,7 +491,7 @@ static void give(const struct atr_live *live, atr_ref ref)
 		atr_profiled_call_over(ref);
 	if (block)
 		atr_block_give(block);
-	atr_pool_give(&atr_live_pool, ref);
+	keep_or_give(&atr_self, ref);
 }
 
 void atr_live_close(atr_ref ref, uint64_t end_ns)
@@ -655,6 +693,7 @@ void atr_live_forked(void)
 	if (!atr_live_pool.base)
 		return;
 	atr_pool_reset(&atr_live_pool);
+	atr_self.spare = 0;
 	atr_pool_reset(&blocks);
 	atr_outcome_forked();
 	atr_xray_forked();

@@ -42,6 +42,14 @@ atr_ref atr_pool_take(struct atr_pool *pool);
 void atr_pool_give(struct atr_pool *pool, atr_ref ref);
 
 /*
+ * The item's owner, who is to be its next one too: all references to it are stale, and
+ * nobody else can take it. _again, with what _keep returned: a reference to it anew. What is
+ * kept when the pool is reset is kept no more.
+ */
+static inline uint32_t atr_pool_keep(struct atr_pool *pool, atr_ref ref);
+static inline atr_ref atr_pool_again(struct atr_pool *pool, uint32_t kept);
+
+/*
  * A forked child, alone: gives everything back at once. Items keep their
  * generations, and those taken before are made stale.
  */
@@ -50,6 +58,23 @@ void atr_pool_reset(struct atr_pool *pool);
 static inline void *atr_pool_at(const struct atr_pool *pool, uint32_t index)
 {
 	return pool->base + (size_t)index * pool->item_len;
+}
+
+static inline uint32_t atr_pool_keep(struct atr_pool *pool, atr_ref ref)
+{
+	struct atr_pooled *item = atr_pool_at(pool, (uint32_t)ref - 1);
+
+	atomic_store_explicit(&item->gen, (uint32_t)(ref >> 32) + 1, memory_order_release);
+	return (uint32_t)ref;
+}
+
+static inline atr_ref atr_pool_again(struct atr_pool *pool, uint32_t kept)
+{
+	struct atr_pooled *item = atr_pool_at(pool, kept - 1);
+	uint32_t gen = atomic_load_explicit(&item->gen, memory_order_relaxed) + 1;
+
+	atomic_store_explicit(&item->gen, gen, memory_order_release);
+	return (uint64_t)gen << 32 | kept;
 }
 
 /* The item, or NULL when the reference is 0 or stale. */

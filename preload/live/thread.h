@@ -44,6 +44,8 @@ struct atr_thread {
 	uintptr_t in_session_at;
 	uintptr_t known_page; /* + 1: can be read, since the plan that is made began: cursor.h */
 	uint32_t seeding;     /* of the ids: see live.c */
+	uint32_t spare;	      /* the slot of its last span, kept for its next one; or 0 */
+	uint8_t spares;	      /* whether it may keep one: see live.c */
 	struct atr_frame *frames; /* of calls that it is in, the innermost first: function.h */
 	atr_ref made_in,
 		made_in_work; /* the function that its maker was in, and the work of that */

@@ -83,6 +83,7 @@ static void no_fork(struct atr_thread *self)
 void live_begin(const char *const *variables)
 {
 	static bool is_set_up;
+	uint8_t spares = atr_self.spares;
 
 	atr_env_capture((char *const *)variables);
 	atr_sampler_setup();
@@ -98,6 +99,7 @@ void live_begin(const char *const *variables)
 	nr_held = 0;
 	atr_live_forked();
 	memset(&atr_self, 0, sizeof(atr_self));
+	atr_self.spares = spares; /* of so many threads: it is the same one */
 	atr_work_forked(&atr_self);
 	atr_work_setup(NULL);
 	atr_count_reset();
@@ -476,6 +478,71 @@ TEST(live_blocks_are_given_once_and_are_whole)
 	atr_block_give(a);
 	CHECK(!atr_block_bytes(a) && !atr_block_bytes(0) && live_nr_blocks_out() == 1);
 	atr_block_give(b);
+	live_end();
+}
+
+static void *open_one(void *ref)
+{
+	*(atr_ref *)ref = atr_live_open(&atr_self, ATR_KIND_CLIENT, NULL, 0);
+	return NULL;
+}
+
+static void *open_one_and_drop_it(void *ref)
+{
+	open_one(ref);
+	atr_live_drop(*(atr_ref *)ref);
+	return NULL;
+}
+
+TEST(live_slot_that_a_thread_keeps_is_no_other_threads)
+{
+	atr_ref first, second, others;
+	pthread_t thread;
+
+	BEGIN(ON);
+	first = atr_live_open(&atr_self, ATR_KIND_CLIENT, NULL, 0);
+	atr_live_drop(first);
+	CHECK(!atr_live_get(first) && live_nr_open() == 0);
+	pthread_create(&thread, NULL, open_one, &others);
+	pthread_join(thread, NULL);
+	second = atr_live_open(&atr_self, ATR_KIND_CLIENT, NULL, 0);
+	CHECK((uint32_t)second == (uint32_t)first && second != first);
+	CHECK((uint32_t)others != (uint32_t)second && atr_live_get(others));
+	CHECK(!atr_live_get(first) && live_nr_open() == 2);
+	atr_live_drop(second);
+	atr_live_drop(others); /* beside the one that is kept */
+	CHECK(live_nr_open() == 0);
+	live_end();
+}
+
+TEST(live_forked_child_keeps_no_slot)
+{
+	atr_ref ref[3];
+
+	BEGIN(ON);
+	atr_live_drop(atr_live_open(&atr_self, ATR_KIND_CLIENT, NULL, 0));
+	atr_live_forked();
+	for (int i = 0; i < 3; i++)
+		ref[i] = atr_live_open(&atr_self, ATR_KIND_CLIENT, NULL, 0);
+	for (int i = 0; i < 3; i++) {
+		CHECK(atr_live_get(ref[i]));
+		atr_live_drop(ref[i]);
+	}
+	live_end();
+}
+
+/* Of more threads than may keep a slot, each begun when the one before has ended. */
+TEST(live_slots_are_not_lost_with_the_threads_that_kept_them)
+{
+	pthread_t thread;
+	atr_ref ref;
+
+	BEGIN(ON);
+	for (int i = 0; i < 2 * LIVE_MAX; i++) {
+		pthread_create(&thread, NULL, open_one_and_drop_it, &ref);
+		pthread_join(thread, NULL);
+		CHECK(ref);
+	}
 	live_end();
 }
 
