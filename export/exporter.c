@@ -773,7 +773,7 @@ static void rest(void)
 	if (stopping() || was_urged)
 		ring_bell(&ex.done);
 	atomic_store(&ex.idle, 1);
-	atomic_thread_fence(memory_order_seq_cst); /* the other one of offer's, as in those below */
+	atomic_thread_fence(memory_order_seq_cst); /* see offer; and in those below */
 	if (atr_ring_count(ex.ring) || has_new_logs())
 		/* it may be what came meanwhile that was urged */
 		atomic_store(&ex.urged, was_urged || atomic_load(&ex.urged));
@@ -1094,15 +1094,17 @@ static void offer(const struct atr_span *span)
 	atr_span_copy(slot, span);
 	atr_ring_publish(to, slot);
 	filling.slot = NULL;
-	/* the thread looks at the ring once more after it has stored `idle` or `state` */
-	atomic_thread_fence(memory_order_seq_cst);
-	if (atomic_load_explicit(&ex.state, memory_order_relaxed) == NOT_STARTED)
+	/*
+	 * The thread counts what is in the ring once more after it has stored these, behind a fence.
+	 * The claim came first, and is in the one order of all that is sequentially consistent, as
+	 * these loads are: it sees the claim, or we see what it stored.
+	 */
+	if (atomic_load(&ex.state) == NOT_STARTED)
 		start();
-	if (atomic_load_explicit(&ex.idle, memory_order_relaxed)) {
+	if (atomic_load(&ex.idle)) {
 		if (atomic_exchange(&ex.idle, 0))
 			ring_bell(&ex.bell);
-	} else if (atomic_load_explicit(&ex.waiting, memory_order_relaxed) &&
-		   atr_ring_count(to) >= ex.batch_size) {
+	} else if (atomic_load(&ex.waiting) && atr_ring_count(to) >= ex.batch_size) {
 		if (atomic_exchange(&ex.waiting, 0))
 			ring_bell(&ex.bell);
 	}
@@ -1159,8 +1161,7 @@ void atr_exporter_offer_log(const struct atr_log_record *head, struct atr_str be
 	memcpy(slot->line, before.at, before.len);
 	memcpy(slot->line + before.len, behind.at, behind.len);
 	atr_ring_publish(ex.logs, slot);
-	atomic_thread_fence(memory_order_seq_cst); /* as in offer */
-	if (!atomic_load_explicit(&ex.knows_logs, memory_order_relaxed) ||
+	if (!atomic_load(&ex.knows_logs) || /* as in offer */
 	    atr_ring_count(ex.logs) >= ex.options.log_batch_size)
 		wake();
 	errno = saved;

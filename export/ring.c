@@ -147,7 +147,7 @@ void *atr_ring_claim(struct atr_ring *ring)
 		} else if (turn == n) {
 			/* on failure n becomes the position another writer left us */
 			if (atomic_compare_exchange_weak_explicit(&ring->write_at, &n, n + 1,
-								  memory_order_relaxed,
+								  memory_order_seq_cst,
 								  memory_order_relaxed))
 				return slot_at(ring, n);
 		} else if (turn < n || is_dead(turn)) {

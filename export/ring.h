@@ -33,7 +33,9 @@ void atr_ring_destroy(struct atr_ring *ring);
 /*
  * Any thread. Returns `slot_len` bytes to fill, aligned to 8, or NULL when the
  * ring is full. Every claim should reach publish: the reader stops short of a
- * slot that is claimed and not yet published, until it gives it up.
+ * slot that is claimed and not yet published, until it gives it up. A claim is
+ * sequentially consistent: whoever counts behind such a fence, and what is loaded
+ * so after the claim, cannot both be too early.
  */
 void *atr_ring_claim(struct atr_ring *ring);
 void atr_ring_publish(struct atr_ring *ring, void *slot);
