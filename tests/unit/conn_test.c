@@ -781,6 +781,27 @@ TEST(conn_in_a_forked_child_goes_on_and_leaves_the_span_to_the_parent)
 	conn_end();
 }
 
+TEST(conn_held_by_another_thread_of_the_parents_is_left_alone_in_a_forked_child)
+{
+	struct atr_thread *self;
+
+	CONN_BEGIN();
+	conn_connect(FD);
+	conn_connect(OTHER);
+	CHECK(atr_conn_enter(atr_fd(FD), &self));
+	/* the child has the one thread that forked, and that held nothing */
+	self->holds = NULL;
+	atr_leave(self);
+	atr_conn_forked();
+	CONN_WRITE(FD, REQUEST);
+	CHECK(conn_is_untouched(FD, REQUEST));
+	CHECK(atr_fd(FD) == 0);
+	CONN_WRITE(OTHER, REQUEST);
+	CONN_READ(OTHER, RESPONSE);
+	CONN_SAYS(GET_200);
+	conn_end();
+}
+
 TEST(conn_is_not_touched_from_inside)
 {
 	CONN_BEGIN();
