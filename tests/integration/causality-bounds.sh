@@ -14,4 +14,4 @@ time.sleep(4)
 END
 settle
 [ "${PLAIN:-}" ] && exit 0
-/usr/bin/python3 "$here/largest_trace.py" "$dir" 10000 2100
+/usr/bin/python3 "$here/largest_trace.py" "$dir" 10000 1000 2100

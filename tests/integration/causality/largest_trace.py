@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""largest_trace.py DIR AT_LEAST AT_MOST: that many spans in all, so many in the largest trace."""
+"""largest_trace.py DIR TOTAL LEAST MOST: that many spans in all, and so many in the largest trace."""
 import collections
 import glob
 import json
@@ -14,4 +14,4 @@ for path in glob.glob(sys.argv[1] + "/*.jsonl"):
                 sizes.update(s["traceId"] for s in scope["spans"])
 total, largest = sum(sizes.values()), max(sizes.values(), default=0)
 print(f"  {total} spans in {len(sizes)} traces, {largest} in the largest")
-sys.exit(total < int(sys.argv[2]) or largest > int(sys.argv[3]))
+sys.exit(total < int(sys.argv[2]) or not int(sys.argv[3]) <= largest <= int(sys.argv[4]))

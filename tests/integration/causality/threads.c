@@ -128,16 +128,20 @@ static void *tick(void *arg)
 	return arg;
 }
 
-/* never: `calls` calls by a thread that has nothing to do with the lost request. */
+static _Atomic bool is_lost;
+
+/* never: `calls` calls by a thread that has nothing to do with the lost request, nor came by it. */
 static void *call_on_and_on(void *arg)
 {
-	struct conn up = { .fd = connect_to(origin, 0) };
+	struct conn up = { 0 };
 
-	(void)arg;
+	while (!is_lost)
+		usleep(1000);
+	up.fd = connect_to(origin, 0);
 	for (int c = 0; c < calls; c++)
 		if (!exchange(&up, "unasked", c, 0))
 			die("never");
-	return NULL;
+	return arg;
 }
 
 static void start(void *(*run)(void *), void *arg)
@@ -174,6 +178,7 @@ static void *serve(void *arg)
 	c->fd = (int)(long)arg;
 	while (next_request(c, &r)) {
 		if (r.never) {
+			is_lost = true;
 			pthread_mutex_lock(&lock);
 			for (;;)
 				pthread_cond_wait(&silence, &lock);
@@ -194,7 +199,6 @@ static void *serve(void *arg)
 int main(int argc, char **argv)
 {
 	int fd = listen_on(argv[2]);
-	bool lost = false;
 
 	how = argv[1];
 	origin_port = argv[3];
@@ -203,16 +207,13 @@ int main(int argc, char **argv)
 		calls = atoi(argv[4]);
 	if (!strcmp(how, "ticker"))
 		start(tick, NULL);
+	if (!strcmp(how, "never"))
+		start(call_on_and_on, NULL);
 	for (;;) {
 		int c = accept(fd, NULL, NULL);
 
 		if (c < 0)
 			die("accept");
 		start(serve, (void *)(long)c);
-		if (!strcmp(how, "never") && !lost) {
-			lost = true;
-			usleep(300000);
-			start(call_on_and_on, NULL);
-		}
 	}
 }
