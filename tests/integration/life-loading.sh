@@ -22,6 +22,23 @@ sends "asynchronous reads and writes: left alone" "$program" "$port" aio <<'END'
 CLIENT GET [unknown_service:loading_calls] UNSET url.full=http://h/ok
 END
 
+# Two TLS libraries, of which nobody's search has either: each caller reaches its own, and who has none the
+# one that goes by a known name.
+tls_library() { # FILE FLAG...
+	local file=$1
+
+	shift
+	"${CC:-cc}" -std=gnu11 -D_GNU_SOURCE -O2 -fPIC -shared -o "$dir/$file" "$here/programs/late_tls.c" "$@" || fail
+}
+tls_library libssl.so.3 -DWHO=3 -Wl,-soname,libssl.so.3
+tls_library libown.so -DWHO=4 -Wl,-soname,libown.so
+tls_library with_ssl.so -DCALLS "$dir/libssl.so.3" -Wl,-rpath,"$dir"
+tls_library with_own.so -DCALLS "$dir/libown.so" -Wl,-rpath,"$dir"
+program late_tls -ldl
+sends "two TLS libraries of RTLD_LOCAL" "$program" "$dir/with_ssl.so" "$dir/with_own.so" </dev/null
+check "each caller has its own" test "$(tr '\n' ' ' <"$dir/traced/out")" = "3 4 3 "
+program loading_calls -ldl
+
 for flags in -fno-plt "-Wl,-z,lazy" "-Wl,-z,now" -no-pie; do
 	program loading_calls $flags -ldl
 	sends "linked with $flags" "$program" "$port" many < <(times 3 "$(got)")
