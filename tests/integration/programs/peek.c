@@ -6,6 +6,8 @@ static void look(int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN | POLLOUT };
 	char buf[100];
+	struct iovec iov = { buf, sizeof(buf) };
+	struct mmsghdr messages = { .msg_hdr = { .msg_iov = &iov, .msg_iovlen = 1 } };
 	int waiting = -1;
 
 	usleep(200000); /* the answer is there */
@@ -16,6 +18,8 @@ static void look(int fd)
 	say("peek", recv(fd, buf, sizeof(buf), MSG_PEEK));
 	say("peek", recv(fd, buf, 5, MSG_PEEK));
 	say("peek all", recv(fd, buf, (size_t)waiting + 1, MSG_PEEK | MSG_DONTWAIT));
+	say("peek by recvmsg", recvmsg(fd, &messages.msg_hdr, MSG_PEEK));
+	say("peek by recvmmsg", recvmmsg(fd, &messages, 1, MSG_PEEK, NULL));
 	say("recv", recv(fd, buf, 10, 0));
 	say("FIONREAD", ioctl(fd, FIONREAD, &waiting));
 	say("bytes", waiting);
