@@ -561,11 +561,13 @@ void atr_conn_connect_ended(int fd, int error)
 
 void atr_conn_listens(int fd)
 {
+	int saved = errno;
 	struct atr_thread *self = atr_enter();
 
 	if (self)
 		release_word(self, atr_fd_set(fd, atr_fd_word(ATR_FD_LISTENER, 0, 0)));
 	atr_leave(self);
+	errno = saved;
 }
 
 void atr_conn_accepted(int listener, int fd, const struct sockaddr *address, socklen_t len)
@@ -1069,6 +1071,7 @@ static bool reader_of(uint64_t word, int fd, bool writes, uint32_t *reader)
 
 void atr_conn_carrier(int reader, int writer)
 {
+	int saved = errno;
 	struct atr_thread *self = atr_enter();
 
 	if (self && (unsigned)writer < ATR_CARRIERS_MAX && reader < ATR_CARRIERS_MAX) {
@@ -1078,17 +1081,24 @@ void atr_conn_carrier(int reader, int writer)
 		atr_carrier_made((uint32_t)(reader >= 0 ? reader : writer));
 	}
 	atr_leave(self);
+	errno = saved;
 }
 
 /* Most wake-ups are for nobody's request, and cost no more than this to know. */
 void atr_conn_carrier_written(uint64_t word, int fd)
 {
-	struct atr_thread *self = atr_work_nr_in_flight() ? atr_enter() : NULL;
+	struct atr_thread *self;
 	uint32_t reader;
+	int saved;
 
+	if (!atr_work_nr_in_flight())
+		return;
+	saved = errno;
+	self = atr_enter();
 	if (self && reader_of(word, fd, true, &reader))
 		atr_carrier_written(self, reader);
 	atr_leave(self);
+	errno = saved;
 }
 
 void atr_conn_carrier_reading(uint64_t word, int fd)
@@ -1103,14 +1113,17 @@ void atr_conn_carrier_read(uint64_t word, int fd)
 {
 	struct atr_thread *self;
 	uint32_t reader;
+	int saved;
 
 	atr_self.prompted = true;
 	if (!atr_work_nr_in_flight() || !reader_of(word, fd, false, &reader))
 		return;
+	saved = errno;
 	self = atr_enter();
 	if (self)
 		atr_carrier_read(self, reader);
 	atr_leave(self);
+	errno = saved;
 }
 
 void atr_conn_tell_under_way(struct atr_thread *self, atr_ref work)

@@ -7,6 +7,8 @@
 #include "preload/conn/transfer.h"
 #include "preload/live/work.h"
 
+#include <errno.h>
+
 /*
  * A thread made inside a request does a part of it. What it is to start with
  * travels in a slot of our own, so that nothing is allocated; where there is
@@ -86,9 +88,10 @@ static atr_ref hand_over(void *(*start)(void *), void *arg)
 HOOK int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *),
 			void *arg)
 {
+	int saved = errno, result;
 	atr_ref ref = hand_over(start, arg);
-	int result;
 
+	errno = saved; /* there may be no memory for a slot */
 	if (!ref)
 		return REAL(pthread_create)(thread, attributes, start, arg);
 	result = REAL(pthread_create)(thread, attributes, begin, (void *)(uintptr_t)ref);
@@ -105,9 +108,10 @@ static int begin_c(void *arg)
 
 HOOK int thrd_create(pthread_t *thread, int (*start)(void *), void *arg)
 {
+	int saved = errno, result;
 	atr_ref ref = hand_over((void *(*)(void *))(void *)start, arg);
-	int result;
 
+	errno = saved;
 	if (!ref)
 		return REAL(thrd_create)(thread, start, arg);
 	result = REAL(thrd_create)(thread, begin_c, (void *)(uintptr_t)ref);

@@ -32,6 +32,14 @@ CLIENT GET [unknown_service:errnos] ERROR url.full=http://h/ok error.type=broken
 CLIENT GET [unknown_service:errnos] UNSET http.response.status_code=200 url.full=http://h/ok
 END
 
+program errno_kept
+sends "what succeeds leaves errno as it was" "$program" "$port" < <(
+	echo "? SERVER GET [unknown_service:errno_kept] UNSET http.response.status_code=200 url.path=/ok"
+	for _ in {1..11}; do
+		echo "  CLIENT GET [unknown_service:errno_kept] UNSET http.response.status_code=200 url.full=http://h/ok"
+	done
+)
+
 program fortified -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 sends "the fortified forms" "$program" "$port" <<'END'
 CLIENT GET [unknown_service:fortified] UNSET http.response.status_code=200 url.full=http://h/ok
