@@ -34,8 +34,11 @@ for how in return exit _exit quick_exit abort term pipe segv fault taken given-b
 	sends "what was done is told at the end: $how" "$program" "$port" $how \
 		< <(times 1 "CLIENT GET [unknown_service:ends] UNSET http.response.status_code=200 url.full=http://h/ok")
 done
-sends "what is not done is told when another program takes its place" "$program" "$port" "exec in between" <<'END'
+for how in exec _exit; do
+	sends "what is not done is told before another program takes its place, or the end: $how" \
+		"$program" "$port" "$how in between" <<'END'
 CLIENT GET [unknown_service:ends] UNSET http.response.status_code=200 url.full=http://h/ok
 
 CLIENT GET [unknown_service:ends] UNSET url.full=http://h/slow
 END
+done

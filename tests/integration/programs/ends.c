@@ -78,8 +78,10 @@ int main(int argc, char **argv)
 		takes_and_gives_back(true);
 	if (!strcmp(how, "thread") && pthread_create(&thread, NULL, leave, NULL) == 0)
 		pause();
-	if (!strcmp(how, "exec in between"))
+	if (strstr(how, "in between"))
 		say("send", send(fd, SLOW, sizeof(SLOW) - 1, 0));
+	if (!strcmp(how, "_exit in between"))
+		_exit(10);
 	if (!strncmp(how, "exec", 4))
 		execl("/bin/echo", "echo", "executed", NULL);
 	return 0;
