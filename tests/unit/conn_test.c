@@ -802,6 +802,24 @@ TEST(conn_held_by_another_thread_of_the_parents_is_left_alone_in_a_forked_child)
 	conn_end();
 }
 
+TEST(conn_that_its_holder_jumped_away_from_is_left_alone)
+{
+	struct atr_thread *self;
+
+	CONN_BEGIN();
+	conn_connect(FD);
+	conn_connect(OTHER);
+	CHECK(atr_conn_enter(atr_fd(FD), &self));
+	atr_thread_jumps();
+	CONN_WRITE(OTHER, REQUEST);
+	CONN_READ(OTHER, RESPONSE);
+	CONN_SAYS(GET_200);
+	CONN_WRITE(FD, REQUEST);
+	CHECK(conn_is_untouched(FD, REQUEST));
+	CHECK(atr_fd(FD) == 0);
+	conn_end();
+}
+
 TEST(conn_is_not_touched_from_inside)
 {
 	CONN_BEGIN();
