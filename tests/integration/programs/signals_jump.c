@@ -87,11 +87,25 @@ static void lookup(void)
 	every(0);
 }
 
+/* Deeper in the stack than what was jumped out of, and no part of it. */
+__attribute__((noinline)) static void asks_after(const char *port)
+{
+	volatile char depth[4096];
+	int after = connect_to(port);
+
+	depth[0] = 0;
+	(void)depth[0];
+	for (int i = 0; i < 3; i++) {
+		send(after, "GET /ok?after HTTP/1.1\r\nHost: h\r\n\r\n", 35, 0);
+		read_ok(after);
+	}
+	close(after);
+}
+
 int main(int argc, char **argv)
 {
 	struct sigaction action = { .sa_handler = jumps, .sa_flags = SA_RESTART };
 	bool alt = argc > 2 && strcmp(argv[2], "alt") == 0;
-	int after;
 
 	if (argc < 3)
 		return 2;
@@ -107,11 +121,6 @@ int main(int argc, char **argv)
 	else
 		storm(argv[1]);
 	say("jumped", nr_jumps > 0);
-	after = connect_to(argv[1]);
-	for (int i = 0; i < 3; i++) {
-		send(after, "GET /ok?after HTTP/1.1\r\nHost: h\r\n\r\n", 35, 0);
-		read_ok(after);
-	}
-	close(after);
+	asks_after(argv[1]);
 	return 0;
 }
