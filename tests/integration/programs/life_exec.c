@@ -214,7 +214,7 @@ static void is_full(void)
 	last[least] = 0;
 	say("least", (long)least > 0);
 	say("posix_spawn", posix_spawn(&(pid_t){ 0 }, "/bin/true", NULL, NULL, argv, env));
-	execve("/bin/echo", (char *[]){ "echo", "full", NULL }, env);
+	execve("/bin/echo", argv, env); /* with arguments that are as long */
 	die("execve");
 }
 
