@@ -42,6 +42,11 @@ int main(int argc, char **argv)
 	say("send nowhere", send(-1, GET, 10, 0));
 	say("recv nowhere", recv(1000000, buf, 1, 0));
 	say("write nowhere", write(999, GET, 10));
+	say("send far away", send(INT_MAX, GET, 10, 0));
+	say("read far away", read(INT_MAX, buf, 1));
+	say("close far away", close(INT_MAX));
+	say("dup2 to far away", dup2(1, INT_MAX));
+	say("dup2 from far away", dup2(INT_MAX, 50));
 	say("connect nowhere", connect(-1, (struct sockaddr *)&address, sizeof(address)));
 	say("connect to nothing", connect(fd, NULL, 0));
 	errno = EDOM;
