@@ -27,13 +27,14 @@ tree_mask='s/^[?] //'
 for way in execve execle execvp; do
 	sends "$way, bare, in a trace" "$program" "$port" $way bare <<<"$get"
 done
+sends "it fails, in a trace" "$program" "$port" fails execve < <(yes "$get" | head -n 16)
 unset TRACEPARENT
 mask=
 tree_mask=
 
 sends "a static program" "$program" "$port" static "$static" <<<"$get"
 for way in execve execvp execle execveat; do
-	sends "it fails, and all goes on: $way" "$program" "$port" fails $way < <(times 14 "$get")
+	sends "it fails, and all goes on: $way" "$program" "$port" fails $way < <(times 16 "$get")
 done
 sends "it fails, which nobody could know: what was under way is told before" "$program" "$port" busy <<END
 $get

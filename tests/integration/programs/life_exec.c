@@ -104,6 +104,7 @@ static void fails(const char *way)
 {
 	static const char script[] = "#! /none/sh -x\n", loader[] = "/none/ld.so.9";
 	static char *volatile nothing;
+	static char *unreadable[] = { (char *)8, NULL }, **volatile nowhere = (char **)8;
 	static char much[200000], many[40][100000];
 	static char *too_long[] = { "sh", much, NULL }, *too_many[41];
 	struct {
@@ -151,6 +152,8 @@ static void fails(const char *way)
 	FAILS("too many", execve("/bin/sh", too_many, environ));
 	FAILS("too much in the environment", execve("/bin/sh", argv, too_many));
 	FAILS("no environment", execve("/none", argv, NULL));
+	FAILS("an environment that cannot be read", execve("/bin/sh", argv, nowhere));
+	FAILS("what is in it cannot be", execve("/bin/sh", argv, unreadable));
 	FAILS("no name", execve(nothing, argv, environ));
 	FAILS("no descriptor", fexecve(1000, argv, environ));
 	errno = 0;
