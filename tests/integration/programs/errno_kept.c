@@ -100,6 +100,7 @@ static void others(void)
 	int pair[2], pipes[2], set, counter;
 	sem_t semaphore;
 	pthread_t thread;
+	FILE *file;
 	uint64_t one = 1;
 	char byte = 0;
 	pid_t pid;
@@ -127,6 +128,8 @@ static void others(void)
 	KEEPS(signal(SIGUSR1, SIG_IGN) != SIG_ERR);
 	KEEPS(sigaction(SIGTERM, NULL, &(struct sigaction){ 0 }));
 	KEEPS(shutdown(pair[0], SHUT_WR));
+	file = KEEPS(fdopen(open("/dev/null", O_RDWR), "r+"));
+	KEEPS(fclose(file));
 	fflush(stdout);
 	errno = EDOM;
 	pid = fork();

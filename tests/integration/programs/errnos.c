@@ -54,6 +54,8 @@ int main(int argc, char **argv)
 	say("errno kept", errno == EDOM);
 	say("connect again", connect(fd, (struct sockaddr *)&address, sizeof(address)));
 	say("too many", writev(fd, many, IOV_MAX + 1));
+	many[0] = (struct iovec){ GET, sizeof(GET) - 1 };
+	say("too many, and a request in them", writev(fd, many, IOV_MAX + 1));
 	errno = EDOM;
 	say("send", send(fd, GET, sizeof(GET) - 1, 0));
 	say("errno kept", errno == EDOM);
