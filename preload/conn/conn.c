@@ -544,7 +544,7 @@ void atr_conn_connect_ended(int fd, int error)
 	if (conn->connecting) {
 		conn->connecting = false;
 		conn->connected_ns = atr_clock_ns();
-		atr_work_resume(self, conn->opened_in);
+		atr_work_goes_on(self, conn->opened_in);
 		if (error) {
 			conn->error = error;
 			if (conn->counts_as_call)

@@ -242,7 +242,7 @@ static bool block_ended(struct atr_thread *self, struct atr_conn *conn, struct a
 	atr_h2_block_drop(way);
 	s = event->is_promise ? NULL : atr_h2_stream(h, event->stream);
 	if (s)
-		atr_h2_touch(self, conn, h, s);
+		atr_h2_touch(self, conn, h, s, is_request);
 	if (s && event->ends_stream)
 		atr_h2_half_ended(self, conn, h, s, is_request);
 	return true;
@@ -300,7 +300,7 @@ static bool happened(struct atr_thread *self, struct atr_conn *conn, struct atr_
 	s = atr_h2_stream(h, event->stream);
 	if (!s || s->is_prepared)
 		return true;
-	atr_h2_touch(self, conn, h, s);
+	atr_h2_touch(self, conn, h, s, is_request);
 	if (event->what == ATR_HTTP2_PAYLOAD)
 		*(is_request ? &s->request_size : &s->response_size) += event->part.len;
 	else if (event->what == ATR_HTTP2_STREAM_ENDS)

@@ -121,7 +121,7 @@ void atr_h2_block_drop(struct atr_h2_way *way);
 struct atr_h2_stream *atr_h2_stream(struct atr_h2 *h2, uint32_t id);
 /* What happened to it belongs to this work: of a client that it is done for, of a server itself. */
 void atr_h2_touch(struct atr_thread *self, struct atr_conn *conn, struct atr_h2 *h2,
-		  const struct atr_h2_stream *s);
+		  const struct atr_h2_stream *s, bool is_request);
 /*
  * A client's request: its span is opened. NULL: it is left alone. As a plan: whether
  * its traceparent is to be replaced (where it can be), and what is not to be added.

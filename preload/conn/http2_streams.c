@@ -49,13 +49,14 @@ static void take_out(struct atr_conn *conn, struct atr_h2 *h, struct atr_h2_stre
  * event loop acts for after it cannot be told then.
  */
 void atr_h2_touch(struct atr_thread *self, struct atr_conn *conn, struct atr_h2 *h,
-		  const struct atr_h2_stream *s)
+		  const struct atr_h2_stream *s, bool is_request)
 {
+	bool is_answer = !is_request && conn->side == ATR_SIDE_CLIENT;
 	atr_ref work = conn->side == ATR_SIDE_SERVER ? s->span : s->work;
 
-	if (!atr_live_get(work))
+	if (!atr_live_get(work) && !is_answer)
 		return;
-	if (h->touched && h->touched != work)
+	if (!atr_live_get(work) || (h->touched && h->touched != work))
 		h->is_torn = true;
 	h->touched = work;
 	if (h->is_torn)

@@ -851,8 +851,12 @@ static void resume_work(struct atr_thread *self, struct atr_conn *conn, bool is_
 {
 	struct atr_exchange *e = is_request ? last(conn) : first(conn);
 
-	if (e)
-		atr_work_resume(self, conn->side == ATR_SIDE_SERVER ? e->span : e->work);
+	if (!e)
+		return;
+	if (conn->side == ATR_SIDE_SERVER)
+		atr_work_resume(self, e->span);
+	else
+		atr_work_touches(self, e->work, !is_request);
 }
 
 /* With the first of its bytes, which were held until they showed what they are. */
@@ -917,8 +921,10 @@ bool atr_stream_skip(struct atr_thread *self, struct atr_conn *conn, bool outwar
 
 void atr_stream_ended(struct atr_thread *self, struct atr_conn *conn)
 {
-	if (conn->side == ATR_SIDE_CLIENT && (conn->nr_exchanges || conn->nr_streams))
-		atr_exchanges_end(self, conn);
+	if (conn->side != ATR_SIDE_CLIENT || !(conn->nr_exchanges || conn->nr_streams))
+		return;
+	resume_work(self, conn, false);
+	atr_exchanges_end(self, conn);
 }
 
 /* A read that was refused for now on a socket that does wait, but not for ever. */

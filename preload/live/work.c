@@ -327,12 +327,15 @@ void atr_work_ends_call(atr_ref work)
  * has work of its own, which stays, or serves many (a client's selector
  * thread), and then what it read last says little about what it does next.
  */
-void atr_work_resume_loop(struct atr_thread *self, atr_ref work)
+void atr_work_resume_loop(struct atr_thread *self, atr_ref work, bool came)
 {
-	if (atr_live_get(work)) {
-		atr_profiled_works(self, work);
-		self->lent_by = 0;
+	if (!atr_live_get(work)) {
+		if (!came)
+			return;
+		work = 0;
 	}
+	atr_profiled_works(self, work);
+	self->lent_by = 0;
 }
 
 /* Its own request, read and not answered, is what a thread does whoever wakes it. */

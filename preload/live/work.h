@@ -75,14 +75,24 @@ void atr_work_begins_call(atr_ref work);
 void atr_work_ends_call(atr_ref work);
 
 /* The thread is (again) doing what this descriptor was used for. 0: not known what. */
-void atr_work_resume_loop(struct atr_thread *self, atr_ref work); /* its part for loops */
-static inline void atr_work_resume(struct atr_thread *self, atr_ref work)
+void atr_work_resume_loop(struct atr_thread *self, atr_ref work,
+			  bool came); /* its part for loops */
+static inline void atr_work_touches(struct atr_thread *self, atr_ref work, bool came)
 {
 	if (self->just_read != work)
 		self->just_read = 0;
 	if (self->is_loop)
-		atr_work_resume_loop(self, work);
+		atr_work_resume_loop(self, work, came);
 	self->in_doubt |= !work;
+}
+static inline void atr_work_resume(struct atr_thread *self, atr_ref work)
+{
+	atr_work_touches(self, work, false);
+}
+/* The same by what came on it: where that is nobody's that is known, so is what a loop does next. */
+static inline void atr_work_goes_on(struct atr_thread *self, atr_ref work)
+{
+	atr_work_touches(self, work, true);
 }
 
 /*

@@ -320,6 +320,36 @@ TEST(loop_that_goes_to_wait_does_nothing)
 	live_end();
 }
 
+TEST(loop_that_goes_on_by_what_came_for_nobody_does_nothing_that_is_known)
+{
+	atr_ref first, second;
+
+	begin();
+	atr_work_idle(&server, true, -1);
+	first = request(&server, 1);
+	atr_work_begins_call(first);
+	second = request(&server, 2);
+	atr_work_resume(&server, 0); /* it only writes there, in the second */
+	CHECK(doing(&server) == second);
+	atr_work_goes_on(&server, 0);
+	CHECK(!doing(&server));
+	atr_work_calls(&server, 0, false);
+	atr_work_goes_on(&server, first);
+	CHECK(!doing(&server)); /* the second is parked */
+	atr_work_begins_call(second);
+	CHECK(doing(&server) == first); /* that call was no evidence */
+	end(&server, second);
+	atr_work_goes_on(&server, second); /* over: an answer to what it left behind */
+	CHECK(!server.work);
+	/* a thread that serves one request does so whatever it reads */
+	second = request(&other, 3);
+	atr_work_goes_on(&other, 0);
+	CHECK(doing(&other) == second);
+	end(&server, first);
+	end(&other, second);
+	live_end();
+}
+
 /* Out of the blue something is done while all that is read has a call under way. */
 static int staggers(void)
 {

@@ -5,6 +5,8 @@
  *	blocking   a request is served to its end, its calls block
  *	connect    a new connection for each call, made without blocking
  *	keepalive  connections are kept and taken up again by any request
+ *	beside     as keepalive, and calls that are nobody's one after the other, each
+ *		   when the one before is answered, but while there is just one request
  *	limited    as keepalive, but two at most: calls wait for a free one
  *	deferred   a call is started by a timer some time after its request was read,
  *		   so that nothing the kernel sees ties it to one of several requests
@@ -34,6 +36,8 @@ static struct peer *waiting; /* clients whose call waits, for time or a connecti
 static int epfd, origin, nr_upstream;
 static bool blocking, keepalive, limited, deferred, staggered;
 static unsigned calls = 2;
+static struct peer *own; /* for the calls that are nobody's */
+static unsigned nr_own, nr_busy;
 
 static double now(void)
 {
@@ -107,11 +111,21 @@ static void start_call(struct peer *client)
 	}
 }
 
+static void call_unasked(void)
+{
+	own->busy = true;
+	if (!put_call(own->c.fd, "unasked", nr_own++, 0))
+		die("call");
+}
+
 static void answer(struct peer *client)
 {
 	client->busy = false;
+	nr_busy--;
 	if (!put_answer(client->c.fd, &client->r) || client->r.close)
 		forget(client);
+	if (own && !own->busy && !nr_busy)
+		call_unasked();
 }
 
 static void serve_blocking(struct peer *client)
@@ -133,6 +147,7 @@ static void serve_next(struct peer *client)
 		return;
 	client->nr_calls = client->nr_done = 0;
 	client->busy = true;
+	nr_busy++;
 	if (blocking) {
 		serve_blocking(client);
 	} else if (deferred) {
@@ -148,6 +163,12 @@ static void call_answered(struct peer *up)
 {
 	struct peer *client = up->with;
 
+	if (up == own) {
+		up->busy = false;
+		if (nr_busy != 1)
+			call_unasked();
+		return;
+	}
 	up->with = NULL;
 	if (keepalive) {
 		up->next = idle;
@@ -218,7 +239,7 @@ int main(int argc, char **argv)
 
 	blocking = !strcmp(argv[1], "blocking");
 	limited = !strcmp(argv[1], "limited");
-	keepalive = limited || !strcmp(argv[1], "keepalive");
+	keepalive = limited || !strcmp(argv[1], "keepalive") || !strcmp(argv[1], "beside");
 	deferred = !strcmp(argv[1], "deferred");
 	staggered = !strcmp(argv[1], "staggered");
 	origin = atoi(argv[3]);
@@ -227,6 +248,11 @@ int main(int argc, char **argv)
 	epfd = epoll_create1(EPOLL_CLOEXEC);
 	if (epoll_ctl(epfd, EPOLL_CTL_ADD, listener, &first))
 		die("epoll_ctl");
+	if (!strcmp(argv[1], "beside")) {
+		own = new_peer(connect_to(origin, 0), true);
+		watch(own, EPOLL_CTL_ADD, EPOLLIN);
+		call_unasked();
+	}
 	for (;;) {
 		int n = epoll_wait(epfd, ev, 64, !limited && waiting ? 1 : -1);
 
