@@ -233,7 +233,7 @@ static void over(struct atr_thread *self, struct atr_conn *conn, struct atr_h2 *
 	if (conn->side == ATR_SIDE_SERVER) {
 		atr_work_ended(self, s->span);
 	} else {
-		atr_work_ends_call(s->work);
+		atr_work_call_answered(s->work);
 		if (!h->is_torn)
 			atr_work_resume(self, s->work);
 	}

@@ -84,7 +84,7 @@ static void pop(struct atr_thread *self, struct atr_conn *conn, uint64_t end_ns)
 	if (conn->side == ATR_SIDE_SERVER) {
 		atr_work_ended(self, e->span);
 	} else {
-		atr_work_ends_call(e->work);
+		atr_work_call_answered(e->work);
 		atr_work_resume(self, e->work);
 	}
 	if (!e->is_own ||

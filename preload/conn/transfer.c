@@ -724,7 +724,7 @@ static void finish(struct transfer *t, int code, bool may_ask)
 	} else {
 		tell_own(t, code, may_ask);
 	}
-	atr_work_ends_call(t->work);
+	atr_work_call_answered(t->work);
 	set_phase(t, IDLE);
 	if (may_ask)
 		leave(t);

@@ -32,7 +32,9 @@ static _Atomic int unseen; /* server connections whose requests we do not see */
 #define LOOPS_MAX 512
 static struct {
 	_Alignas(64) _Atomic uint64_t parked;
+	_Atomic uint64_t paused; /* 0, one piece of work, or several; see atr_work_call_answered */
 } loops[LOOPS_MAX];
+#define SEVERAL UINT64_MAX
 static _Atomic uint32_t nr_loops;
 static _Atomic uint64_t staggers_until;
 /* Calls of loops that ended beside other work, and nothing was done out of the blue; up to the limit. */
@@ -66,6 +68,11 @@ static bool is_parked(uint32_t phase)
 static uint16_t loop_slot_of(const struct atr_live *live)
 {
 	return atomic_load_explicit(&live->loop_slot, memory_order_relaxed);
+}
+
+static _Atomic uint64_t *paused_of(const struct atr_live *live)
+{
+	return &loops[loop_slot_of(live) - 1].paused;
 }
 
 /* The phase was changed: counts it in or out of its loop's parked ones. */
@@ -301,6 +308,9 @@ void atr_work_begins_call(atr_ref work)
 		return;
 	before = atomic_fetch_add_explicit(&live->phase, 1, memory_order_relaxed);
 	moved(live, work, before, before + 1);
+	if ((before & CALLS_MASK) && loop_slot_of(live) &&
+	    atomic_load_explicit(paused_of(live), memory_order_relaxed) == work)
+		atomic_store_explicit(paused_of(live), 0, memory_order_relaxed);
 }
 
 /* Loops were seen for long enough to know that they do not act by timers for work that waits. */
@@ -320,6 +330,22 @@ void atr_work_ends_call(atr_ref work)
 	moved(live, work, before, before - 1);
 	if (loop_slot_of(live) && atr_work_nr_in_flight() > 1 && !is_trusted())
 		atomic_fetch_add_explicit(&unstaggered, 1, memory_order_relaxed);
+}
+
+void atr_work_call_answered(atr_ref work)
+{
+	struct atr_live *live = atr_live_get(work);
+	uint64_t paused;
+
+	if (!live)
+		return;
+	atr_work_ends_call(work);
+	if (!loop_slot_of(live) || is_trusted() ||
+	    !(atomic_load_explicit(&live->phase, memory_order_relaxed) & CALLS_MASK))
+		return;
+	paused = atomic_load_explicit(paused_of(live), memory_order_relaxed);
+	atomic_store_explicit(paused_of(live), paused && paused != work ? SEVERAL : work,
+			      memory_order_relaxed);
 }
 
 /*
@@ -380,6 +406,9 @@ void atr_work_idle(struct atr_thread *self, bool loop, int timeout_ms)
 	}
 	if (loop && !is_trusted())
 		self->due_ns = due_after(timeout_ms);
+	/* what was set before is told by this timeout, and what was put off is done */
+	if (loop && timeout_ms != 0 && self->loop_slot)
+		atomic_store_explicit(&loops[self->loop_slot - 1].paused, 0, memory_order_relaxed);
 	self->just_read = self->made_in = 0;
 	self->nr_outer = self->lent_by = 0;
 	self->inherited = self->in_doubt = false;
@@ -406,6 +435,14 @@ static void note_out_of_the_blue(struct atr_thread *self)
 	}
 }
 
+static bool another_pauses(const struct atr_thread *self)
+{
+	uint64_t paused =
+		atomic_load_explicit(&loops[self->loop_slot - 1].paused, memory_order_relaxed);
+
+	return paused && paused != self->work;
+}
+
 /*
  * Not its first call in the turn that read it: it may as well be that of other work which
  * has a call under way, and whose timer runs in this turn.
@@ -416,7 +453,7 @@ static bool may_be_staggered(const struct atr_thread *self, uint32_t phase, uint
 
 	return !is_first && !is_trusted() &&
 	       atr_work_nr_in_flight() > nr_parked + (is_in_flight(phase) && !is_parked(phase)) &&
-	       timers_may_run(self);
+	       (timers_may_run(self) || another_pauses(self));
 }
 
 static bool is_sure_on_loop(struct atr_thread *self, const struct atr_live *doing)
@@ -627,8 +664,10 @@ void atr_work_forked(struct atr_thread *self)
 	atomic_store_explicit(&atr_work_in_flight, 0, memory_order_relaxed);
 	atomic_store_explicit(&invocation, 0, memory_order_relaxed);
 	atomic_store_explicit(&unseen, 0, memory_order_relaxed);
-	for (uint32_t i = 0; i < LOOPS_MAX && i < nr_loops; i++)
+	for (uint32_t i = 0; i < LOOPS_MAX && i < nr_loops; i++) {
 		atomic_store_explicit(&loops[i].parked, 0, memory_order_relaxed);
+		atomic_store_explicit(&loops[i].paused, 0, memory_order_relaxed);
+	}
 	atomic_store_explicit(&nr_loops, 0, memory_order_relaxed);
 	self->work = self->just_read = 0;
 	atr_profiled_nothing();

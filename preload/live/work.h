@@ -26,8 +26,9 @@
  * work that has a request under way (two calls at once, the second by a timer),
  * that explanation is no good for a while: then it holds only for work that is
  * alone in flight. And before it is known for long enough: not in a turn in which
- * its timers may run, but for the first call for a request that was read in it. Where there is no telling the span is a root: that is better
- * than a wrong parent.
+ * its timers may run, or that comes soon after the answer to one of several calls
+ * of other work, but for the first call for a request that was read in it. Where
+ * there is no telling the span is a root: that is better than a wrong parent.
  */
 #include "preload/live/live.h"
 #include "preload/live/profiled.h"
@@ -73,6 +74,13 @@ void atr_work_ended(struct atr_thread *self, atr_ref work);
 /* A request of its own (a connect, an exchange) is under way, or no more. 0 and stale are ignored. */
 void atr_work_begins_call(atr_ref work);
 void atr_work_ends_call(atr_ref work);
+
+/*
+ * The same as _ends_call, by its answer. A loop's work that has other calls under way and makes none
+ * upon it may have set a timer, or put something off, that runs in the same turn: what is then
+ * done beside the first call for a request is not believed to be others', until a wait tells.
+ */
+void atr_work_call_answered(atr_ref work);
 
 /* The thread is (again) doing what this descriptor was used for. 0: not known what. */
 void atr_work_resume_loop(struct atr_thread *self, atr_ref work,

@@ -414,6 +414,43 @@ static int staggers_in_a_turn(void)
 	return 0;
 }
 
+/* One is answered while its other call is under way: it may set a timer that runs in this turn. */
+static int pauses(void)
+{
+	atr_ref first, second;
+
+	atr_work_idle(&server, true, -1);
+	first = request(&server, 1);
+	atr_work_begins_call(first);
+	atr_work_begins_call(first);
+	second = request(&server, 2);
+	atr_work_begins_call(second);
+	atr_work_idle(&server, true, 0);
+	atr_work_resume(&server, first);
+	atr_work_call_answered(first);
+	EXPECT(doing(&server) == first);
+	atr_work_resume(&server, second);
+	EXPECT(!doing(&server));
+	atr_work_idle(&server, true, 0);
+	atr_work_resume(&server, second);
+	EXPECT(!doing(&server)); /* nothing was told of timers */
+	atr_work_begins_call(first);
+	EXPECT(doing(&server) == second); /* what it was to do it has done */
+	atr_work_call_answered(first);
+	EXPECT(!doing(&server));
+	atr_work_idle(&server, true, 5000);
+	atr_work_resume(&server, second);
+	EXPECT(doing(&server) == second); /* it would be due later */
+	return 0;
+}
+
+TEST(loop_whose_work_was_answered_beside_other_calls_is_not_sure_till_it_waits)
+{
+	begin();
+	CHECK(in_child(pauses) == 0);
+	live_end();
+}
+
 /* What was left without a parent is no evidence against what its answer leads to. */
 static int is_in_doubt(void)
 {

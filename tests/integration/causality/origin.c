@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * origin PORT [MAX_US]: the far end of every chain. A thread a connection; each
- * answer waits up to MAX_US microseconds, so that answers overtake each other.
+ * answer waits up to MAX_US microseconds, so that answers overtake each other, or
+ * as long as it is asked for with &ms=.
  */
 #include "wire.h"
 
@@ -16,7 +17,9 @@ static void *serve(void *arg)
 	struct request r;
 
 	while (next_request(&c, &r)) {
-		if (max_us)
+		if (r.ms)
+			usleep(r.ms * 1000);
+		else if (max_us)
 			usleep(rand_r(&seed) % max_us);
 		if (!put_answer(c.fd, &r) || r.close)
 			break;
