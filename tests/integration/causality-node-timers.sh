@@ -5,9 +5,5 @@
 need node
 origin
 front node "$here/server_node.js" timers PORT ORIGIN
-load 0 3 1
-for ((first = 1000000; first < 1000030; first += 6)); do
-	sleep 1.1 # what it showed before is forgotten
-	load $first 6 6 --close
-done
+by_sixes --close
 check --requests 3 30 --calls 3 --roots 0 100

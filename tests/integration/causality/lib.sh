@@ -114,3 +114,13 @@ run() {
 	load 0 "$one" 1 "$@"
 	load 1000000 "$many" 12 "$@"
 }
+
+# by_sixes [load option...]: three requests one at a time, and thirty by six, each six of them to a front that
+# has forgotten what it showed before
+by_sixes() {
+	load 0 3 1
+	for first in 1000000 1000006 1000012 1000018 1000024; do
+		sleep 1.1
+		load $first 6 6 "$@"
+	done
+}
