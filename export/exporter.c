@@ -499,8 +499,12 @@ static void give_books(void)
 }
 
 /* Counts the peeked spans by what became of them, and frees their slots, in one. */
-static void settle(struct fate fate, size_t n, uint64_t strings_cut)
+static void settle(struct fate fate, size_t n)
 {
+	uint64_t strings_cut = 0;
+
+	for (size_t i = 0; i < n; i++)
+		strings_cut += ex.spans[i]->cut_strings;
 	if (!take_books())
 		return;
 	atr_count_add(ATR_COUNT_STRINGS_CUT, strings_cut);
@@ -593,7 +597,6 @@ static uint64_t export_batch(void)
 {
 	/* of several exporters the first one's account is the one that is kept */
 	struct fate fate = { ATR_COUNT_SPANS_DISCARDED, 0, false }, other;
-	uint64_t strings_cut = 0;
 	size_t n = 0;
 
 	begin_additions();
@@ -602,9 +605,7 @@ static uint64_t export_batch(void)
 
 		if (!span)
 			break;
-		span = added_to(span);
-		ex.spans[n++] = span;
-		strings_cut += span->cut_strings;
+		ex.spans[n++] = added_to(span);
 	}
 	if (!n) {
 		wait_for_writer(ex.ring, ex.options.max_queue_size, &ex.stuck,
@@ -626,7 +627,7 @@ static uint64_t export_batch(void)
 	}
 	if (!ex.options.nr_exporters && atr_metrics_are_on)
 		atomic_store(&ex.metrics_wait, true);
-	settle(fate, n, strings_cut);
+	settle(fate, n);
 	return atr_now_ms() + (has_room_to_add() ? ex.options.schedule_delay_ms : 0);
 }
 
