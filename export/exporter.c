@@ -73,6 +73,7 @@ static struct {
 	uint64_t metrics_at_ms;	   /* when that is due */
 	uint64_t logs_at_ms;	   /* and the log records that wait; 0: none do */
 	bool has_options;	   /* read by the first thread of a process */
+	bool is_under_load;	   /* the last batch was full */
 	uint32_t batch_size;
 	_Atomic uint64_t stop_ms;  /* the latest limit of a flush; one that is over is none */
 	_Atomic uint32_t done;	   /* rung when a flush has nothing more to do */
@@ -628,6 +629,7 @@ static uint64_t export_batch(void)
 	if (!ex.options.nr_exporters && atr_metrics_are_on)
 		atomic_store(&ex.metrics_wait, true);
 	settle(fate, n);
+	ex.is_under_load = n == ex.batch_size;
 	return atr_now_ms() + (has_room_to_add() ? ex.options.schedule_delay_ms : 0);
 }
 
@@ -761,18 +763,31 @@ static void see_logs(void)
 	}
 }
 
+/* Not while a flush waits: while pages are given back, the ring does not look empty. */
+static void trim(void)
+{
+	if (stopping() || atomic_load(&ex.urged) || !take_books())
+		return;
+	atr_ring_trim(ex.ring);
+	give_books();
+}
+
 /*
- * The ring is empty. Its pages stay for a batch's delay: under load the next spans
- * are to find them. After that they are given back, and only a span ends the sleep.
+ * The ring is empty. Under load its pages stay for a batch's delay: the next spans are to find
+ * them. After that, or at once where the last batch was not full, they are given back, and only
+ * a span ends the sleep.
  */
 static void rest(void)
 {
 	uint32_t bell = atomic_load(&ex.bell);
-	bool is_trimmed = atr_ring_is_trimmed(ex.ring);
 	bool was_urged = atomic_exchange(&ex.urged, false);
+	bool is_trimmed;
 
 	if (stopping() || was_urged)
 		ring_bell(&ex.done);
+	else if (!ex.is_under_load)
+		trim();
+	is_trimmed = atr_ring_is_trimmed(ex.ring);
 	atomic_store(&ex.idle, 1);
 	atomic_thread_fence(memory_order_seq_cst); /* see offer; and in those below */
 	if (atr_ring_count(ex.ring) || has_new_logs())
@@ -782,12 +797,8 @@ static void rest(void)
 		nap(bell, until_others(is_trimmed ? UINT32_MAX : ex.options.schedule_delay_ms));
 	else if (!atomic_load(&ex.yields))
 		futex_wait(&ex.bell, bell, NULL);
-	/* not while a flush waits: while pages are given back, the ring does not look empty */
-	if (!is_trimmed && atomic_exchange(&ex.idle, 0) && atomic_load(&ex.bell) == bell &&
-	    !stopping() && !atomic_load(&ex.urged) && take_books()) {
-		atr_ring_trim(ex.ring);
-		give_books();
-	}
+	if (!is_trimmed && atomic_exchange(&ex.idle, 0) && atomic_load(&ex.bell) == bell)
+		trim();
 	atomic_store(&ex.idle, 0);
 }
 

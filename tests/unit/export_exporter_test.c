@@ -474,6 +474,23 @@ CHILD_TEST(exporter_keeps_the_ring_s_pages_for_a_delay_and_then_sleeps_for_good)
 	EXPECT(sleeps() == slept);
 }
 
+CHILD_TEST(exporter_gives_the_ring_s_pages_back_behind_a_batch_that_was_not_full)
+{
+	long used, slept;
+
+	set_up(SCRIPT(OK), "OTEL_BSP_SCHEDULE_DELAY=1000");
+	offer(512);
+	EXPECT(comes_to(ATR_COUNT_SPANS_SENT, 512));
+	offer(511);
+	used = resident_kb();
+	EXPECT(comes_to(ATR_COUNT_SPANS_SENT, 1023));
+	pause_ms(300);
+	EXPECT(used - resident_kb() > 1500);
+	slept = sleeps();
+	pause_ms(1600);
+	EXPECT(sleeps() == slept);
+}
+
 CHILD_TEST(exporter_keeps_errno_of_the_program)
 {
 	set_up(SCRIPT(OK), NULL);
