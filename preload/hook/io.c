@@ -46,19 +46,23 @@ static inline ssize_t untold(int fd, ssize_t n, size_t len, int flags)
 	return n;
 }
 
+/* 0, and what is looked away from. */
+static inline bool is_passed(uint64_t word)
+{
+	return word - 1 >= ((uint64_t)ATR_FD_UNSEEN << 60) - 1;
+}
+
 /*
  * Most calls are on a descriptor of no interest, or one that is looked away from: they go
  * straight on, and what else is to be done is in a function of its own, so that no
  * register is saved for them.
  */
-#define PASS_ON(name, fd, ...)                                                                     \
-	do {                                                                                       \
-		const uint64_t away_ = (uint64_t)ATR_FD_UNSEEN << 60;                              \
-                                                                                                   \
-		/* 0, and what is looked away from */                                              \
-		if (__builtin_expect(atr_fd(fd) - 1 >= away_ - 1 && atr_real[ATR_REAL_##name], 1)) \
-			return ((__typeof__(&(name)))atr_real[ATR_REAL_##name])(__VA_ARGS__);      \
+#define PASS_ON_IF(is_so, name, ...)                                                          \
+	do {                                                                                  \
+		if (__builtin_expect((is_so) && atr_real[ATR_REAL_##name], 1))                \
+			return ((__typeof__(&(name)))atr_real[ATR_REAL_##name])(__VA_ARGS__); \
 	} while (0)
+#define PASS_ON(name, fd, ...) PASS_ON_IF(is_passed(atr_fd(fd)), name, __VA_ARGS__)
 #define APART __attribute__((noinline)) static
 
 /* The call itself, of which nothing is told that libraries below us do for it. */
@@ -297,11 +301,15 @@ HOOK int sendmmsg(int fd, struct mmsghdr *messages, unsigned nr, int flags)
 	return (int)i;
 }
 
-/* Of a program whose log is to carry ids. */
+/* Of a program whose log is to carry ids. A library below may make the call again. */
+static inline bool may_be_log(int fd)
+{
+	return __builtin_expect(atr_logs_are_on, 0) && (fd == 1 || fd == 2);
+}
+
 static inline bool is_log(int fd)
 {
-	return (fd == 1 || fd == 2) && __builtin_expect(atr_logs_are_on, 0) &&
-	       !atr_is_below(fd, OUT);
+	return may_be_log(fd) && !atr_is_below(fd, OUT);
 }
 
 __attribute__((noinline)) static ssize_t write_lines(int fd, const struct iovec *iov, int nr)
@@ -339,10 +347,12 @@ APART ssize_t write_known(int fd, const void *buf, size_t len)
 
 HOOK ssize_t write(int fd, const void *buf, size_t len)
 {
-	if (!is_log(fd))
-		PASS_ON(write, fd, fd, buf, len);
-	if (carries_nothing(atr_fd(fd)))
-		return REAL(write)(fd, buf, len);
+	uint64_t word = atr_fd(fd);
+
+	if (!may_be_log(fd)) {
+		PASS_ON_IF(is_passed(word), write, fd, buf, len);
+		PASS_ON_IF(carries_nothing(word), write, fd, buf, len);
+	}
 	return write_known(fd, buf, len);
 }
 
@@ -361,7 +371,7 @@ APART ssize_t writev_known(int fd, const struct iovec *iov, int nr)
 
 HOOK ssize_t writev(int fd, const struct iovec *iov, int nr)
 {
-	if (!is_log(fd))
+	if (!may_be_log(fd))
 		PASS_ON(writev, fd, fd, iov, nr);
 	return writev_known(fd, iov, nr);
 }
@@ -539,9 +549,8 @@ HOOK int recvmmsg(int fd, struct mmsghdr *messages, unsigned nr, int flags,
 	})
 
 /* It may have been written for work that began while the program waited here. */
-APART ssize_t read_idle_carrier(int fd, void *buf, size_t len)
+APART ssize_t read_idle_carrier(int fd, void *buf, size_t len, uint64_t word)
 {
-	uint64_t word = atr_fd(fd);
 	ssize_t n = REAL(read)(fd, buf, len);
 
 	if (n > 0) {
@@ -569,9 +578,11 @@ APART ssize_t read_known(int fd, void *buf, size_t len)
 
 HOOK ssize_t read(int fd, void *buf, size_t len)
 {
-	PASS_ON(read, fd, fd, buf, len);
-	if (carries_nothing(atr_fd(fd)))
-		return read_idle_carrier(fd, buf, len);
+	uint64_t word = atr_fd(fd);
+
+	PASS_ON_IF(is_passed(word), read, fd, buf, len);
+	if (carries_nothing(word))
+		return read_idle_carrier(fd, buf, len, word);
 	return read_known(fd, buf, len);
 }
 
