@@ -10,12 +10,15 @@ got() { # [METHOD]
 
 program libdeep -shared -fPIC
 deep=$program
-program loading_calls -ldl
+program libwaits -shared -fPIC
+waits=$program
+program loading_calls -ldl -rdynamic
 sends "calls by number" "$program" "$port" numbers < <(times 4 "$(got)")
 sends "a head by name and by number" "$program" "$port" parts < <(got POST)
 sends "dlsym(RTLD_DEFAULT)" "$program" "$port" default < <(times 2 "$(got)")
 sends "dlsym(of libc): not seen, and left alone" "$program" "$port" handle </dev/null
 sends "a library of RTLD_LOCAL" "$program" "$port" local "$deep" < <(got)
+sends "while another thread has the loader's lock" "$program" "$port" locked "$waits" < <(got)
 sends "memory that cannot be read, addresses that do not fit" "$program" "$port" memory < <(got)
 sends "recvmmsg, readv, preadv2, pwritev2" "$program" "$port" many < <(times 3 "$(got)")
 sends "asynchronous reads and writes: left alone" "$program" "$port" aio <<'END'

@@ -33,6 +33,8 @@ sends "closed in halves" "$program" "$port" shutdown \
 sends "opened by what is sent (TCP_FASTOPEN)" "$program" "$port" fast < <(got)
 sends "a connection that another process takes (pidfd_getfd)" "$program" "$port" taken < <(times 2 "$(got)")
 sends "close_range, to close later, and by number" "$program" "$port" marked < <(times 4 "$(got)")
+sends "closed with all others while they wait for an answer" "$program" "$port" ranges \
+	< <(all broken broken)
 sends "select with thousands of descriptors" "$program" "$port" select < <(got)
 sends "no bytes, urgent ones, bad memory, a reset" "$program" "$port" odd < <(got)
 sends "numbers that are a file's now, and nobody saw how" "$program" "$port" unseen < <(times 2 "$(got)")

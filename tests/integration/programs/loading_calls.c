@@ -9,6 +9,7 @@
  *	default   dlsym(RTLD_DEFAULT)
  *	handle    dlsym(of libc): past everybody
  *	local     a library of RTLD_LOCAL that calls send and recv (LIBRARY)
+ *	locked    while another thread loads LIBRARY, and has the loader's lock
  *	memory    messages and lengths that cannot be read, addresses that do not fit
  *	many      recvmmsg, preadv2, pwritev2, readv
  */
@@ -16,6 +17,8 @@
 
 #include <aio.h>
 #include <dlfcn.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <stdbool.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -150,6 +153,42 @@ static void local(const char *library)
 	close(fd);
 }
 
+static sem_t begun, sent;
+void while_loaded(void);
+
+void while_loaded(void)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += 3;
+	sem_post(&begun);
+	say("asked meanwhile", sem_timedwait(&sent, &until));
+}
+
+static void *load(void *library)
+{
+	say("loaded", dlopen(library, RTLD_NOW) != NULL);
+	return NULL;
+}
+
+static void locked(const char *library)
+{
+	pthread_t thread;
+	int fd;
+
+	sem_init(&begun, 0, 0);
+	sem_init(&sent, 0, 0);
+	pthread_create(&thread, NULL, load, (void *)library);
+	sem_wait(&begun);
+	fd = connect_to(port);
+	say("send", send(fd, GET, sizeof(GET) - 1, 0));
+	read_ok(fd);
+	close(fd);
+	sem_post(&sent);
+	pthread_join(thread, NULL);
+}
+
 /* ---- memory ---------------------------------------------------------------------------------- */
 
 static void memory(void)
@@ -228,6 +267,8 @@ int main(int argc, char **argv)
 		by_address(dlopen("libc.so.6", RTLD_NOW), false);
 	else if (strcmp(how, "local") == 0 && argc > 3)
 		local(argv[3]);
+	else if (strcmp(how, "locked") == 0 && argc > 3)
+		locked(argv[3]);
 	else if (strcmp(how, "memory") == 0)
 		memory();
 	else if (strcmp(how, "many") == 0)

@@ -27,6 +27,9 @@
 #define SYS_pidfd_getfd 438
 #endif
 
+int close_range(unsigned first, unsigned last, int flags);
+void closefrom(int first);
+
 static const char *port;
 
 static void put(int fd, const char *text)
@@ -399,6 +402,20 @@ static void marked(void)
 	say("read", read(fd, &pid, sizeof(pid)));
 }
 
+/* Closed with all others while they wait for an answer; what is told of it at exit is not told. */
+static void in_ranges(void)
+{
+	for (int i = 0; i < 2; i++) {
+		put(connect_to(port), GET);
+		if (i == 0)
+			say("close_range", close_range(3, ~0u, 0));
+		else
+			closefrom(3);
+		sleep(1);
+	}
+	kill(getpid(), SIGKILL);
+}
+
 /* select with more descriptors than its type has room for. */
 static void many_selected(void)
 {
@@ -541,7 +558,7 @@ int main(int argc, char **argv)
 		{ "port", reused_port },  { "shutdown", half_closed }, { "fast", fast_open },
 		{ "abstract", abstract }, { "paired", paired },	       { "taken", taken },
 		{ "marked", marked },	  { "select", many_selected }, { "stuck", stuck },
-		{ "odd", oddities },	  { "unseen", unseen },
+		{ "odd", oddities },	  { "unseen", unseen },	       { "ranges", in_ranges },
 	};
 
 	if (argc < 3)
