@@ -250,6 +250,18 @@ static void reused_port(void)
 	}
 }
 
+/* Until the peer, too, has closed it. */
+static void wait_for_its_end(int fd)
+{
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof(info);
+
+	for (int i = 0; i < 500 && info.tcpi_state != TCP_CLOSE; i++) {
+		usleep(10000);
+		getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len);
+	}
+}
+
 static void half_closed(void)
 {
 	int fd = connect_to(port);
@@ -269,6 +281,7 @@ static void half_closed(void)
 	say("read after it", recv(fd, &c, 1, 0));
 	put(fd, GET);
 	say("SHUT_RDWR", shutdown(fd, SHUT_RDWR));
+	wait_for_its_end(fd);
 	say("again", shutdown(fd, SHUT_RDWR));
 }
 
