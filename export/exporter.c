@@ -1132,7 +1132,7 @@ void atr_exporter_filters_by(const struct atr_span *(*by)(const struct atr_span 
 }
 
 /* Rare, and not to be on the stack of every span. */
-__attribute__((noinline)) static void offer_filtered(const struct atr_span *span)
+__attribute__((noinline, cold)) static void offer_filtered(const struct atr_span *span)
 {
 	uint64_t room[ATR_SPAN_MAX / 8];
 

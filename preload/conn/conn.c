@@ -122,7 +122,7 @@ static inline bool hold_at_once(struct atr_conn *conn)
 						       memory_order_acquire, memory_order_relaxed);
 }
 
-__attribute__((noinline)) static bool try_hold(struct atr_conn *conn, int yields)
+__attribute__((noinline, cold)) static bool try_hold(struct atr_conn *conn, int yields)
 {
 	uint32_t now = 0;
 
@@ -199,8 +199,8 @@ static void note(_Atomic bool *what, bool is)
 }
 
 /* While it was held, others have asked for something. */
-__attribute__((noinline)) static void carry_out(struct atr_thread *self, struct atr_conn *conn,
-						uint32_t now)
+__attribute__((noinline, cold)) static void carry_out(struct atr_thread *self,
+						      struct atr_conn *conn, uint32_t now)
 {
 	if (now & CLOSED) {
 		take_apart(self, conn);
@@ -230,7 +230,7 @@ static inline void let_go(struct atr_thread *self, struct atr_conn *conn)
  * The thread jumped out of our code, and held a connection: it is given up. What it
  * was at may be half done, so blocks of it are left rather than given back twice.
  */
-__attribute__((noinline)) static void abandon(struct atr_thread *self)
+__attribute__((noinline, cold)) static void abandon(struct atr_thread *self)
 {
 	struct atr_conn *conn = self->holds;
 
@@ -261,8 +261,8 @@ static void leave_conn(struct atr_thread *self, struct atr_conn *conn)
 }
 
 /* It is held, and may have become another's since it was looked up. */
-__attribute__((noinline)) static struct atr_conn *keep_hold(struct atr_thread *self,
-							    struct atr_conn *conn, uint64_t word)
+__attribute__((noinline, cold)) static struct atr_conn *
+keep_hold(struct atr_thread *self, struct atr_conn *conn, uint64_t word)
 {
 	if (!is_of(conn, word)) {
 		leave_conn(self, conn);
@@ -275,7 +275,7 @@ __attribute__((noinline)) static struct atr_conn *keep_hold(struct atr_thread *s
 }
 
 /* Inside. Another is at it, or has asked for something, or this thread jumped out of our code. */
-__attribute__((noinline)) static struct atr_conn *
+__attribute__((noinline, cold)) static struct atr_conn *
 hold_slowly(struct atr_thread *self, struct atr_conn *conn, uint64_t word, bool owed)
 {
 	if (self->holds)
@@ -288,8 +288,8 @@ hold_slowly(struct atr_thread *self, struct atr_conn *conn, uint64_t word, bool 
 	return keep_hold(self, conn, word);
 }
 
-__attribute__((noinline)) static struct atr_conn *enter_slowly(struct atr_conn *conn, uint64_t word,
-							       bool owed, struct atr_thread **self)
+__attribute__((noinline, cold)) static struct atr_conn *
+enter_slowly(struct atr_conn *conn, uint64_t word, bool owed, struct atr_thread **self)
 {
 	*self = atr_enter();
 	return *self ? hold_slowly(*self, conn, word, owed) : goes_by(conn);
@@ -645,8 +645,8 @@ static void look_away(uint64_t word, int fd)
 		atomic_compare_exchange_strong(&atr_fds[fd], &word, atr_fd_unseen(word));
 }
 
-__attribute__((noinline)) static void leave_for_good(struct atr_thread *self, struct atr_conn *conn,
-						     uint64_t word, int fd)
+__attribute__((noinline, cold)) static void
+leave_for_good(struct atr_thread *self, struct atr_conn *conn, uint64_t word, int fd)
 {
 	bool is_server = conn->side == ATR_SIDE_SERVER;
 
@@ -658,8 +658,8 @@ __attribute__((noinline)) static void leave_for_good(struct atr_thread *self, st
 	atr_leave(self);
 }
 
-__attribute__((noinline)) static void leave_unusual(struct atr_thread *self, struct atr_conn *conn,
-						    uint64_t word, int fd)
+__attribute__((noinline, cold)) static void
+leave_unusual(struct atr_thread *self, struct atr_conn *conn, uint64_t word, int fd)
 {
 	if (is_over(conn))
 		leave_for_good(self, conn, word, fd);

@@ -349,7 +349,8 @@ static void put_client_address(struct atr_span *span, const struct atr_http1_hea
 }
 
 /* Apart, as what holds text takes a kilobyte of a stack that may be small. */
-__attribute__((noinline)) static void put_told_path(struct atr_span *span, struct atr_str path)
+__attribute__((noinline, cold)) static void put_told_path(struct atr_span *span,
+							  struct atr_str path)
 {
 	TEXT(told);
 
@@ -365,7 +366,8 @@ static void put_path(struct atr_span *span, struct atr_str path)
 		atr_span_put_str(span, ATR_URL_PATH, path);
 }
 
-__attribute__((noinline)) static void put_told_query(struct atr_span *span, struct atr_str text)
+__attribute__((noinline, cold)) static void put_told_query(struct atr_span *span,
+							   struct atr_str text)
 {
 	TEXT(query);
 
@@ -431,9 +433,9 @@ __attribute__((noinline)) static bool put_plain_url(struct atr_span *span, struc
 }
 
 /* The same without them. Not inlined, nor is that: of the stack each takes its part after the other. */
-__attribute__((noinline)) static void put_printed_url(struct atr_span *span, struct atr_str scheme,
-						      bool had_userinfo, struct atr_str authority,
-						      const struct target *t)
+__attribute__((noinline, cold)) static void
+put_printed_url(struct atr_span *span, struct atr_str scheme, bool had_userinfo,
+		struct atr_str authority, const struct target *t)
 {
 	size_t behind;
 	TEXT(url);
@@ -499,8 +501,8 @@ static void put_client_request(struct atr_span *span, const struct atr_http1_hea
 }
 
 /* The method, and behind it the route. */
-__attribute__((noinline)) static void put_name_with(struct atr_span *span, struct atr_str method,
-						    struct atr_str route)
+__attribute__((noinline, cold)) static void
+put_name_with(struct atr_span *span, struct atr_str method, struct atr_str route)
 {
 	TEXT(name);
 
@@ -519,8 +521,8 @@ static void put_name(struct atr_span *span, struct atr_str method, struct atr_st
 }
 
 /* Of what may be told of the path. */
-__attribute__((noinline)) static struct atr_str guess_told(struct atr_str path,
-							   char room[static ATR_ROUTE_MAX])
+__attribute__((noinline, cold)) static struct atr_str guess_told(struct atr_str path,
+								 char room[static ATR_ROUTE_MAX])
 {
 	TEXT(told);
 

@@ -261,9 +261,10 @@ static void overlay(const struct atr_context *context, const struct atr_replacin
  * Our values over the program's, and what stands between them, or what of it is still to
  * be sent. True: there is more of it than there is room for, and the piece ends with it.
  */
-__attribute__((noinline)) static bool plan_replacement(struct atr_conn *conn,
-						       struct atr_pieces *piece, const char *head,
-						       const struct atr_replacing *replacing)
+__attribute__((noinline, cold)) static bool plan_replacement(struct atr_conn *conn,
+							     struct atr_pieces *piece,
+							     const char *head,
+							     const struct atr_replacing *replacing)
 {
 	const struct atr_str first = replacing->replaced[0].value;
 	const struct atr_str last = replacing->replaced[replacing->nr_replaced - 1].value;

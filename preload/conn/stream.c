@@ -330,11 +330,11 @@ static bool plan_values(struct atr_conn *conn, const struct atr_pair *fields, si
  * or else one that the program traces itself.
  */
 /* Rare, and not to be on the stack of every request. */
-__attribute__((noinline)) static atr_ref passed_on(struct atr_conn *conn,
-						   const struct atr_pair *fields, size_t nr,
-						   const char *bytes, uint32_t sent_len,
-						   struct atr_str authorization, atr_ref likely,
-						   struct atr_replacing *plan)
+__attribute__((noinline, cold)) static atr_ref passed_on(struct atr_conn *conn,
+							 const struct atr_pair *fields, size_t nr,
+							 const char *bytes, uint32_t sent_len,
+							 struct atr_str authorization,
+							 atr_ref likely, struct atr_replacing *plan)
 {
 	struct atr_context_copy own = { .block = 0 };
 	struct atr_context context;
@@ -736,9 +736,10 @@ static inline bool take_head(struct atr_thread *self, struct atr_conn *conn, str
 }
 
 /* Of a head that may come in pieces, or be none. */
-__attribute__((noinline)) static long feed_part(struct atr_thread *self, struct atr_conn *conn,
-						struct atr_stream *s, bool is_request,
-						const char *bytes, size_t len)
+__attribute__((noinline, cold)) static long feed_part(struct atr_thread *self,
+						      struct atr_conn *conn, struct atr_stream *s,
+						      bool is_request, const char *bytes,
+						      size_t len)
 {
 	bool at_once = !s->held_len && !s->scan && (is_request || first(conn));
 	const char *head = bytes;

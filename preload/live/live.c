@@ -244,7 +244,7 @@ static uint8_t choose_trace(struct atr_thread *self, struct atr_shown *shown,
 }
 
 /* B3 may say of a trace that begins here whether it is to be sampled. */
-__attribute__((noinline)) static void
+__attribute__((noinline, cold)) static void
 ask(const struct atr_context *parent, const struct atr_context *carried,
     const struct atr_shown *shown, const struct atr_request *request, struct atr_decision *out)
 {
@@ -309,10 +309,10 @@ static inline void choose_ids(struct atr_thread *self, struct atr_shown *shown,
 }
 
 /* The tracestate with what the sampler has to say; in a block where it is long. */
-__attribute__((noinline)) static struct atr_str tell(struct atr_str tracestate,
-						     const struct atr_decision *decision,
-						     char room[static ATR_CARRY_INLINE],
-						     atr_ref *block)
+__attribute__((noinline, cold)) static struct atr_str tell(struct atr_str tracestate,
+							   const struct atr_decision *decision,
+							   char room[static ATR_CARRY_INLINE],
+							   atr_ref *block)
 {
 	if (tracestate.len + ATR_OT_MORE > ATR_CARRY_INLINE) {
 		*block = atr_block_take();
@@ -337,7 +337,7 @@ static inline void show(struct atr_live *live, atr_ref ref, const struct atr_sho
 enum { SPARES_UNKNOWN, SPARES_MAY, SPARES_NOT };
 static _Atomic uint32_t nr_sparing;
 
-__attribute__((noinline)) static bool may_spare(struct atr_thread *self)
+__attribute__((noinline, cold)) static bool may_spare(struct atr_thread *self)
 {
 	if (self->spares == SPARES_UNKNOWN)
 		self->spares = atomic_fetch_add_explicit(&nr_sparing, 1, memory_order_relaxed) <
@@ -387,11 +387,10 @@ static inline struct atr_live *take(struct atr_thread *self, atr_ref *ref)
 }
 
 /* Those who asked to be told of each. */
-__attribute__((noinline)) static void tell_of_it(struct atr_thread *self, struct atr_live *live,
-						 struct atr_shown *shown,
-						 const struct atr_context *parent,
-						 const struct atr_context *carried,
-						 struct atr_str tracestate)
+__attribute__((noinline, cold)) static void
+tell_of_it(struct atr_thread *self, struct atr_live *live, struct atr_shown *shown,
+	   const struct atr_context *parent, const struct atr_context *carried,
+	   struct atr_str tracestate)
 {
 	if (atr_where_is_on && shown->kind == ATR_KIND_CLIENT && live->recording)
 		atr_where_opened(self, (struct atr_span *)live->record);

@@ -352,7 +352,7 @@ static ALWAYS_INLINE const char *end_of(block (*kind)(block), const char *at, co
 	return others ? at + first_bit(others) / MARK_BITS : last + BLOCK;
 }
 
-static NOINLINE const char *token_end(const char *at, const char *limit)
+static __attribute__((noinline, cold)) const char *token_end(const char *at, const char *limit)
 {
 	while (at < limit && is_token[(uint8_t)*at])
 		at++;
@@ -484,7 +484,7 @@ static inline unsigned connection(struct atr_str value)
 	return said ? said : options(value);
 }
 
-static NOINLINE unsigned expect(struct atr_str expectations)
+static __attribute__((noinline, cold)) unsigned expect(struct atr_str expectations)
 {
 	unsigned said = 0;
 
@@ -545,7 +545,8 @@ static ALWAYS_INLINE unsigned content_length(unsigned said, const char *colon, c
  * parameters and empty items, which some receivers skip and others do not, are
  * refused. Returns what is said now.
  */
-static NOINLINE unsigned transfer_encoding(unsigned said, const char *colon, const char *end)
+static __attribute__((noinline, cold)) unsigned transfer_encoding(unsigned said, const char *colon,
+								  const char *end)
 {
 	struct atr_str codings = value_of(colon, end);
 
@@ -685,7 +686,7 @@ static inline uint64_t word_at(const char *at)
 }
 
 /* The same of `len` bytes, fewer than a word; behind them nothing stops. */
-static NOINLINE uint64_t short_word_at(const char *at, size_t len)
+static __attribute__((noinline, cold)) uint64_t short_word_at(const char *at, size_t len)
 {
 	char copy[WORD];
 
@@ -715,7 +716,8 @@ static ALWAYS_INLINE uint64_t next_stops(const char **at, const char *limit, con
 }
 
 /* The end of a line from a byte of it on that is not plain, and may be text all the same. */
-static NOINLINE const char *odd_line_end(const char *at, const char *last, const char *limit)
+static __attribute__((noinline, cold)) const char *odd_line_end(const char *at, const char *last,
+								const char *limit)
 {
 	at = end_of(text, at, last);
 	return at < limit && ends_line(at) ? at : NULL;
@@ -813,8 +815,10 @@ static void remember_value(uint16_t *at, uint16_t *len, struct atr_str value, co
 }
 
 /* The fields from `line` on said what is in *so_far. */
-static NOINLINE void remember(struct atr_http1_former *former, const struct atr_http1_head *out,
-			      const char *line, struct so_far so_far, uint32_t wanted)
+static __attribute__((noinline, cold)) void remember(struct atr_http1_former *former,
+						     const struct atr_http1_head *out,
+						     const char *line, struct so_far so_far,
+						     uint32_t wanted)
 {
 	ptrdiff_t len = so_far.line - line;
 
@@ -1015,7 +1019,7 @@ static inline enum atr_http1_framing response_framing(uint16_t status, unsigned 
 }
 
 /* No head was read: because it is not whole yet, or because it is not well-formed. */
-static NOINLINE long not_read(uint8_t *state, const char *bytes, size_t len)
+static __attribute__((noinline, cold)) long not_read(uint8_t *state, const char *bytes, size_t len)
 {
 	if (atr_http1_scan(state, bytes, len) > 0)
 		*state = SCAN_BAD;
