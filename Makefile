@@ -98,8 +98,8 @@ SMALL_SRC := $(addprefix export/,config.c diag.c env.c heavy.c kernel.c map.c ma
 	$(addprefix preload/,apart.c config.c follow.c stacks.c) \
 	$(addprefix preload/conn/,cipher.c formats.c http2.c http2_sending.c http2_streams.c logs.c names.c routes.c \
 		rpc.c rules.c tls.c) \
-	$(addprefix preload/hook/,curl.c functions.c gnutls.c memory.c namespaces.c object.c patches.c real.c slots.c socket.c thread.c tls.c) \
-	$(addprefix preload/live/,carrier.c glob.c jaeger.c outcome.c rules.c symbols.c wanted.c xray.c) \
+	$(addprefix preload/hook/,curl.c functions.c gnutls.c memory.c namespaces.c object.c patches.c polls.c real.c slots.c socket.c thread.c tls.c) \
+	$(addprefix preload/live/,carrier.c cfa.c glob.c jaeger.c outcome.c rules.c symbols.c wanted.c xray.c) \
 	preload/proto/clienthello.c propagator/baggage.c
 # What only the exporter's thread runs.
 OWN_SRC := $(wildcard export/encode/*.c export/transport/*.c) $(addprefix export/,published.c resource.c)
