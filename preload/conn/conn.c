@@ -584,6 +584,7 @@ void atr_conn_accepted(int listener, int fd, const struct sockaddr *address, soc
 			atr_fd_set(listener, atr_fd_word(ATR_FD_LISTENER, 0, 0));
 		publish(self, fd, conn);
 	}
+	atr_work_lost(self);
 	atr_leave(self);
 	errno = saved;
 }
@@ -1043,16 +1044,17 @@ void atr_conn_added(int set, int fd)
 		atr_fd_set(set, atr_fd_word(ATR_FD_SET, 0, 0) | ATR_FD_SERVES);
 }
 
-void atr_conn_waits(uint64_t set_word, int timeout_ms)
+bool atr_conn_waits(uint64_t set_word, int timeout_ms)
 {
 	struct atr_thread *self;
 
 	if (!(set_word & ATR_FD_SERVES) && !atr_self.awaits_events && !atr_self.is_events_loop)
-		return;
+		return false;
 	self = atr_enter();
 	if (self)
 		atr_work_idle(self, true, timeout_ms);
 	atr_leave(self);
+	return self;
 }
 
 /*

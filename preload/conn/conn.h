@@ -124,7 +124,7 @@ bool atr_conn_awaits_work(uint64_t word);
 
 /* epoll_ctl added fd to a set. A wait on the set is next: the thread does no work while it waits for new. */
 void atr_conn_added(int set, int fd);
-void atr_conn_waits(uint64_t set_word, int timeout_ms);
+bool atr_conn_waits(uint64_t set_word, int timeout_ms);
 
 /* eventfd and pipe: what was written in a piece of work is read in it. reader: -1 for an eventfd. */
 void atr_conn_carrier(int reader, int writer);

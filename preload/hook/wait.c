@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "preload/hook/real.h"
 
+#include "preload/hook/polls.h"
+
 #include "preload/conn/conn.h"
+#include "preload/conn/fdtable.h"
 #include "preload/live/readable.h"
 #include "preload/live/work.h"
 
@@ -201,30 +204,79 @@ HOOK int epoll_ctl(int set, int operation, int fd, struct epoll_event *event)
 	return REAL(epoll_ctl)(set, operation, fd, event);
 }
 
-static void before_epoll(int set, struct limit limit)
+/* True: it is a loop's wait, and _came is to be told. */
+static bool before_epoll(int set, struct limit limit)
 {
 	uint64_t word = atr_fd(set);
 
-	if (word || __builtin_expect(atr_self.awaits_events | atr_self.is_events_loop, 0))
-		atr_conn_waits(word, ms_of(limit));
+	return (word || __builtin_expect(atr_self.awaits_events | atr_self.is_events_loop, 0)) &&
+	       atr_conn_waits(word, ms_of(limit));
+}
+
+/*
+ * Whether something may be done for what came before it is read, written, accepted or asked
+ * whether it is connected: of connections alone this is known. libuv has the descriptor in an event.
+ */
+static bool are_mute(const struct epoll_event *events, int nr, uint32_t reads)
+{
+	if (nr > LOOK_AT)
+		return true;
+	for (int i = 0; i < nr; i++) {
+		uint64_t word = atr_fd(events[i].data.fd);
+
+		if (reads == (uint32_t)events[i].data.fd + 1)
+			continue;
+		if ((!atr_fd_is_conn(word) && atr_fd_kind(word) != ATR_FD_LISTENER) ||
+		    events[i].events & ~(uint32_t)(EPOLLIN | EPOLLOUT))
+			return true;
+	}
+	return false;
+}
+
+/* frame: of the hook, with the caller's frame pointer, and behind it what it returns to. */
+static void came(const struct epoll_event *events, int nr, const uintptr_t *frame)
+{
+	struct atr_thread *self = atr_enter();
+
+	if (self) {
+		const uintptr_t *at = atr_polls_at(frame[1], (uintptr_t)(frame + 2), frame[0]);
+
+		atr_work_polls(self, at, at && are_mute(events, nr, self->reads));
+	}
+	atr_leave(self);
 }
 
 HOOK int epoll_wait(int set, struct epoll_event *events, int most, int timeout_ms)
 {
-	before_epoll(set, (struct limit){ timeout_ms, NULL });
-	return REAL(epoll_wait)(set, events, most, timeout_ms);
+	int got;
+
+	if (!before_epoll(set, (struct limit){ timeout_ms, NULL }))
+		return REAL(epoll_wait)(set, events, most, timeout_ms);
+	got = REAL(epoll_wait)(set, events, most, timeout_ms);
+	came(events, got, __builtin_frame_address(0));
+	return got;
 }
 
 HOOK int epoll_pwait(int set, struct epoll_event *events, int most, int timeout_ms,
 		     const sigset_t *mask)
 {
-	before_epoll(set, (struct limit){ timeout_ms, NULL });
-	return REAL(epoll_pwait)(set, events, most, timeout_ms, mask);
+	int got;
+
+	if (!before_epoll(set, (struct limit){ timeout_ms, NULL }))
+		return REAL(epoll_pwait)(set, events, most, timeout_ms, mask);
+	got = REAL(epoll_pwait)(set, events, most, timeout_ms, mask);
+	came(events, got, __builtin_frame_address(0));
+	return got;
 }
 
 HOOK int epoll_pwait2(int set, struct epoll_event *events, int most, const struct timespec *timeout,
 		      const sigset_t *mask)
 {
-	before_epoll(set, (struct limit){ -1, timeout });
-	return REAL(epoll_pwait2)(set, events, most, timeout, mask);
+	int got;
+
+	if (!before_epoll(set, (struct limit){ -1, timeout }))
+		return REAL(epoll_pwait2)(set, events, most, timeout, mask);
+	got = REAL(epoll_pwait2)(set, events, most, timeout, mask);
+	came(events, got, __builtin_frame_address(0));
+	return got;
 }

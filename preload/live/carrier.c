@@ -132,6 +132,8 @@ void atr_carrier_read(struct atr_thread *self, uint32_t reader)
 	struct carrier *c = carrier_at(reader);
 	uint64_t work = c ? atomic_exchange(&c->work, 0) : 0;
 
+	if (self->polls_at)
+		atr_work_woken(self, reader);
 	if (work)
 		atr_work_lent(self, work == MIXED ? 0 : work, reader);
 }

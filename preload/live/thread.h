@@ -27,15 +27,19 @@ struct atr_thread {
 	bool prompted;	    /* was woken by another thread for what it does */
 	bool own_business;  /* makes requests that nothing asked it for */
 	uint8_t nr_outer;
-	bool is_events_loop;	      /* waits for several of Lambda's events at once, or has */
-	uint16_t awaits_events;	      /* calls of `next` under way, where several may be (Lambda) */
-	uint16_t lent_by;	      /* the carrier that `work` came by, + 1 */
-	uint16_t loop_slot;	      /* a loop's number + 1, see work.c */
-	bool is_marked;		      /* what ends with it is known to be: function.h */
-	bool in_doubt;		      /* a loop's turn: touched a call of work that is not known */
-	atr_ref work;		      /* what it is doing; may be stale */
-	uint64_t due_ns;	      /* a loop's: when the timeout of its last wait is over */
-	atr_ref just_read;	      /* the request it read, and has touched nothing since */
+	bool is_events_loop;	   /* waits for several of Lambda's events at once, or has */
+	uint16_t awaits_events;	   /* calls of `next` under way, where several may be (Lambda) */
+	uint16_t lent_by;	   /* the carrier that `work` came by, + 1 */
+	uint16_t loop_slot;	   /* a loop's number + 1, see work.c */
+	bool is_marked;		   /* what ends with it is known to be: function.h */
+	bool in_doubt;		   /* a loop's turn: touched a call of work that is not known */
+	atr_ref work;		   /* what it is doing; may be stale */
+	uint64_t due_ns;	   /* a loop's: when the timeout of its last wait is over */
+	const uintptr_t *polls_at; /* a loop's, or NULL: where its phase shows (atr_work_polls) */
+	uintptr_t polls;	   /* what is there while it calls back for what came */
+	bool is_mute;		   /* and not all of that shows by what is touched */
+	uint32_t reads;		   /* a carrier that it reads when it is called back for it, + 1 */
+	atr_ref just_read;	   /* the request it read, and has touched nothing since */
 	atr_ref outer[ATR_OUTER_MAX]; /* what it did before that, and will again */
 	void *holds;		      /* the connection that it holds: conn.c */
 	uintptr_t below_at;	/* a call is under way on the real function, from this frame */

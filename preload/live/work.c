@@ -33,6 +33,7 @@ static _Atomic int unseen; /* server connections whose requests we do not see */
 static struct {
 	_Alignas(64) _Atomic uint64_t parked;
 	_Atomic uint64_t paused; /* 0, one piece of work, or several; see atr_work_call_answered */
+	_Atomic bool fans_out;	 /* its phases are known, and work had several calls under way */
 } loops[LOOPS_MAX];
 #define SEVERAL UINT64_MAX
 static _Atomic uint32_t nr_loops;
@@ -370,6 +371,58 @@ static bool has_own_work(const struct atr_thread *self)
 	return !self->is_loop && !self->inherited && !self->lent_by && atr_live_get(self->work);
 }
 
+/* Of a loop: whether it calls back for what came, or does something else. */
+enum phase { UNKNOWN, POLLS, ELSEWHERE };
+
+static enum phase phase_of(const struct atr_thread *self)
+{
+	const uintptr_t *at = self->polls_at;
+
+	/* it has returned to where the loop is run from */
+	if (!at || (uintptr_t)__builtin_frame_address(0) >= (uintptr_t)at)
+		return UNKNOWN;
+	return *at == self->polls ? POLLS : ELSEWHERE;
+}
+
+void atr_work_polls(struct atr_thread *self, const uintptr_t *at, bool is_mute)
+{
+	self->polls = at ? *at : 0;
+	self->is_mute = is_mute;
+	self->polls_at = at;
+}
+
+static void forget(struct atr_thread *self)
+{
+	self->just_read = 0;
+	self->lent_by = 0;
+	atr_profiled_works(self, 0);
+}
+
+void atr_work_lost(struct atr_thread *self)
+{
+	if (phase_of(self) != POLLS)
+		return;
+	forget(self);
+	self->in_doubt = true;
+}
+
+void atr_work_woken(struct atr_thread *self, uint32_t carrier)
+{
+	if (phase_of(self) != POLLS)
+		return;
+	self->reads = carrier + 1;
+	atr_work_lost(self);
+}
+
+/* What was touched before its timers run says nothing of them. */
+static bool leaves_behind(struct atr_thread *self)
+{
+	if (phase_of(self) != ELSEWHERE)
+		return false;
+	forget(self);
+	return true;
+}
+
 void atr_work_lent(struct atr_thread *self, atr_ref work, uint32_t carrier)
 {
 	self->prompted = true;
@@ -409,6 +462,7 @@ void atr_work_idle(struct atr_thread *self, bool loop, int timeout_ms)
 	/* what was set before is told by this timeout, and what was put off is done */
 	if (loop && timeout_ms != 0 && self->loop_slot)
 		atomic_store_explicit(&loops[self->loop_slot - 1].paused, 0, memory_order_relaxed);
+	self->polls_at = NULL;
 	self->just_read = self->made_in = 0;
 	self->nr_outer = self->lent_by = 0;
 	self->inherited = self->in_doubt = false;
@@ -456,32 +510,66 @@ static bool may_be_staggered(const struct atr_thread *self, uint32_t phase, uint
 	       (timers_may_run(self) || another_pauses(self));
 }
 
-static bool is_sure_on_loop(struct atr_thread *self, const struct atr_live *doing)
+static bool staggers(void)
 {
 	uint64_t until = atomic_load_explicit(&staggers_until, memory_order_relaxed);
+
+	return until && atr_clock_ns() < until;
+}
+
+/*
+ * In a call back for what came, others who have a call under way: they may be who it is for, if nothing
+ * was touched at its begin, or if a call of theirs waited for what was answered.
+ */
+static bool may_be_anothers(const struct atr_thread *self, uint32_t phase, uint32_t nr_parked)
+{
+	bool is_reading = self->just_read == self->work && !self->lent_by;
+	bool is_mute = self->is_mute || self->lent_by;
+
+	if (atr_work_nr_in_flight() <= nr_parked + (is_in_flight(phase) && !is_parked(phase)))
+		return false;
+	if (atomic_load_explicit(&loops[self->loop_slot - 1].fans_out, memory_order_relaxed))
+		return !is_reading || (is_mute && (phase & CALLS_MASK));
+	return is_mute && (staggers() || may_be_staggered(self, phase, nr_parked));
+}
+
+static bool is_sure_on_loop(struct atr_thread *self, const struct atr_live *doing)
+{
 	bool is_of_loop = loop_slot_of(doing) == self->loop_slot;
 	uint32_t others, phase = atomic_load_explicit(&doing->phase, memory_order_relaxed);
 
 	/* another thread's, and not even told us now: the loop may serve many such */
 	if (!self->loop_slot || (!is_of_loop && !self->lent_by))
 		return false;
-	if (until && atr_clock_ns() < until)
-		return false;
 	others = (uint32_t)(atomic_load_explicit(&loops[self->loop_slot - 1].parked,
 						 memory_order_relaxed) >>
 			    40);
-	if (may_be_staggered(self, phase, others))
+	if (phase_of(self) == POLLS ? may_be_anothers(self, phase, others) :
+				      staggers() || may_be_staggered(self, phase, others))
 		return false;
 	if (is_of_loop && is_parked(phase))
 		others--;
 	return !others;
 }
 
+/* That it is about to have two under way; what a connection was opened for counts already. */
+static void note_calls_at_once(struct atr_thread *self, atr_ref work, bool is_opened_for)
+{
+	struct atr_live *live = atr_live_get(work);
+
+	if (live && (atomic_load_explicit(&live->phase, memory_order_relaxed) & CALLS_MASK) >
+			    (is_opened_for ? 1 : 0))
+		atomic_store_explicit(&loops[self->loop_slot - 1].fans_out, true,
+				      memory_order_relaxed);
+}
+
 void atr_work_calls(struct atr_thread *self, atr_ref work, bool is_opened_for)
 {
 	if (!is_opened_for && self->is_loop && self->loop_slot && !atr_live_get(self->work) &&
-	    !self->in_doubt)
+	    !self->in_doubt && phase_of(self) != ELSEWHERE)
 		note_out_of_the_blue(self);
+	if (self->polls_at && self->loop_slot)
+		note_calls_at_once(self, work, is_opened_for);
 	if (self->was_made_in_work && !self->inherited && self->late_calls < LATE_CALLS &&
 	    ++self->late_calls == LATE_CALLS)
 		atomic_store_explicit(&pools_grow, true, memory_order_relaxed);
@@ -507,6 +595,8 @@ static atr_ref sure(struct atr_thread *self, atr_ref bound)
 		doing = NULL;
 	if (doing && !self->is_loop)
 		return self->work;
+	if (doing && self->polls_at && leaves_behind(self))
+		doing = NULL;
 	if (atr_live_get(bound))
 		return bound;
 	running = atomic_load_explicit(&invocation, memory_order_relaxed);
@@ -536,9 +626,14 @@ atr_ref atr_work_current(struct atr_thread *self, atr_ref bound)
 
 atr_ref atr_work_passed_on(struct atr_thread *self)
 {
-	atr_ref work = atr_live_get(self->just_read) ? self->just_read : atr_work_current(self, 0);
+	atr_ref work;
 
-	self->just_read = 0;
+	if (self->polls_at)
+		leaves_behind(self);
+	work = atr_live_get(self->just_read) ? self->just_read : atr_work_current(self, 0);
+	/* as long as it is called back for that, so is whatever else it passes on */
+	if (phase_of(self) != POLLS)
+		self->just_read = 0;
 	return work;
 }
 
@@ -667,6 +762,7 @@ void atr_work_forked(struct atr_thread *self)
 	for (uint32_t i = 0; i < LOOPS_MAX && i < nr_loops; i++) {
 		atomic_store_explicit(&loops[i].parked, 0, memory_order_relaxed);
 		atomic_store_explicit(&loops[i].paused, 0, memory_order_relaxed);
+		atomic_store_explicit(&loops[i].fans_out, false, memory_order_relaxed);
 	}
 	atomic_store_explicit(&nr_loops, 0, memory_order_relaxed);
 	self->work = self->just_read = 0;
@@ -675,5 +771,6 @@ void atr_work_forked(struct atr_thread *self)
 	self->serves = self->is_loop = self->inherited = self->prompted = self->own_business =
 		false;
 	self->is_events_loop = false;
+	self->polls_at = NULL;
 	self->loop_slot = self->lent_by = self->awaits_events = 0;
 }

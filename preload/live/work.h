@@ -29,6 +29,12 @@
  * its timers may run, or that comes soon after the answer to one of several calls
  * of other work, but for the first call for a request that was read in it. Where
  * there is no telling the span is a root: that is better than a wrong parent.
+ *
+ * Where a loop's phases are known (atr_work_polls) its timers, and what was put off, are no work's
+ * that is known, and none of these doubts are about the others' time: what it does in the call back that
+ * read a request is done for that, but for work that is parked. Of what it does in those that read
+ * answers that holds until it was seen to make several calls at once: then one of them may
+ * have waited for the connection that was answered.
  */
 #include "preload/live/live.h"
 #include "preload/live/profiled.h"
@@ -151,6 +157,18 @@ static inline uint32_t atr_work_nr_in_flight(void)
  * after which its timers may run; -1: it has none.
  */
 void atr_work_idle(struct atr_thread *self, bool loop, int timeout_ms);
+
+/*
+ * Its wait is over: `at`, on its stack, or NULL, is where the phase shows that it is in: the
+ * word there is what it is now as long as it calls back for what came, and another while it runs
+ * timers and the like. is_mute: of what came, not all is surely touched before it is acted upon.
+ */
+void atr_work_polls(struct atr_thread *self, const uintptr_t *at, bool is_mute);
+
+/* Where that is known: it was called back for what is nobody's that is known. */
+void atr_work_lost(struct atr_thread *self);
+/* The same by a carrier that it reads. */
+void atr_work_woken(struct atr_thread *self, uint32_t carrier);
 
 /*
  * The work that a message to another thread belongs to: as _current, but a loop

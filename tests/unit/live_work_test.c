@@ -510,6 +510,177 @@ TEST(loop_whose_acts_are_explained_stays_sure)
 	live_end();
 }
 
+/* ---- a loop whose phases show ---- */
+
+enum { IN_POLL = 1, IN_TIMERS = 2 };
+
+/* It waits, and then calls back for what came, or does something else: by a word on the stack. */
+static void turns(volatile uintptr_t *phase, bool is_mute)
+{
+	atr_work_idle(&server, true, 0);
+	*phase = IN_POLL;
+	atr_work_polls(&server, (const uintptr_t *)phase, is_mute);
+}
+
+/* As node has it with Promise.all, under load. */
+static int makes_several_at_once(void)
+{
+	volatile uintptr_t phase;
+	atr_ref first, second;
+
+	turns(&phase, false);
+	first = request(&server, 1);
+	atr_work_begins_call(first);
+	atr_work_begins_call(first);
+	turns(&phase, false);
+	atr_work_resume(&server, first);
+	atr_work_call_answered(first);
+	second = request(&server, 2);
+	EXPECT(doing(&server) == second);
+	atr_work_calls(&server, second, false);
+	atr_work_begins_call(second);
+	EXPECT(doing(&server) == second); /* no timer of the first's */
+	EXPECT(atr_work_passed_on(&server) == second);
+	atr_work_calls(&server, second, false);
+	atr_work_begins_call(second);
+	EXPECT(doing(&server) == second);
+	/* what an answer leads to may be a call that waited for the connection */
+	atr_work_resume(&server, first);
+	EXPECT(!doing(&server));
+	end(&server, second);
+	EXPECT(doing(&server) == first);
+	return 0;
+}
+
+TEST(loop_whose_phases_show_acts_for_the_request_that_it_was_called_back_for)
+{
+	begin();
+	CHECK(in_child(makes_several_at_once) == 0);
+	live_end();
+}
+
+/* Its timers run: what was touched before says nothing, though there is but one it could be. */
+static int runs_timers(void)
+{
+	volatile uintptr_t phase;
+	atr_ref first, second;
+
+	turns(&phase, false);
+	first = request(&server, 1);
+	atr_work_begins_call(first);
+	second = request(&server, 2);
+	EXPECT(doing(&server) == second);
+	phase = IN_TIMERS;
+	EXPECT(!doing(&server) && !atr_work_passed_on(&server));
+	atr_work_calls(&server, 0, false);
+	atr_work_resume(&server, second);
+	EXPECT(!doing(&server)); /* the next timer may be anothers */
+	EXPECT(atr_work_current(&server, first) == first);
+	/* all that is no evidence: in its turn it was read by */
+	turns(&phase, false);
+	atr_work_resume(&server, second);
+	EXPECT(doing(&server) == second);
+	atr_work_begins_call(second);
+	EXPECT(doing(&server) == second); /* and no work makes several calls at once here */
+	end(&server, first);
+	phase = IN_TIMERS;
+	EXPECT(doing(&server) == second); /* alone in flight */
+	return 0;
+}
+
+TEST(loop_whose_phases_show_does_nothing_that_is_known_by_timers)
+{
+	begin();
+	CHECK(in_child(runs_timers) == 0);
+	live_end();
+}
+
+static int is_called_back_for_others(void)
+{
+	volatile uintptr_t phase;
+	atr_ref first, second;
+
+	turns(&phase, false);
+	first = request(&server, 1);
+	atr_work_calls(&server, first, false);
+	atr_work_begins_call(first);
+	atr_work_calls(&server, first, false);
+	atr_work_begins_call(first);
+	second = request(&server, 2);
+	atr_work_woken(&server, 7);
+	EXPECT(!doing(&server)); /* work of its helpers, for whomever */
+	EXPECT(server.reads == 8);
+	turns(&phase, true);
+	end(&server, second);
+	second = request(&server, 3);
+	EXPECT(doing(&server) == second);
+	atr_work_begins_call(second);
+	EXPECT(!doing(&server)); /* one more of this, or what nothing was touched for */
+	atr_work_lost(&server);
+	EXPECT(!server.work);
+	return 0;
+}
+
+TEST(loop_whose_phases_show_is_not_sure_where_what_came_does_not)
+{
+	begin();
+	CHECK(in_child(is_called_back_for_others) == 0);
+	live_end();
+}
+
+/* Parked work may be who acts, whatever is read: another's request may be what it waits for. */
+static int has_parked_work(void)
+{
+	volatile uintptr_t phase;
+	atr_ref first, second;
+
+	turns(&phase, false);
+	first = request(&server, 1);
+	second = request(&server, 2);
+	EXPECT(!doing(&server));
+	atr_work_begins_call(first);
+	EXPECT(doing(&server) == second);
+	return 0;
+}
+
+TEST(loop_whose_phases_show_is_not_sure_beside_parked_work)
+{
+	begin();
+	CHECK(in_child(has_parked_work) == 0);
+	live_end();
+}
+
+/* It has returned to who runs it: where its phase was, other functions' frames come and go. */
+__attribute__((noinline)) static void turns_below(void)
+{
+	volatile uintptr_t room[4096];
+
+	turns(room, false);
+}
+
+static int is_left(void)
+{
+	atr_ref first, second;
+
+	turns_below();
+	first = request(&server, 1);
+	atr_work_begins_call(first);
+	atr_work_begins_call(first);
+	second = request(&server, 2);
+	atr_work_begins_call(second);
+	EXPECT(doing(&server) == second); /* as of any loop: it was not told of timers, */
+	atr_work_call_answered(first);
+	EXPECT(!doing(&server)); /* and there was nothing to set one */
+	return 0;
+}
+
+TEST(loop_whose_phases_do_not_show_any_more_goes_by_its_timers)
+{
+	begin();
+	CHECK(in_child(is_left) == 0);
+	live_end();
+}
+
 /* ---- rule 4 ---- */
 
 TEST(work_alone_in_flight_is_a_helpers)
