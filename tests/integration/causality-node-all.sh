@@ -1,0 +1,9 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# node with all calls of a request at once, as Promise.all has it: under load each keeps its parent.
+. "$(dirname "$0")/causality/lib.sh"
+need node
+origin 3000
+front node "$here/server_node.js" all PORT ORIGIN
+run 30 400
+check --requests 30 400 --calls 3 --roots 0 50
