@@ -415,7 +415,7 @@ void atr_work_woken(struct atr_thread *self, uint32_t carrier)
 }
 
 /* What was touched before its timers run says nothing of them. */
-static bool leaves_behind(struct atr_thread *self)
+__attribute__((noinline)) static bool leaves_behind(struct atr_thread *self)
 {
 	if (phase_of(self) != ELSEWHERE)
 		return false;
@@ -563,18 +563,25 @@ static void note_calls_at_once(struct atr_thread *self, atr_ref work, bool is_op
 				      memory_order_relaxed);
 }
 
+__attribute__((noinline)) static void loop_calls(struct atr_thread *self, atr_ref work,
+						 bool is_opened_for)
+{
+	if (!is_opened_for && !atr_live_get(self->work) && !self->in_doubt &&
+	    phase_of(self) != ELSEWHERE)
+		note_out_of_the_blue(self);
+	if (self->polls_at)
+		note_calls_at_once(self, work, is_opened_for);
+}
+
 void atr_work_calls(struct atr_thread *self, atr_ref work, bool is_opened_for)
 {
-	if (!is_opened_for && self->is_loop && self->loop_slot && !atr_live_get(self->work) &&
-	    !self->in_doubt && phase_of(self) != ELSEWHERE)
-		note_out_of_the_blue(self);
-	if (self->polls_at && self->loop_slot)
-		note_calls_at_once(self, work, is_opened_for);
 	if (self->was_made_in_work && !self->inherited && self->late_calls < LATE_CALLS &&
 	    ++self->late_calls == LATE_CALLS)
 		atomic_store_explicit(&pools_grow, true, memory_order_relaxed);
 	if (!work && !self->prompted && !self->is_loop && !atr_work_nr_in_flight())
 		self->own_business = true;
+	if (self->loop_slot)
+		loop_calls(self, work, is_opened_for);
 }
 
 /* By the rules up to 3. */
@@ -593,10 +600,12 @@ static atr_ref sure(struct atr_thread *self, atr_ref bound)
 		doing = NULL;
 	if (doing && self->lent_by && !atr_carrier_is_sure(self->lent_by - 1u, self->work))
 		doing = NULL;
-	if (doing && !self->is_loop)
-		return self->work;
-	if (doing && self->polls_at && leaves_behind(self))
-		doing = NULL;
+	if (doing) {
+		if (!self->is_loop)
+			return self->work;
+		if (self->polls_at && leaves_behind(self))
+			doing = NULL;
+	}
 	if (atr_live_get(bound))
 		return bound;
 	running = atomic_load_explicit(&invocation, memory_order_relaxed);
