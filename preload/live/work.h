@@ -30,11 +30,10 @@
  * of other work, but for the first call for a request that was read in it. Where
  * there is no telling the span is a root: that is better than a wrong parent.
  *
- * Where a loop's phases are known (atr_work_polls) its timers, and what was put off, are no work's
- * that is known, and none of these doubts are about the others' time: what it does in the call back that
- * read a request is done for that, but for work that is parked. Of what it does in those that read
- * answers that holds until it was seen to make several calls at once: then one of them may
- * have waited for the connection that was answered.
+ * Where a loop's phases are known (atr_work_polls), what it does by timers, or what was put off, is no
+ * work's that is known, and nothing is doubted for their sake: in the call back that read a request it
+ * acts for that, unless other work is parked. In those that read answers too, until it was seen to make
+ * several calls at once: one of them may have waited for the connection that was answered.
  */
 #include "preload/live/live.h"
 #include "preload/live/profiled.h"
