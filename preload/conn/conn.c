@@ -1118,7 +1118,7 @@ void atr_conn_carrier_read(uint64_t word, int fd)
 	int saved;
 
 	atr_self.prompted = true;
-	if (!atr_work_nr_in_flight() || !reader_of(word, fd, false, &reader))
+	if (!(atr_work_nr_in_flight() || atr_self.polls_at) || !reader_of(word, fd, false, &reader))
 		return;
 	saved = errno;
 	self = atr_enter();

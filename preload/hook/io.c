@@ -555,10 +555,8 @@ APART ssize_t read_idle_carrier(int fd, void *buf, size_t len, uint64_t word)
 
 	if (n > 0) {
 		atr_self.prompted = true;
-		if (atr_work_nr_in_flight())
+		if (atr_work_nr_in_flight() || atr_self.polls_at)
 			atr_conn_carrier_read(word, fd);
-		else if (atr_self.polls_at)
-			atr_work_woken(&atr_self, (uint32_t)fd);
 	}
 	return n;
 }
