@@ -2,9 +2,11 @@
 /*
  * .eh_frame_hdr and the .eh_frame behind it, as a stack is walked by them. Claims:
  * - reading is within bounds: the bytes end at a page that may not be touched;
- * - what is found can be followed, or is none.
+ * - what is found can be followed, or is none;
+ * - where the reader of the plain forms finds a frame's end, it is the same.
  */
 #include "export/stacks/cfi.h"
+#include "preload/live/cfa.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/guarded.h"
 
@@ -13,6 +15,7 @@
 /* What the table says begins there, and some addresses on: each is past all that the ones before it are. */
 static void ask(const struct atr_cfi *cfi, size_t entry)
 {
+	const struct atr_cfa_tables tables = { cfi->begin, cfi->end, cfi->header };
 	const uint8_t *at = cfi->header + 12 + entry * 8;
 	int32_t begin;
 
@@ -20,10 +23,15 @@ static void ask(const struct atr_cfi *cfi, size_t entry)
 		return;
 	memcpy(&begin, at, 4);
 	for (uintptr_t i = 0; i < 32; i = 2 * i + 1) {
-		struct atr_rule rule =
-			atr_cfi_rule(cfi, (uintptr_t)cfi->header + (uintptr_t)begin + i);
+		uintptr_t pc = (uintptr_t)cfi->header + (uintptr_t)begin + i;
+		struct atr_rule rule = atr_cfi_rule(cfi, pc);
+		struct atr_cfa cfa;
 
 		CLAIM(rule.kind <= ATR_RULE_OUTERMOST);
+		if (atr_cfa_read(&tables, pc, &cfa) &&
+		    (rule.kind == ATR_RULE_SP || rule.kind == ATR_RULE_FP))
+			CLAIM(cfa.is_of_fp == (rule.kind == ATR_RULE_FP) &&
+			      cfa.offset == rule.offset);
 	}
 }
 
