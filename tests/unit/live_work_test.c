@@ -514,6 +514,9 @@ TEST(loop_whose_acts_are_explained_stays_sure)
 
 enum { IN_POLL = 1, IN_TIMERS = 2 };
 
+/* Whoever has the word in a frame of its own: AddressSanitizer would lay it elsewhere. */
+#define ON_THE_STACK __attribute__((no_sanitize("address")))
+
 /* It waits, and then calls back for what came, or does something else: by a word on the stack. */
 static void turns(volatile uintptr_t *phase, bool is_mute)
 {
@@ -523,7 +526,7 @@ static void turns(volatile uintptr_t *phase, bool is_mute)
 }
 
 /* As node has it with Promise.all, under load. */
-static int makes_several_at_once(void)
+ON_THE_STACK static int makes_several_at_once(void)
 {
 	volatile uintptr_t phase;
 	atr_ref first, second;
@@ -560,7 +563,7 @@ TEST(loop_whose_phases_show_acts_for_the_request_that_it_was_called_back_for)
 }
 
 /* Its timers run: what was touched before says nothing, though there is but one it could be. */
-static int runs_timers(void)
+ON_THE_STACK static int runs_timers(void)
 {
 	volatile uintptr_t phase;
 	atr_ref first, second;
@@ -595,7 +598,7 @@ TEST(loop_whose_phases_show_does_nothing_that_is_known_by_timers)
 	live_end();
 }
 
-static int is_called_back_for_others(void)
+ON_THE_STACK static int is_called_back_for_others(void)
 {
 	volatile uintptr_t phase;
 	atr_ref first, second;
@@ -629,7 +632,7 @@ TEST(loop_whose_phases_show_is_not_sure_where_what_came_does_not)
 }
 
 /* Parked work may be who acts, whatever is read: another's request may be what it waits for. */
-static int has_parked_work(void)
+ON_THE_STACK static int has_parked_work(void)
 {
 	volatile uintptr_t phase;
 	atr_ref first, second;
