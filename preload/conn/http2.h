@@ -65,10 +65,11 @@ struct atr_h2 {
 	struct atr_h2_way in, out;
 	uint32_t ids[ATR_H2_STREAMS_MAX]; /* of the streams below; 0: free */
 	uint16_t nr_streams;
-	bool is_many;	/* several streams were open at once */
-	bool is_shared; /* several threads were at it */
-	bool overflows; /* of a server: there were requests that are not followed */
-	bool is_torn;	/* what was just read or written is for several pieces of work */
+	uint8_t furthest; /* that one of them is from where it is looked for first */
+	bool is_many;	  /* several streams were open at once */
+	bool is_shared;	  /* several threads were at it */
+	bool overflows;	  /* of a server: there were requests that are not followed */
+	bool is_torn;	  /* what was just read or written is for several pieces of work */
 	const void *thread;
 	atr_ref touched;	      /* the one piece of work that it was for */
 	uint32_t last_request;	      /* the highest stream that a request began */

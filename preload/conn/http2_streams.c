@@ -13,8 +13,8 @@ struct atr_h2_stream *atr_h2_stream(struct atr_h2 *h, uint32_t id)
 
 	if (!id || !h->nr_streams)
 		return NULL;
-	/* streams are numbered one after the other: it is mostly where it is looked for first */
-	for (unsigned i = 0; i < ATR_H2_STREAMS_MAX; i++)
+	/* streams are numbered one after the other: it is mostly where it is looked for first, or nowhere */
+	for (unsigned i = 0; i <= h->furthest; i++)
 		if (h->ids[(at + i) % ATR_H2_STREAMS_MAX] == id)
 			return &h->stream[(at + i) % ATR_H2_STREAMS_MAX];
 	return NULL;
@@ -30,6 +30,8 @@ static struct atr_h2_stream *add(struct atr_conn *conn, struct atr_h2 *h, uint32
 		if (h->ids[slot])
 			continue;
 		h->ids[slot] = id;
+		if (h->furthest < i)
+			h->furthest = (uint8_t)i;
 		h->stream[slot] = (struct atr_h2_stream){ .id = id };
 		conn->nr_streams = ++h->nr_streams;
 		return &h->stream[slot];
@@ -42,6 +44,8 @@ static void take_out(struct atr_conn *conn, struct atr_h2 *h, struct atr_h2_stre
 {
 	h->ids[s - h->stream] = 0;
 	conn->nr_streams = --h->nr_streams;
+	if (!h->nr_streams)
+		h->furthest = 0;
 }
 
 /*

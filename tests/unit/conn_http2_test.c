@@ -337,6 +337,35 @@ TEST(http2_streams_are_spans_of_both_ends)
 	conn_end();
 }
 
+TEST(http2_a_stream_is_found_behind_an_older_one_that_has_its_place)
+{
+	struct http2_peer *client = http2_peer(false), *server = http2_peer(true);
+	int32_t first, a;
+
+	CONN_BEGIN();
+	first = http2_request(client, "GET", "/first", "", 0);
+	talk(client, server);
+	http2_tell(client, conn_wire(SERVER)->arrived, conn_wire(SERVER)->len);
+	for (int i = 0; i < ATR_H2_STREAMS_MAX + 2; i++) {
+		a = http2_request(client, "GET", "/a", "", 0);
+		ask(client, server);
+		http2_answer(server, a, "200", 0);
+		http2_tell(client, server->bytes, server->len);
+		answer(server);
+		CONN_SAYS("SERVER GET 200 /a");
+		CONN_SAYS("CLIENT GET 200 http://h/a");
+	}
+	http2_answer(server, first, "200", 0);
+	answer(server);
+	CONN_SAYS("SERVER GET 200 /first");
+	CONN_SAYS("CLIENT GET 200 http://h/first");
+	conn_close(FD);
+	conn_close(SERVER);
+	http2_peer_end(client);
+	http2_peer_end(server);
+	conn_end();
+}
+
 /* What a span of a stream says: "CLIENT pkg.S/M OK" for a call. */
 static const char *next_call(void)
 {
