@@ -273,13 +273,16 @@ segments() {
 }
 check "X-Ray documents, and OTLP through the daemon" segments
 
+is_gone() {
+	! pgrep -f "^$program deaf" >/dev/null
+}
 interrupted() {
 	"$autotrace" lambda --timeout 30 -- "$program" deaf >out 2>err &
 	local pid=$!
 	wait_for 10 grep -q START err
 	kill -INT $pid
 	wait $pid
-	[ $? = 130 ] && ! pgrep -f "^$program deaf" >/dev/null
+	[ $? = 130 ] && wait_for 5 is_gone
 }
 check "interrupted, it takes the sandbox with it" interrupted
 
