@@ -249,7 +249,9 @@ static struct expression get_expression(struct atr_bytes *from)
 
 static struct atr_bytes bytes_of(struct expression expression)
 {
-	return (struct atr_bytes){ expression.at, expression.at + expression.len, !expression.at };
+	const uint8_t *end = expression.at ? expression.at + expression.len : NULL;
+
+	return (struct atr_bytes){ expression.at, end, !expression.at };
 }
 
 static void save_oddly(struct machine *m, uint64_t which, struct expression expression)
