@@ -2,6 +2,7 @@
 #include "export/stacks/cfi.h"
 
 #include "export/stacks/bytes.h"
+#include "export/stacks/eh_frame.h"
 
 #include <string.h>
 
@@ -150,37 +151,19 @@ __attribute__((noinline)) static bool read_fde(const struct atr_cfi *cfi, const 
 	return !from.failed;
 }
 
-/* By the header's table: pairs of a function's begin and its entry, from the header. */
+/* By the header's table. */
 static const uint8_t *find_entry(const struct atr_cfi *cfi, uintptr_t at)
 {
 	struct atr_bytes from = { cfi->header, cfi->end, cfi->header < cfi->begin };
 	uint8_t version = atr_get_u8(&from), pointer = atr_get_u8(&from);
 	uint8_t count = atr_get_u8(&from), table = atr_get_u8(&from);
-	int64_t wanted = (int64_t)(at - (uintptr_t)cfi->header);
-	size_t low = 0, high;
-	int32_t pair[2];
+	size_t nr;
 
 	if (version != 1 || count == PE_OMIT || table != PE_TABLE)
 		return NULL;
 	get_pointer(&from, pointer);
-	high = get_pointer(&from, count);
-	if (from.failed || high > (size_t)(from.end - from.at) / sizeof(pair))
-		return NULL;
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-
-		memcpy(pair, from.at + middle * sizeof(pair), sizeof(pair));
-		if (pair[0] <= wanted)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (!low)
-		return NULL;
-	memcpy(pair, from.at + (low - 1) * sizeof(pair), sizeof(pair));
-	if (pair[1] < cfi->begin - cfi->header || pair[1] >= cfi->end - cfi->header)
-		return NULL;
-	return cfi->header + pair[1];
+	nr = get_pointer(&from, count);
+	return from.failed ? NULL : atr_eh_frame_entry(cfi, from, nr, at);
 }
 
 /* ---- the program of an entry ----------------------------------------------------------------- */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export/stacks/loaded.h"
+#include "export/stacks/eh_frame.h"
 
 #include <elf.h>
 #include <link.h>
@@ -40,13 +41,12 @@ struct layout {
 
 static struct layout layout_of(uintptr_t base, const ElfW(Phdr) * parts, unsigned nr)
 {
+	const struct atr_cfi tables = atr_eh_frame_of(base, parts, nr);
 	struct layout l = { .begin = UINTPTR_MAX };
 
 	for (unsigned i = 0; i < nr; i++) {
 		uintptr_t at = base + parts[i].p_vaddr;
 
-		if (parts[i].p_type == PT_GNU_EH_FRAME)
-			l.header = at;
 		if (parts[i].p_type != PT_LOAD)
 			continue;
 		if (at < l.begin)
@@ -54,17 +54,9 @@ static struct layout layout_of(uintptr_t base, const ElfW(Phdr) * parts, unsigne
 		if (at + parts[i].p_memsz > l.end)
 			l.end = at + parts[i].p_memsz;
 	}
-	for (unsigned i = 0; i < nr && l.header; i++) {
-		uintptr_t at = base + parts[i].p_vaddr;
-
-		if (parts[i].p_type != PT_LOAD || !(parts[i].p_flags & PF_R) ||
-		    l.header - at >= parts[i].p_filesz)
-			continue;
-		l.tables = at;
-		l.tables_end = at + parts[i].p_filesz;
-	}
-	if (!l.tables)
-		l.header = 0;
+	l.header = (uintptr_t)tables.header;
+	l.tables = (uintptr_t)tables.begin;
+	l.tables_end = (uintptr_t)tables.end;
 	return l;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "preload/hook/polls.h"
 
+#include "export/stacks/eh_frame.h"
 #include "preload/live/cfa.h"
 #include "preload/hook/object.h"
 #include "preload/live/readable.h"
@@ -17,23 +18,6 @@ struct place {
 static struct place places[PLACES_MAX];
 static _Atomic uint32_t nr_places;
 
-static void find_tables(const struct dl_phdr_info *info, struct atr_cfa_tables *t)
-{
-	for (int i = 0; i < info->dlpi_phnum; i++)
-		if (info->dlpi_phdr[i].p_type == PT_GNU_EH_FRAME)
-			t->header = (const uint8_t *)info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
-	for (int i = 0; i < info->dlpi_phnum; i++) {
-		const ElfW(Phdr) *part = &info->dlpi_phdr[i];
-		const uint8_t *at = (const uint8_t *)info->dlpi_addr + part->p_vaddr;
-
-		if (part->p_type == PT_LOAD && part->p_flags & PF_R &&
-		    (uintptr_t)(t->header - at) < part->p_filesz) {
-			t->begin = at;
-			t->end = at + part->p_filesz;
-		}
-	}
-}
-
 struct search {
 	uintptr_t returns_to;
 	struct place found;
@@ -43,7 +27,7 @@ static int look_in(struct dl_phdr_info *info, size_t size, void *arg)
 {
 	struct search *search = arg;
 	struct place *found = &search->found;
-	struct atr_cfa_tables tables = { 0 };
+	struct atr_cfi tables = atr_eh_frame_of(info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum);
 	struct atr_object o;
 	uint32_t symbol;
 	void *run;
@@ -53,7 +37,6 @@ static int look_in(struct dl_phdr_info *info, size_t size, void *arg)
 		return 0;
 	symbol = atr_object_find(&o, "uv_run", atr_object_hash("uv_run"), false);
 	run = atr_object_function(&o, symbol);
-	find_tables(info, &tables);
 	/* by the call that it returns to the one after: at a function's end that is another's */
 	if (run && tables.begin && atr_cfa_read(&tables, search->returns_to - 1, &found->cfa)) {
 		found->run_begin = (uintptr_t)run;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "preload/live/cfa.h"
 
-#include "export/stacks/bytes.h"
+#include "export/stacks/eh_frame.h"
 
 enum { FP = 6, SP = 7 };				    /* DWARF's numbers of registers */
 enum { PE_PCREL_S4 = 0x1b, PE_U4 = 0x03, PE_TABLE = 0x3b }; /* and encodings (DW_EH_PE_*) */
@@ -80,7 +80,7 @@ static bool run(struct machine *m, struct atr_bytes from)
 }
 
 /* An entry without its length, and with what says which kind it is in *id. */
-static bool get_entry(const struct atr_cfa_tables *t, const uint8_t *at, struct atr_bytes *entry,
+static bool get_entry(const struct atr_cfi *t, const uint8_t *at, struct atr_bytes *entry,
 		      uint32_t *id)
 {
 	struct atr_bytes from = { at, t->end, at < t->begin || at >= t->end };
@@ -92,7 +92,7 @@ static bool get_entry(const struct atr_cfa_tables *t, const uint8_t *at, struct 
 }
 
 /* What functions have in common: version 1 of C's, whose addresses are relative. */
-static bool run_common(struct machine *m, const struct atr_cfa_tables *t, const uint8_t *at)
+static bool run_common(struct machine *m, const struct atr_cfi *t, const uint8_t *at)
 {
 	struct atr_bytes from;
 	uint32_t id;
@@ -110,39 +110,21 @@ static bool run_common(struct machine *m, const struct atr_cfa_tables *t, const 
 	return run(m, from);
 }
 
-/* By the header's table: pairs of a function's begin and its entry, sorted, from the header. */
-static const uint8_t *find_entry(const struct atr_cfa_tables *t, uintptr_t at)
+/* By the header's table. */
+static const uint8_t *find_entry(const struct atr_cfi *t, uintptr_t at)
 {
 	struct atr_bytes from = { t->header, t->end, t->header < t->begin };
-	int64_t wanted = (int64_t)(at - (uintptr_t)t->header);
-	uint32_t low = 0, high;
-	int32_t pair[2];
+	uint32_t nr;
 
 	/* version, encodings of .eh_frame's address, of the count, of the table; that address */
 	if (atr_get_u32(&from) != (1 | PE_PCREL_S4 << 8 | PE_U4 << 16 | (uint32_t)PE_TABLE << 24))
 		return NULL;
 	atr_get_u32(&from);
-	high = atr_get_u32(&from);
-	if (high > atr_bytes_left(&from) / sizeof(pair))
-		return NULL;
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		memcpy(pair, from.at + middle * sizeof(pair), sizeof(pair));
-		if (pair[0] <= wanted)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (!low)
-		return NULL;
-	memcpy(pair, from.at + (low - 1) * sizeof(pair), sizeof(pair));
-	return pair[1] < t->begin - t->header || pair[1] >= t->end - t->header ?
-		       NULL :
-		       t->header + pair[1];
+	nr = atr_get_u32(&from);
+	return atr_eh_frame_entry(t, from, nr, at);
 }
 
-bool atr_cfa_read(const struct atr_cfa_tables *t, uintptr_t at, struct atr_cfa *cfa)
+bool atr_cfa_read(const struct atr_cfi *t, uintptr_t at, struct atr_cfa *cfa)
 {
 	const uint8_t *entry = find_entry(t, at);
 	struct machine m = { .nr_remembered = 0 };

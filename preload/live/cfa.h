@@ -7,14 +7,10 @@
  * The plain forms only, as compilers write them for C: export/stacks/cfi.h knows the others, and
  * comes with the library that is loaded for stacks. Pure, and never outside of the tables.
  */
+#include "export/stacks/cfi.h"
+
 #include <stdbool.h>
 #include <stdint.h>
-
-/* .eh_frame_hdr, and what is mapped around it, .eh_frame among that. */
-struct atr_cfa_tables {
-	const uint8_t *begin, *end;
-	const uint8_t *header;
-};
 
 /* From the stack pointer, or from what the frame pointer's register holds. */
 struct atr_cfa {
@@ -23,6 +19,6 @@ struct atr_cfa {
 };
 
 /* False: it is not said, or in a way that is not known here. x86-64. */
-bool atr_cfa_read(const struct atr_cfa_tables *tables, uintptr_t at, struct atr_cfa *cfa);
+bool atr_cfa_read(const struct atr_cfi *tables, uintptr_t at, struct atr_cfa *cfa);
 
 #endif

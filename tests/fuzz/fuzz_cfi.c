@@ -15,7 +15,6 @@
 /* What the table says begins there, and some addresses on: each is past all that the ones before it are. */
 static void ask(const struct atr_cfi *cfi, size_t entry)
 {
-	const struct atr_cfa_tables tables = { cfi->begin, cfi->end, cfi->header };
 	const uint8_t *at = cfi->header + 12 + entry * 8;
 	int32_t begin;
 
@@ -28,7 +27,7 @@ static void ask(const struct atr_cfi *cfi, size_t entry)
 		struct atr_cfa cfa;
 
 		CLAIM(rule.kind <= ATR_RULE_OUTERMOST);
-		if (atr_cfa_read(&tables, pc, &cfa) &&
+		if (atr_cfa_read(cfi, pc, &cfa) &&
 		    (rule.kind == ATR_RULE_SP || rule.kind == ATR_RULE_FP))
 			CLAIM(cfa.is_of_fp == (rule.kind == ATR_RULE_FP) &&
 			      cfa.offset == rule.offset);

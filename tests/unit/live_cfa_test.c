@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "preload/live/cfa.h"
 
+#include "export/stacks/eh_frame.h"
+
 #include "tests/test.h"
 
 #include <link.h>
@@ -33,9 +35,9 @@ static uintptr_t function(void)
 	return (uintptr_t)made.bytes + sizeof(made.bytes);
 }
 
-static struct atr_cfa_tables tables(void)
+static struct atr_cfi tables(void)
 {
-	return (struct atr_cfa_tables){ made.bytes, made.bytes + made.len, made.bytes };
+	return (struct atr_cfi){ made.bytes, made.bytes + made.len, made.bytes };
 }
 
 static void make(const char *augmentation, const uint8_t *program, size_t len)
@@ -65,7 +67,7 @@ static void make(const char *augmentation, const uint8_t *program, size_t len)
 
 static bool is_at(uintptr_t at, bool is_of_fp, int32_t offset)
 {
-	struct atr_cfa_tables t = tables();
+	struct atr_cfi t = tables();
 	struct atr_cfa cfa;
 
 	return atr_cfa_read(&t, function() + at, &cfa) && cfa.is_of_fp == is_of_fp &&
@@ -74,7 +76,7 @@ static bool is_at(uintptr_t at, bool is_of_fp, int32_t offset)
 
 static bool is_told(uintptr_t at)
 {
-	struct atr_cfa_tables t = tables();
+	struct atr_cfi t = tables();
 	struct atr_cfa cfa;
 
 	return atr_cfa_read(&t, function() + at, &cfa);
@@ -143,14 +145,14 @@ static uint8_t *guarded(size_t len)
 TEST(cfa_never_leaves_its_tables)
 {
 	static const uint8_t program[] = { 0x41, 0x0e, 16, 0x02, 10, 0x0c, 7, 0xa0, 0x62 };
-	struct atr_cfa_tables t;
+	struct atr_cfi t;
 	struct atr_cfa cfa;
 
 	make("zR", program, sizeof(program));
 	for (size_t len = 0; len <= made.len; len++) {
 		uint8_t *cut = guarded(len);
 
-		t = (struct atr_cfa_tables){ cut, cut + len, cut };
+		t = (struct atr_cfi){ cut, cut + len, cut };
 		CHECK(atr_cfa_read(&t, (uintptr_t)cut + sizeof(made.bytes) + 50, &cfa) ==
 		      (len == made.len));
 	}
@@ -158,7 +160,7 @@ TEST(cfa_never_leaves_its_tables)
 		uint8_t *wrong = guarded(made.len);
 
 		wrong[i / 8] ^= (uint8_t)(1 << i % 8);
-		t = (struct atr_cfa_tables){ wrong, wrong + made.len, wrong };
+		t = (struct atr_cfi){ wrong, wrong + made.len, wrong };
 		atr_cfa_read(&t, (uintptr_t)wrong + sizeof(made.bytes) + 50, &cfa);
 	}
 }
@@ -167,21 +169,9 @@ TEST(cfa_never_leaves_its_tables)
 
 static int find_tables(struct dl_phdr_info *info, size_t size, void *arg)
 {
-	struct atr_cfa_tables *t = arg;
-
 	(void)size;
-	for (int i = 0; i < info->dlpi_phnum; i++)
-		if (info->dlpi_phdr[i].p_type == PT_GNU_EH_FRAME)
-			t->header = (const uint8_t *)info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
-	for (int i = 0; i < info->dlpi_phnum; i++) {
-		const ElfW(Phdr) *part = &info->dlpi_phdr[i];
-		const uint8_t *at = (const uint8_t *)info->dlpi_addr + part->p_vaddr;
-
-		if (part->p_type == PT_LOAD && (uintptr_t)(t->header - at) < part->p_filesz) {
-			t->begin = at;
-			t->end = at + part->p_filesz;
-		}
-	}
+	*(struct atr_cfi *)arg =
+		atr_eh_frame_of(info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum);
 	return 1; /* the program itself comes first */
 }
 
@@ -189,7 +179,7 @@ static int find_tables(struct dl_phdr_info *info, size_t size, void *arg)
 __attribute__((noinline)) static bool is_found(const void *callers_returns_to)
 {
 	const uintptr_t *frame = __builtin_frame_address(0);
-	struct atr_cfa_tables t = { 0 };
+	struct atr_cfi t = { 0 };
 	struct atr_cfa cfa;
 
 	dl_iterate_phdr(find_tables, &t);
