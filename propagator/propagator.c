@@ -38,6 +38,8 @@ static void use(struct atr_propagators *p, uint8_t format)
 	if (atr_propagators_use(p, format))
 		return;
 	p->format[p->nr++] = format;
+	p->is_w3c = atr_propagators_use(p, ATR_FORMAT_TRACECONTEXT) &&
+		    p->nr == 1 + atr_propagators_use(p, ATR_FORMAT_BAGGAGE);
 	for (int i = 0; i < of->nr_headers; i++) {
 		uint32_t bit = bit_of(of->headers[i].name.len);
 
@@ -299,6 +301,9 @@ size_t atr_propagators_inject(const struct atr_propagators *p, const struct atr_
 {
 	struct atr_lines lines = { .at = out, .cap = cap, .except = except };
 
+	if (p->is_w3c && !(context->tracestate.len | context->baggage.len) &&
+	    atr_context_is_valid(context) && cap >= ATR_TRACEPARENT_LINE)
+		return atr_traceparent_line(context, out);
 	return inject(p, context, &lines);
 }
 

@@ -31,6 +31,7 @@ struct atr_propagators {
 	uint8_t nr;
 	uint8_t format[ATR_NR_FORMATS];
 	uint32_t lengths; /* bit n: a header in use has n letters; the last bit: or more */
+	bool is_w3c; /* tracecontext, and baggage or nothing: of ids alone inject writes one line */
 };
 
 #define ATR_TRACEPARENT_LEN 55	/* 00-<32>-<16>-<2> */

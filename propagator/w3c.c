@@ -172,20 +172,25 @@ void atr_traceparent_write(const struct atr_context *context, char out[static AT
 	atr_hex_write(out, &flags, 1);
 }
 
-/* What nearly every message gets, in one go; false: it is another's, or there is no room. */
-static bool write_parent(struct atr_lines *lines, const struct atr_context *context)
+size_t atr_traceparent_line(const struct atr_context *context,
+			    char out[static ATR_TRACEPARENT_LINE])
 {
 	static const char name[] = "traceparent: ", end[] = "\r\n";
 	const size_t name_len = sizeof(name) - 1, end_len = sizeof(end) - 1;
-	char *at = lines->at + lines->len;
 
+	memcpy(out, name, name_len);
+	atr_traceparent_write(context, out + name_len);
+	memcpy(out + name_len + ATR_TRACEPARENT_LEN, end, end_len);
+	return ATR_TRACEPARENT_LINE;
+}
+
+/* What nearly every message gets, in one go; false: it is another's, or there is no room. */
+static bool write_parent(struct atr_lines *lines, const struct atr_context *context)
+{
 	if (lines->is_env || lines->is_short_of_room ||
-	    lines->cap - lines->len < name_len + ATR_TRACEPARENT_LEN + end_len)
+	    lines->cap - lines->len < ATR_TRACEPARENT_LINE)
 		return false;
-	memcpy(at, name, name_len);
-	atr_traceparent_write(context, at + name_len);
-	memcpy(at + name_len + ATR_TRACEPARENT_LEN, end, end_len);
-	lines->len += name_len + ATR_TRACEPARENT_LEN + end_len;
+	lines->len += atr_traceparent_line(context, lines->at + lines->len);
 	lines->nr++;
 	return true;
 }

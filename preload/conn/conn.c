@@ -363,6 +363,7 @@ static struct atr_conn *open_conn(enum atr_side side, const struct sockaddr *pee
 	conn->same.items_len = 0;
 	conn->former_request.len = conn->former_response.len = 0;
 	conn->former_request.doubt = conn->former_response.doubt = 0;
+	conn->usual.items_len = 0;
 	note(&conn->wait_timed_out, false);
 	note(&conn->read_refused, false);
 	atomic_store_explicit(&conn->plain, 0, memory_order_relaxed);
@@ -768,7 +769,9 @@ void atr_conn_received(uint64_t word, int fd, const struct iovec *iov, int nr, s
 		/* what is left to be done is on the way out */
 	} else if (n > 0) {
 		note(&conn->wait_timed_out, false);
-		if (!feed_iov(self, conn, false, iov, nr, 0, (size_t)n))
+		if (!(is_ordinary(conn) && n &&
+		      atr_usual_received(self, conn, iov, nr, (size_t)n)) &&
+		    !feed_iov(self, conn, false, iov, nr, 0, (size_t)n))
 			not_ours(self, conn);
 	} else if (n == 0) {
 		conn->peer_closed = true;
@@ -907,7 +910,9 @@ ssize_t atr_conn_sent(uint64_t word, int fd, const struct iovec *iov, int nr,
 					      taken - piece->head_end);
 			if (!ok)
 				not_ours(self, conn);
-		} else if (!feed_iov(self, conn, true, iov, nr, piece->from, taken)) {
+		} else if (!(piece->is_plain && !piece->from && is_ordinary(conn) &&
+			     atr_usual_answered(self, conn, iov, nr, taken)) &&
+			   !feed_iov(self, conn, true, iov, nr, piece->from, taken)) {
 			not_ours(self, conn);
 		}
 	}
@@ -916,6 +921,58 @@ ssize_t atr_conn_sent(uint64_t word, int fd, const struct iovec *iov, int nr,
 	leave_or_forget(self, conn, word, fd);
 	errno = saved;
 	return n < 0 ? n : (ssize_t)taken;
+}
+
+#ifndef MSG_ZEROCOPY
+#define MSG_ZEROCOPY 0x4000000
+#endif
+
+__attribute__((noinline)) static bool asks(struct atr_conn *conn, uint64_t word, const void *bytes,
+					   size_t len, struct atr_pieces *piece)
+{
+	const struct iovec iov = { (void *)bytes, len };
+	struct atr_thread *self;
+	int saved = errno;
+	bool is_usual;
+
+	conn = enter_at(conn, word, false, &self);
+	if (!conn)
+		return false;
+	is_usual = conn->side == ATR_SIDE_CLIENT && is_ordinary(conn) &&
+		   atr_sending_usual(self, conn, &iov, piece);
+	show(conn, shows_ordinary(conn));
+	let_go_shown(self, conn);
+	atr_leave(self);
+	errno = saved;
+	return is_usual;
+}
+
+bool atr_conn_asks(uint64_t word, const void *bytes, size_t len, int flags,
+		   struct atr_pieces *piece)
+{
+	struct atr_conn *conn = told_of(word);
+
+	/* a client's, on which nothing is under way or owed */
+	return conn && !shown(conn) && !(flags & MSG_ZEROCOPY) &&
+	       asks(conn, word, bytes, len, piece);
+}
+
+bool atr_conn_asked(uint64_t word, int fd, const struct atr_pieces *piece, ssize_t n)
+{
+	int saved = errno;
+	struct atr_thread *self;
+	struct atr_conn *conn =
+		n == (ssize_t)piece->iov[0].iov_len ? enter_owed(word, true, &self) : NULL;
+	bool is_told;
+
+	if (!conn)
+		return false;
+	is_told = is_ordinary(conn) && atr_usual_asked(conn);
+	if (is_told)
+		atr_count(ATR_COUNT_HEADS_INJECTED);
+	leave_or_forget(self, conn, word, fd);
+	errno = saved;
+	return is_told;
 }
 
 void atr_conn_leave_alone(uint64_t word)

@@ -103,6 +103,14 @@ bool atr_conn_plan(uint64_t word, int fd, const struct iovec *iov, int nr, size_
  */
 ssize_t atr_conn_sent(uint64_t word, int fd, const struct iovec *iov, int nr,
 		      struct atr_pieces *piece, ssize_t n);
+/*
+ * The same two of one piece, for what most clients send most: a request's head that is like the one
+ * before. False, of the first: it is to be planned as others are; else piece->iov[0] is to be sent,
+ * and the second says whether that is all there is to tell.
+ */
+bool atr_conn_asks(uint64_t word, const void *bytes, size_t len, int flags,
+		   struct atr_pieces *piece);
+bool atr_conn_asked(uint64_t word, int fd, const struct atr_pieces *piece, ssize_t n);
 /* sendfile, splice: n bytes that we did not see went out. Before them: _blind_next. */
 void atr_conn_sent_blind(uint64_t word, int fd, ssize_t n);
 

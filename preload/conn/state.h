@@ -7,6 +7,7 @@
  *
  *	conn.c     the table: who holds one, open, close, dup, fork
  *	stream.c   bytes that went by -> messages -> spans
+ *	usual.c    the same of those that say again what was said before
  *	sending.c  bytes about to be sent -> pieces with our header
  *	tls.c      connections that are the plain side of a TLS session
  *	cipher.c   connections that TLS goes by
@@ -16,6 +17,7 @@
 #include "preload/conn/names.h"
 #include "preload/conn/semconv.h"
 #include "preload/conn/tls.h"
+#include "preload/conn/usual.h"
 #include "preload/live/work.h"
 #include "propagator/propagator.h"
 
@@ -150,6 +152,7 @@ struct atr_conn {
 	char hello[ATR_HELLO_ROOM];
 	struct atr_same same; /* HTTP/1's */
 	struct atr_http1_former former_request, former_response;
+	struct atr_usual usual;
 };
 
 /* conn.c. Any thread, when what is done in `work` may never come to its end: its requests that
@@ -206,6 +209,13 @@ bool atr_stream_planned(struct atr_thread *self, struct atr_conn *conn,
 			const struct atr_http1_head *head);
 /* Why an exchange ends before its response did; absent: it is not known to be an error. */
 struct atr_str atr_stream_reason(const struct atr_conn *conn);
+/* The span of a request, without what its head says: one that was read, and one that goes out for `work`. */
+struct atr_pair;
+atr_ref atr_request_served(struct atr_thread *self, struct atr_conn *conn,
+			   const struct atr_pair *fields, size_t nr_fields, uint64_t start_ns,
+			   const struct atr_http1_head *head);
+atr_ref atr_request_open(struct atr_thread *self, struct atr_conn *conn, atr_ref work, uint64_t now,
+			 const struct atr_http1_head *head);
 /* As HTTP/1's: the span of a request that goes out for `work`, and of one that was read. */
 struct atr_http2_head;
 atr_ref atr_request_open_h2(struct atr_thread *self, struct atr_conn *conn,
@@ -235,10 +245,13 @@ void atr_connect_ended(struct atr_thread *self, struct atr_conn *conn, int error
 /*
  * sending.c. _plan: as atr_conn_plan. _settle: the kernel took n bytes of the
  * piece; returns how many of the program's, and keeps what of ours is left.
- * conn is NULL when it is not to be touched any more.
+ * conn is NULL when it is not to be touched any more. _usual: plans all of one
+ * piece that is usual.h's; false: it is none, and is to be planned as others are.
  */
 bool atr_sending_plan(struct atr_thread *self, struct atr_conn *conn, const struct iovec *iov,
 		      int nr, size_t from, int flags, struct atr_pieces *piece);
+bool atr_sending_usual(struct atr_thread *self, struct atr_conn *conn, const struct iovec *iov,
+		       struct atr_pieces *piece);
 size_t atr_sending_settle(struct atr_conn *conn, struct atr_pieces *piece, size_t n);
 /* How many bytes of ours are still to go. */
 static inline uint32_t atr_sending_rest(const struct atr_conn *conn)

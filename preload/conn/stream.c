@@ -90,8 +90,10 @@ static void pop(struct atr_thread *self, struct atr_conn *conn, uint64_t end_ns)
 	if (!e->is_own ||
 	    !atr_transfer_answered(self, e->span, true, (struct atr_str){ 0 }, end_ns))
 		atr_live_close(e->span, end_ns);
-	conn->first_exchange = (uint8_t)((conn->first_exchange + 1) % ATR_EXCHANGES_MAX);
-	conn->nr_exchanges--;
+	/* of one after the other each is where the one before it was */
+	conn->first_exchange = --conn->nr_exchanges ?
+				       (uint8_t)((conn->first_exchange + 1) % ATR_EXCHANGES_MAX) :
+				       0;
 	/* pipelined: what was read before is now being answered */
 	if (conn->side == ATR_SIDE_SERVER && conn->nr_exchanges && self->serves &&
 	    !atr_live_get(self->work))
@@ -150,7 +152,7 @@ static atr_ref open_request(struct atr_thread *self, enum atr_kind kind,
 }
 
 /* A server's span, whose parent is what the request says, else what the process was started with. */
-static atr_ref open_server(struct atr_thread *self, struct atr_conn *conn,
+atr_ref atr_request_served(struct atr_thread *self, struct atr_conn *conn,
 			   const struct atr_pair *fields, size_t nr_fields, uint64_t start_ns,
 			   const struct atr_http1_head *head)
 {
@@ -197,7 +199,7 @@ static bool request_read(struct atr_thread *self, struct atr_conn *conn, const c
 
 	if (!e)
 		return false;
-	e->span = open_server(self, conn, fields, nr_fields, start_ns, head);
+	e->span = atr_request_served(self, conn, fields, nr_fields, start_ns, head);
 	span = atr_live_span(e->span);
 	if (span) {
 		atr_semconv_request(span, ATR_KIND_SERVER, head, conn->is_secure, &conn->peer.any,
@@ -213,8 +215,8 @@ static bool request_read(struct atr_thread *self, struct atr_conn *conn, const c
 atr_ref atr_request_served_h2(struct atr_thread *self, struct atr_conn *conn,
 			      const struct atr_http2_head *head, uint64_t start_ns)
 {
-	atr_ref ref =
-		open_server(self, conn, head->http.kept, head->http.nr_kept, start_ns, &head->http);
+	atr_ref ref = atr_request_served(self, conn, head->http.kept, head->http.nr_kept, start_ns,
+					 &head->http);
 	struct atr_span *span = atr_live_span(ref);
 
 	if (span) {
@@ -373,8 +375,8 @@ static void describe_aws(struct atr_conn *conn, struct atr_span *span, const cha
 	conn->api_block = block;
 }
 
-static atr_ref open_client(struct atr_thread *self, struct atr_conn *conn, atr_ref work,
-			   uint64_t now, const struct atr_http1_head *head)
+atr_ref atr_request_open(struct atr_thread *self, struct atr_conn *conn, atr_ref work, uint64_t now,
+			 const struct atr_http1_head *head)
 {
 	uint64_t start_ns = atr_opening_start(conn, now);
 	struct atr_context_copy parent; /* not to be cleared: it is large */
@@ -425,7 +427,7 @@ static void open_client_span(struct atr_thread *self, struct atr_conn *conn,
 	/* else it is asked for where a span is recorded */
 	if (!now && conn->is_fresh)
 		now = atr_clock_ns();
-	conn->prepared = open_client(self, conn, work, now, request->head);
+	conn->prepared = atr_request_open(self, conn, work, now, request->head);
 	describe_client(conn, request, now);
 }
 
@@ -433,7 +435,7 @@ atr_ref atr_request_open_h2(struct atr_thread *self, struct atr_conn *conn,
 			    const struct atr_http2_head *head, atr_ref work)
 {
 	uint64_t now = atr_clock_ns();
-	atr_ref ref = open_client(self, conn, work, now, &head->http);
+	atr_ref ref = atr_request_open(self, conn, work, now, &head->http);
 	struct atr_span *span = atr_live_span(ref);
 
 	if (!span)

@@ -131,10 +131,12 @@ APART ssize_t send_rest(int fd, const struct iovec *iov, int nr, int flags,
 /*
  * Sends pieces until the program's bytes are sent or the kernel takes no more.
  * When it took nothing but bytes of ours, the call is made again: its answer is
- * the one that the program is to have.
+ * the one that the program is to have. `first`: what the first of them was
+ * answered already, or NULL.
  */
 static ssize_t send_pieces(uint64_t word, int fd, const struct iovec *iov, int nr, int flags,
-			   const struct msghdr *original, struct atr_pieces *piece)
+			   const struct msghdr *original, struct atr_pieces *piece,
+			   const ssize_t *first)
 {
 	size_t total = 0, done = 0;
 
@@ -146,7 +148,10 @@ static ssize_t send_pieces(uint64_t word, int fd, const struct iovec *iov, int n
 
 		if (piece->is_plain)
 			piece->nr_iov = gather(iov, nr, done, piece->iov);
-		raw = send_iov(fd, piece->iov, piece->nr_iov, flags, done ? NULL : original);
+		raw = first ? *first :
+			      send_iov(fd, piece->iov, piece->nr_iov, flags,
+				       done ? NULL : original);
+		first = NULL;
 		if (raw < 0 && errno == ENOTSOCK && !done && !original)
 			return not_a_socket(fd, iov, nr);
 		n = atr_conn_sent(word, fd, iov, nr, piece, raw);
@@ -161,25 +166,51 @@ static ssize_t send_pieces(uint64_t word, int fd, const struct iovec *iov, int n
 	return send_rest(fd, iov, nr, flags, done ? NULL : original, done, piece);
 }
 
-/* One statement for every way to write: plan; the program's own call or our pieces; tell. */
-#define SEND(fd, iov, nr, flags, original, call)                                        \
+/*
+ * What most clients send. The kernel has answered already where it took all of it, mostly, and
+ * nothing is left to be done.
+ */
+APART ssize_t go_on(uint64_t word, int fd, const void *buf, size_t len, int flags,
+		    struct atr_pieces *piece, ssize_t raw)
+{
+	struct iovec iov = { (void *)buf, len };
+
+	return send_pieces(word, fd, &iov, 1, flags, NULL, piece, &raw);
+}
+
+#define ASK(fd, buf, len, flags)                                                        \
 	do {                                                                            \
-		struct atr_pieces piece;                                                \
-		ssize_t sent;                                                           \
+		if (atr_conn_asks(word, buf, len, flags, &piece)) {                     \
+			ssize_t raw = BELOW(fd, OUT,                                    \
+					    REAL(send)(fd, piece.iov[0].iov_base,       \
+						       piece.iov[0].iov_len, flags));   \
                                                                                         \
-		if (!atr_conn_plan(word, fd, iov, nr, 0, flags, &piece))                \
-			return call;                                                    \
-		if (!piece.is_plain)                                                    \
-			return send_pieces(word, fd, iov, nr, flags, original, &piece); \
-		sent = BELOW(fd, OUT, call);                                            \
-		atr_conn_sent(word, fd, iov, nr, &piece, sent);                         \
-		return sent;                                                            \
+			if (__builtin_expect(atr_conn_asked(word, fd, &piece, raw), 1)) \
+				return (ssize_t)(len);                                  \
+			return go_on(word, fd, buf, len, flags, &piece, raw);           \
+		}                                                                       \
+	} while (0)
+
+/* One statement for every way to write: plan; the program's own call or our pieces; tell. */
+#define SEND(fd, iov, nr, flags, original, call)                                              \
+	do {                                                                                  \
+		ssize_t sent;                                                                 \
+                                                                                              \
+		if (!atr_conn_plan(word, fd, iov, nr, 0, flags, &piece))                      \
+			return call;                                                          \
+		if (!piece.is_plain)                                                          \
+			return send_pieces(word, fd, iov, nr, flags, original, &piece, NULL); \
+		sent = BELOW(fd, OUT, call);                                                  \
+		atr_conn_sent(word, fd, iov, nr, &piece, sent);                               \
+		return sent;                                                                  \
 	} while (0)
 
 static ssize_t send_conn(uint64_t word, int fd, const void *buf, size_t len, int flags)
 {
 	struct iovec iov = { (void *)buf, len };
+	struct atr_pieces piece;
 
+	ASK(fd, buf, len, flags);
 	SEND(fd, &iov, 1, flags, NULL, REAL(send)(fd, buf, len, flags));
 }
 
@@ -187,6 +218,7 @@ static ssize_t sendto_conn(uint64_t word, int fd, const void *buf, size_t len, i
 			   __CONST_SOCKADDR_ARG address, socklen_t address_len)
 {
 	struct iovec iov = { (void *)buf, len };
+	struct atr_pieces piece;
 
 	SEND(fd, &iov, 1, flags, NULL, REAL(sendto)(fd, buf, len, flags, address, address_len));
 }
@@ -194,23 +226,31 @@ static ssize_t sendto_conn(uint64_t word, int fd, const void *buf, size_t len, i
 static ssize_t write_conn(uint64_t word, int fd, const void *buf, size_t len)
 {
 	struct iovec iov = { (void *)buf, len };
+	struct atr_pieces piece;
 
+	ASK(fd, buf, len, 0);
 	SEND(fd, &iov, 1, 0, NULL, REAL(write)(fd, buf, len));
 }
 
 static ssize_t writev_conn(uint64_t word, int fd, const struct iovec *iov, int nr)
 {
+	struct atr_pieces piece;
+
 	SEND(fd, iov, nr, 0, NULL, REAL(writev)(fd, iov, nr));
 }
 
 static ssize_t pwritev2_conn(uint64_t word, int fd, const struct iovec *iov, int nr, off_t at,
 			     int flags)
 {
+	struct atr_pieces piece;
+
 	SEND(fd, iov, nr, 0, NULL, REAL(pwritev2)(fd, iov, nr, at, flags));
 }
 
 static ssize_t sendmsg_conn(uint64_t word, int fd, const struct msghdr *msg, int flags)
 {
+	struct atr_pieces piece;
+
 	if (!atr_is_readable(msg, sizeof(*msg)) || msg->msg_iovlen > IOV_MAX)
 		return REAL(sendmsg)(fd, msg, flags);
 	SEND(fd, msg->msg_iov, (int)msg->msg_iovlen, flags, msg, REAL(sendmsg)(fd, msg, flags));

@@ -194,20 +194,23 @@ static struct atr_str cut_members(struct atr_str tracestate)
 	return (struct atr_str){ tracestate.at, (size_t)(comma - tracestate.at) };
 }
 
-static void begin_record(struct atr_live *live, const struct atr_shown *shown,
-			 const struct atr_context *parent, struct atr_str tracestate)
+static inline void begin_record(struct atr_live *live, const struct atr_shown *shown)
 {
-	struct atr_span *span = atr_span_begin(live->record);
+	struct atr_span *span = (struct atr_span *)live->record;
 
-	span->kind = shown->kind;
+	*span = (struct atr_span){ .len = sizeof(*span),
+				   .version = ATR_SPAN_VERSION,
+				   .kind = shown->kind,
+				   .flags = shown->flags,
+				   .parent_remote = shown->parent_is_remote };
 	memcpy(span->trace_id, shown->trace_id, sizeof(span->trace_id));
 	memcpy(span->span_id, shown->span_id, sizeof(span->span_id));
-	span->flags = shown->flags;
+	memcpy(span->parent_id, shown->parent_id, sizeof(span->parent_id));
 	span->start_ns = atr_clock_unix(shown->start_ns);
-	if (parent) {
-		memcpy(span->parent_id, parent->span_id, sizeof(span->parent_id));
-		span->parent_remote = parent->remote;
-	}
+}
+
+static void put_tracestate(struct atr_span *span, struct atr_str tracestate)
+{
 	span->cut_strings += tracestate.len > ATR_SPAN_STR_MAX;
 	atr_span_put_str(span, ATR_TRACESTATE, cut_members(tracestate));
 }
@@ -366,6 +369,16 @@ static inline void keep_or_give(struct atr_thread *self, atr_ref ref)
 		atr_pool_give(&atr_live_pool, ref);
 }
 
+static inline void clear(struct atr_live *live)
+{
+	/* who still reads what was here sees, with any word that follows, that it is over */
+	atomic_thread_fence(memory_order_release);
+	atomic_store_explicit(&live->loop_slot, 0, memory_order_relaxed);
+	atomic_store_explicit(&live->phase, 0, memory_order_relaxed);
+	atomic_store_explicit(&live->adopted, 0, memory_order_relaxed);
+	live->trace = 0;
+}
+
 /* A slot, of which nothing is shown; NULL: too many are open. */
 static inline struct atr_live *take(struct atr_thread *self, atr_ref *ref)
 {
@@ -377,12 +390,7 @@ static inline struct atr_live *take(struct atr_thread *self, atr_ref *ref)
 		atr_count(ATR_COUNT_LOST_NO_LIVE_SLOT);
 		return NULL;
 	}
-	/* who still reads what was here sees, with any word that follows, that it is over */
-	atomic_thread_fence(memory_order_release);
-	atomic_store_explicit(&live->loop_slot, 0, memory_order_relaxed);
-	atomic_store_explicit(&live->phase, 0, memory_order_relaxed);
-	atomic_store_explicit(&live->adopted, 0, memory_order_relaxed);
-	live->trace = 0;
+	clear(live);
 	return live;
 }
 
@@ -415,13 +423,12 @@ static inline uint64_t begins_now(bool is_recorded, enum atr_kind kind)
 	return kind == ATR_KIND_SERVER ? atr_clock_coarse_ns() : 0;
 }
 
-atr_ref atr_live_open_for(struct atr_thread *self, enum atr_kind kind,
-			  const struct atr_context *context, uint64_t start_ns,
-			  const struct atr_request *request)
+static const struct atr_context nothing;
+
+__attribute__((noinline)) static atr_ref
+open_any(struct atr_thread *self, enum atr_kind kind, const struct atr_context *carried,
+	 const struct atr_context *parent, uint64_t start_ns, const struct atr_request *request)
 {
-	static const struct atr_context nothing;
-	const struct atr_context *carried = context ? context : &nothing;
-	const struct atr_context *parent = atr_context_is_valid(carried) ? context : NULL;
 	struct atr_shown shown = { .kind = (uint8_t)kind,
 				   .marks = carried->marks,
 				   .start_ns = start_ns };
@@ -455,10 +462,12 @@ atr_ref atr_live_open_for(struct atr_thread *self, enum atr_kind kind,
 	live->recording = decision.is_sampled;
 	if (!shown.start_ns)
 		shown.start_ns = begins_now(live->recording, kind);
-	if (live->recording)
-		begin_record(live, &shown, parent, tracestate);
-	else
+	if (live->recording) {
+		begin_record(live, &shown);
+		put_tracestate((struct atr_span *)live->record, tracestate);
+	} else {
 		atr_count(ATR_COUNT_UNSAMPLED);
+	}
 	if (__builtin_expect(atr_where_is_on | atr_metrics_are_on | atr_outcome_is_on, 0))
 		tell_of_it(self, live, &shown, parent, carried, tracestate);
 	show(live, ref, &shown);
@@ -467,6 +476,73 @@ atr_ref atr_live_open_for(struct atr_thread *self, enum atr_kind kind,
 	if (__builtin_expect(block != 0, 0))
 		atr_block_give(block);
 	return ref;
+}
+
+/*
+ * Most spans: nothing but ids and a flag is carried on, what is decided is plain, and nobody asks
+ * to be told of it.
+ */
+static inline bool is_like_most(const struct atr_thread *self, const struct atr_context *carried,
+				const struct atr_context *parent)
+{
+	const struct atr_sampler_known *known = &atr_sampler_known;
+	uint64_t id[2];
+
+	memcpy(id, carried->trace_id, sizeof(id));
+	return known->makes_spans & known->is_plain && self->spare &&
+	       self->seeding == atomic_load_explicit(&seeding, memory_order_relaxed) &&
+	       (parent || !(id[0] | id[1])) &&
+	       !(carried->tracestate.len | carried->baggage.len | carried->xray.len) &&
+	       !(carried->marks | atr_where_is_on | atr_metrics_are_on | atr_outcome_is_on |
+		 atr_live_dates_ids);
+}
+
+/* As open_any has it of these. */
+static inline atr_ref open_like_most(struct atr_thread *self, enum atr_kind kind,
+				     const struct atr_context *parent, uint64_t start_ns)
+{
+	const struct atr_sampler_known *known = &atr_sampler_known;
+	struct atr_shown shown = { .kind = (uint8_t)kind };
+	atr_ref ref = again(self);
+	struct atr_live *live = (struct atr_live *)(void *)atr_live_pool.base + ((uint32_t)ref - 1);
+	bool is_sampled = known->samples;
+
+	clear(live);
+	if (parent) {
+		memcpy(shown.trace_id, parent->trace_id, sizeof(shown.trace_id));
+		memcpy(shown.parent_id, parent->span_id, sizeof(shown.parent_id));
+		shown.parent_is_remote = parent->remote;
+		shown.flags = parent->flags & ATR_FLAG_RANDOM;
+		if (known->follows)
+			is_sampled = parent->flags & ATR_FLAG_SAMPLED;
+	} else {
+		atr_ids_trace(&self->ids, shown.trace_id);
+		shown.flags = ATR_FLAG_RANDOM;
+	}
+	atr_ids_span(&self->ids, shown.span_id);
+	shown.flags |= is_sampled ? ATR_FLAG_SAMPLED : 0;
+	live->recording = is_sampled;
+	shown.start_ns = start_ns ? start_ns : begins_now(is_sampled, kind);
+	if (is_sampled)
+		begin_record(live, &shown);
+	else
+		atr_count(ATR_COUNT_UNSAMPLED);
+	show(live, ref, &shown);
+	if (kind == ATR_KIND_CLIENT && atr_profiled_is_on)
+		atr_profiled_call(self, ref);
+	return ref;
+}
+
+atr_ref atr_live_open_for(struct atr_thread *self, enum atr_kind kind,
+			  const struct atr_context *context, uint64_t start_ns,
+			  const struct atr_request *request)
+{
+	const struct atr_context *carried = context ? context : &nothing;
+	const struct atr_context *parent = atr_context_is_valid(carried) ? context : NULL;
+
+	if (__builtin_expect(is_like_most(self, carried, parent), 1))
+		return open_like_most(self, kind, parent, start_ns);
+	return open_any(self, kind, carried, parent, start_ns, request);
 }
 
 atr_ref atr_live_open(struct atr_thread *self, enum atr_kind kind, const struct atr_context *parent,

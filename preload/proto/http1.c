@@ -787,13 +787,18 @@ static ALWAYS_INLINE bool says_again(const struct atr_http1_former *former, cons
 	       !memcmp(line, former->bytes, former->len);
 }
 
+static inline void believe(struct atr_http1_former *former)
+{
+	if (UNLIKELY(former->doubt))
+		former->doubt--;
+}
+
 static ALWAYS_INLINE void recall(struct atr_http1_former *former, struct atr_http1_head *out,
 				 struct so_far *all)
 {
 	const char *line = all->line;
 
-	if (UNLIKELY(former->doubt))
-		former->doubt--;
+	believe(former);
 	if (former->host_at)
 		out->host = (struct atr_str){ line + former->host_at, former->host_len };
 	if (former->user_agent_at)
@@ -830,6 +835,7 @@ static __attribute__((noinline, cold)) void remember(struct atr_http1_former *fo
 	    out->x_forwarded_proto.at)
 		return;
 	memcpy(former->bytes, line, (size_t)len);
+	former->turn++;
 	former->len = (uint16_t)len;
 	former->said = so_far.said & ~SAID_MINOR_1; /* the start line's */
 	former->nr_fields = (uint16_t)so_far.nr_fields;
@@ -1052,6 +1058,93 @@ long atr_http1_read_response(uint8_t *state, const char *bytes, size_t len, bool
 		return not_read(state, bytes, len);
 	set_framing(out, response_framing(out->status, said, to_head, to_connect));
 	return (long)head_len;
+}
+
+/* Nothing that was said changes where the message ends, or what can follow it, but `also`. */
+static inline bool is_plainly_said(const struct atr_http1_former *former, unsigned also)
+{
+	return (former->said & ~(unsigned)OPTION_KEEP_ALIVE) == also;
+}
+
+/* "traceparent: ", 55 bytes of text, and the head's end, in what is left of the bytes. */
+#define TRACEPARENT_AT 13
+#define TRACEPARENT_LEN 55
+#define TRACEPARENT_LINE (TRACEPARENT_AT + TRACEPARENT_LEN + 2)
+static ALWAYS_INLINE bool is_traceparent(const char *at, size_t len)
+{
+	const char *value = at + TRACEPARENT_AT;
+	block all;
+
+	if (len < TRACEPARENT_LINE + 2 || load64(at) != load64("tracepar") ||
+	    load64(at + 5) != load64("parent: ") || !ends_line(value + TRACEPARENT_LEN) ||
+	    !ends_line(value + TRACEPARENT_LEN + 2))
+		return false;
+	all = plain_visible(load(value)) & plain_visible(load(value + 16)) &
+	      plain_visible(load(value + 32)) & plain_visible(load(value + TRACEPARENT_LEN - 16));
+	return marks(all) == ALL_MARKS;
+}
+
+size_t atr_http1_again_request(struct atr_http1_former *former, const char *bytes, size_t len,
+			       uint32_t wanted, struct atr_str *target, struct atr_str *traceparent)
+{
+	const char *last = bytes + len - BLOCK, *limit = bytes + len, *end, *line;
+
+	if (len < HEAD_MIN || load32(bytes) != load32("GET ") ||
+	    !is_plainly_said(former, SAID_HOST))
+		return 0;
+	end = end_of(plain_visible, bytes + 4, last);
+	line = end + 11;
+	if (end == bytes + 4 || limit - line < 2 || *end != ' ' ||
+	    load64(end + 1) != load64("HTTP/1.1") || !ends_line(end + 9) ||
+	    !says_again(former, line, limit, wanted))
+		return 0;
+	*target = (struct atr_str){ bytes + 4, (size_t)(end - bytes - 4) };
+	line += former->len;
+	*traceparent = (struct atr_str){ 0 };
+	if (!ends_line(line)) {
+		if (!is_wanted(wanted, TRACEPARENT_AT - 2) ||
+		    !is_traceparent(line, (size_t)(limit - line)))
+			return 0;
+		*traceparent = (struct atr_str){ line + TRACEPARENT_AT, TRACEPARENT_LEN };
+		line += TRACEPARENT_LINE;
+	}
+	if (line + 2 - bytes > ATR_HTTP1_HEAD_MAX)
+		return 0;
+	believe(former);
+	return (size_t)(line + 2 - bytes);
+}
+
+void atr_http1_again_head(const struct atr_http1_former *former, const char *bytes,
+			  struct atr_str target, struct atr_http1_head *out)
+{
+	const char *line = target.at + target.len + 11;
+
+	clear(out);
+	out->is_response = false;
+	out->minor = 1;
+	out->method = (struct atr_str){ bytes, 3 };
+	out->target = target;
+	out->host = (struct atr_str){ line + former->host_at, former->host_len };
+	if (former->user_agent_at)
+		out->user_agent =
+			(struct atr_str){ line + former->user_agent_at, former->user_agent_len };
+	out->keep_alive = true;
+	out->upgrade = out->expect_continue = false;
+	out->framing = ATR_HTTP1_NO_BODY;
+}
+
+size_t atr_http1_again_response(struct atr_http1_former *former, const char *bytes, size_t len,
+				uint64_t *content_length)
+{
+	const char *line = bytes + USUAL_LEN;
+
+	if (len < HEAD_MIN || !is_usual_status_line(bytes, bytes + len - BLOCK) ||
+	    !is_plainly_said(former, SAID_LENGTH) || !says_again(former, line, bytes + len, 0) ||
+	    !ends_line(line + former->len))
+		return 0;
+	believe(former);
+	*content_length = former->content_length;
+	return USUAL_LEN + former->len + 2;
 }
 
 bool atr_http1_parse_request(const char *head, size_t len, struct atr_http1_head *out)

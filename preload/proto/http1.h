@@ -115,6 +115,7 @@ struct atr_http1_former {
 	uint16_t host_at, host_len, user_agent_at, user_agent_len; /* at 0: absent */
 	uint16_t said, nr_fields;
 	uint16_t doubt; /* grows with each head that was another */
+	uint32_t turn;	/* another with each that is remembered */
 	uint32_t wanted;
 	uint64_t content_length;
 	char bytes[ATR_HTTP1_FORMER_MAX];
@@ -140,6 +141,22 @@ long atr_http1_read_request(uint8_t *state, const char *bytes, size_t len, uint3
 long atr_http1_read_response(uint8_t *state, const char *bytes, size_t len, bool to_head,
 			     bool to_connect, struct atr_http1_former *former,
 			     struct atr_http1_head *out);
+
+/*
+ * A head of the most usual kind whose fields are those of the former one, byte for byte: a GET by
+ * HTTP/1.1 without a body, or a "200 OK" that says how long it is. Returns its length, as read
+ * would; 0: it is none such, or not known to be, and nothing is said of it. Behind the fields a
+ * request may have one more, "traceparent" with 55 bytes of text, where that is wanted:
+ * *traceparent is its value, or absent. _head: the request's as read would have it, but for where
+ * its parts lie (fields_at, blank_at), nr_fields and what is kept.
+ */
+size_t atr_http1_again_request(struct atr_http1_former *former, const char *bytes, size_t len,
+			       uint32_t wanted, struct atr_str *target,
+			       struct atr_str *traceparent);
+void atr_http1_again_head(const struct atr_http1_former *former, const char *bytes,
+			  struct atr_str target, struct atr_http1_head *out);
+size_t atr_http1_again_response(struct atr_http1_former *former, const char *bytes, size_t len,
+				uint64_t *content_length);
 
 /*
  * The header fields of a head that parse accepted, and of no other, in order;

@@ -363,6 +363,49 @@ static long read_after(struct http1_asked asked, uint32_t wanted, const char *by
 				   atr_http1_read_request(&state, bytes, len, wanted, former, head);
 }
 
+static bool is_same(struct atr_str a, struct atr_str b)
+{
+	return a.at == b.at && a.len == b.len;
+}
+
+/* What is said to be like the former is what it is read to be. */
+static void check_again_request(uint32_t wanted, const char *bytes, size_t len, long end,
+				struct atr_http1_former *former, const struct atr_http1_head *read)
+{
+	struct atr_str target, traceparent;
+	size_t again = atr_http1_again_request(former, bytes, len, wanted, &target, &traceparent);
+	struct atr_http1_head head;
+
+	if (!again)
+		return;
+	CLAIM(end == (long)again && read->framing == ATR_HTTP1_NO_BODY &&
+	      read->nr_kept == (traceparent.at ? 1 : 0));
+	if (traceparent.at)
+		CLAIM(atr_str_equal_nocase(read->kept[0].name, ATR_STR("traceparent")) &&
+		      is_same(read->kept[0].value, traceparent));
+	atr_http1_again_head(former, bytes, target, &head);
+	CLAIM(is_same(head.method, read->method) && is_same(head.target, read->target) &&
+	      is_same(head.host, read->host) && is_same(head.user_agent, read->user_agent) &&
+	      !(read->forwarded.at || read->x_forwarded_for.at || read->x_forwarded_host.at ||
+		read->x_forwarded_proto.at));
+	CLAIM(head.is_response == read->is_response && head.minor == read->minor &&
+	      head.keep_alive == read->keep_alive && head.upgrade == read->upgrade &&
+	      head.expect_continue == read->expect_continue && head.framing == read->framing &&
+	      head.content_length == read->content_length);
+}
+
+static void check_again_response(const char *bytes, size_t len, long end,
+				 struct atr_http1_former *former, const struct atr_http1_head *read)
+{
+	uint64_t content_length;
+	size_t again = atr_http1_again_response(former, bytes, len, &content_length);
+
+	if (again)
+		CLAIM(end == (long)again && read->status == 200 &&
+		      read->framing == ATR_HTTP1_LENGTH && read->keep_alive && !read->upgrade &&
+		      read->content_length == content_length);
+}
+
 /* The same head again, and one with another byte somewhere. */
 static void check_former(struct http1_asked asked, char *bytes, size_t len)
 {
@@ -375,6 +418,10 @@ static void check_former(struct http1_asked asked, char *bytes, size_t len)
 
 		CLAIM(end == read_after(asked, any, bytes, len, NULL, &alone));
 		CLAIM(end <= 0 || !memcmp(&head, &alone, sizeof(head)));
+		if (!asked.is_response)
+			check_again_request(any, bytes, len, end, &former, &head);
+		else if (!asked.to_head && !asked.to_connect)
+			check_again_response(bytes, len, end, &former, &head);
 		if (len && i & 1)
 			bytes[(any >> i) % len] ^= (char)(1 << (any >> 29 ^ i) % 8);
 	}

@@ -162,7 +162,7 @@ static int gather(const struct iovec *iov, int nr, size_t done, struct iovec *ou
 
 /* preload/hook/io.c's send_pieces, with our kernel. */
 static ssize_t send_pieces(uint64_t word, int fd, const struct iovec *iov, int nr, int flags,
-			   struct atr_pieces *piece)
+			   struct atr_pieces *piece, const ssize_t *first)
 {
 	size_t total = 0, done = 0;
 	ssize_t raw, n;
@@ -175,7 +175,8 @@ static ssize_t send_pieces(uint64_t word, int fd, const struct iovec *iov, int n
 		if (piece->is_plain)
 			piece->nr_iov = gather(iov, nr, done, piece->iov, ATR_PIECES_IOV);
 		CHECK(piece->nr_iov <= ATR_PIECES_IOV + 2);
-		raw = piece->nr_iov ? taken(fd, piece->iov, piece->nr_iov) : 0;
+		raw = first ? *first : piece->nr_iov ? taken(fd, piece->iov, piece->nr_iov) : 0;
+		first = NULL;
 		n = atr_conn_sent(word, fd, iov, nr, piece, raw);
 		if (n < 0)
 			return done ? (ssize_t)done : -1;
@@ -197,10 +198,16 @@ ssize_t conn_writev(int fd, const struct iovec *iov, int nr, int flags)
 	struct atr_pieces piece;
 	ssize_t n;
 
+	if (word && nr == 1 && atr_conn_asks(word, iov->iov_base, iov->iov_len, flags, &piece)) {
+		n = taken(fd, piece.iov, 1);
+		return atr_conn_asked(word, fd, &piece, n) ?
+			       (ssize_t)iov->iov_len :
+			       send_pieces(word, fd, iov, nr, flags, &piece, &n);
+	}
 	if (!word || !atr_conn_plan(word, fd, iov, nr, 0, flags, &piece))
 		return taken(fd, iov, nr);
 	if (!piece.is_plain)
-		return send_pieces(word, fd, iov, nr, flags, &piece);
+		return send_pieces(word, fd, iov, nr, flags, &piece, NULL);
 	n = taken(fd, iov, nr);
 	CHECK(atr_conn_sent(word, fd, iov, nr, &piece, n) == n);
 	return n;

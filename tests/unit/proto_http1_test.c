@@ -1355,3 +1355,81 @@ TEST(http1_corpus_is_read_or_refused_as_its_names_say)
 			CHECK(corpus_file_keeps_its_name(entry->d_name));
 	closedir(dir);
 }
+
+#define AGAIN "GET /a HTTP/1.1\r\nHost: a\r\n"
+#define PARENT "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+/* How much of the text is a head like this one, which was read before; 0: it is none such. */
+static size_t again(const char *text, struct atr_str *traceparent)
+{
+	struct http1_asked asked = { .is_response = false };
+	struct atr_http1_former former = { .len = 0 };
+	struct atr_http1_head head;
+	struct atr_str target;
+	uint8_t state = 0;
+	size_t len;
+
+	CHECK(read_at_once(&state, asked, WANTS_TRACEPARENT, AGAIN "\r\n", strlen(AGAIN "\r\n"),
+			   &former, &head) > 0);
+	len = atr_http1_again_request(&former, text, strlen(text), WANTS_TRACEPARENT, &target,
+				      traceparent);
+	CHECK(!len || (target.at == text + 4 && target.len && text[4 + target.len] == ' '));
+	return len;
+}
+
+TEST(http1_head_is_said_again_with_a_traceparent_or_without)
+{
+	static const char with[] = AGAIN "traceparent: " PARENT "\r\n\r\n";
+	struct atr_str value;
+
+	CHECK(again(AGAIN "\r\n", &value) == strlen(AGAIN "\r\n") && !value.at);
+	CHECK(again(AGAIN "\r\nmore", &value) == strlen(AGAIN "\r\n") && !value.at);
+	CHECK(again("GET /other?x HTTP/1.1\r\nHost: a\r\n\r\n", &value) && !value.at);
+	CHECK(again(with, &value) == strlen(with));
+	CHECK(atr_str_equal(value, ATR_STR(PARENT)));
+}
+
+TEST(http1_head_that_is_not_quite_the_same_is_not_said_again)
+{
+	static const char *const others[] = {
+		"",
+		"GET",
+		"GET  HTTP/1.1\r\nHost: a\r\n\r\n",
+		"GET /a  HTTP/1.1\r\nHost: a\r\n\r\n",
+		"GET /\x7f HTTP/1.1\r\nHost: a\r\n\r\n",
+		"GET /a HTTP/1.0\r\nHost: a\r\n\r\n",
+		"GET /a HTTP/1.1\n\nHost: a\r\n\r\n",
+		"PUT /a HTTP/1.1\r\nHost: a\r\n\r\n",
+		"GET /a HTTP/1.1\r\nHost: b\r\n\r\n",
+		AGAIN,
+		AGAIN "\r",
+		AGAIN "\n\r\n",
+		AGAIN "X: y\r\n\r\n",
+		AGAIN "traceparent: " PARENT,
+		AGAIN "traceparent: " PARENT "\r\n",
+		AGAIN "traceparent: " PARENT "\r\n\r",
+		AGAIN "traceparent: " PARENT "\r\n\n\n",
+		AGAIN "traceparent: " PARENT "\n\r\r\n",
+		AGAIN "traceparent: " PARENT "0\r\n\r\n",
+		AGAIN "traceparent: " PARENT "\r\nX: y\r\n\r\n",
+		AGAIN
+		"traceparent:  0-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n\r\n",
+		AGAIN "traceparent: 00-4bf92f3577b34\x01"
+		      "a6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n\r\n",
+		AGAIN
+		"traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b\n-01\r\n\r\n",
+		AGAIN
+		"traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-0\r\r\n\r\n",
+		AGAIN "Traceparent: " PARENT "\r\n\r\n",
+		AGAIN "traceparens: " PARENT "\r\n\r\n",
+	};
+	struct atr_str value;
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		size_t len = again(others[i], &value);
+
+		if (len)
+			print_error("%s\n", others[i]);
+		CHECK(!len);
+	}
+}
