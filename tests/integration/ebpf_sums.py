@@ -13,7 +13,7 @@
     below PATH NAME N [SECONDS]   has so many spans below it that are calls of this name, each as long
     strace PATH LOG CALL...       no more time than strace saw, and not much less
     perf PATH LOG CALL...         as much time as perf trace -s saw in the thread that made the calls, and none other did
-    perf-longest PATH LOG CALL    as much as the longest that it saw, beside which the others are nothing
+    perf-longest PATH LOG CALL    as much as the longest that it saw, beside which the others are short
     perf-slow PATH LOG CALL       what took long took as long as the longest that it saw
     every PATH CALL N             each of its spans that is not marked has so many of this call
     marked PATH MOST              at most so many of its spans are marked
@@ -107,8 +107,11 @@ def perf_longest(path, log, call):
     _, _, longest = seen_by_perf(log, call)
     for span in of_path(path):
         ours = number(span, f"syscall.{call}.duration")
-        print(f"  {call}: {ours * 1e3:.3f} ms, perf trace {longest * 1e3:.3f} ms the longest")
-        demand(abs(ours - longest) <= 0.02 * longest + 0.0002, span, f"{call}: perf has {longest}")
+        nr = int(number(span, f"syscall.{call}.count"))
+        print(f"  {call}: {ours * 1e3:.3f} ms in {nr} calls, perf trace {longest * 1e3:.3f} ms the longest")
+        # the others are waits for the interpreter's lock, which it hands over every 5 ms
+        most = longest * 1.02 + 0.0002 + 0.005 * (nr - 1)
+        demand(longest * 0.98 - 0.0002 <= ours <= most, span, f"{call}: perf has {longest}")
 
 
 def is_marked(span):
