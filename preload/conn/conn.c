@@ -747,7 +747,8 @@ static bool note_error(struct atr_conn *conn, int error)
 	}
 }
 
-void atr_conn_received(uint64_t word, int fd, const struct iovec *iov, int nr, ssize_t n)
+/* A call gave none: it failed, or nothing more comes. */
+__attribute__((noinline, cold)) static void received_none(uint64_t word, int fd, ssize_t n)
 {
 	int saved = errno;
 	struct atr_thread *self;
@@ -767,18 +768,36 @@ void atr_conn_received(uint64_t word, int fd, const struct iovec *iov, int nr, s
 	note(&conn->read_refused, false);
 	if (conn->given_up) {
 		/* what is left to be done is on the way out */
-	} else if (n > 0) {
-		note(&conn->wait_timed_out, false);
-		if (!(is_ordinary(conn) && n &&
-		      atr_usual_received(self, conn, iov, nr, (size_t)n)) &&
-		    !feed_iov(self, conn, false, iov, nr, 0, (size_t)n))
-			not_ours(self, conn);
 	} else if (n == 0) {
 		conn->peer_closed = true;
 		atr_stream_ended(self, conn);
 	} else if (note_error(conn, saved)) {
 		atr_exchanges_end(self, conn);
 	}
+	leave_or_forget(self, conn, word, fd);
+	errno = saved;
+}
+
+void atr_conn_received(uint64_t word, int fd, const struct iovec *iov, int nr, ssize_t n)
+{
+	struct atr_thread *self;
+	struct atr_conn *conn;
+	int saved;
+
+	if (__builtin_expect(n <= 0, 0)) {
+		received_none(word, fd, n);
+		return;
+	}
+	saved = errno;
+	conn = enter_conn(word, &self);
+	if (!conn)
+		return;
+	note(&conn->read_refused, false);
+	note(&conn->wait_timed_out, false);
+	/* of one that is given up, what is left to be done is on the way out */
+	if (!(is_ordinary(conn) && atr_usual_received(self, conn, iov, nr, (size_t)n)) &&
+	    !conn->given_up && !feed_iov(self, conn, false, iov, nr, 0, (size_t)n))
+		not_ours(self, conn);
 	leave_or_forget(self, conn, word, fd);
 	errno = saved;
 }
@@ -927,34 +946,28 @@ ssize_t atr_conn_sent(uint64_t word, int fd, const struct iovec *iov, int nr,
 #define MSG_ZEROCOPY 0x4000000
 #endif
 
-__attribute__((noinline)) static bool asks(struct atr_conn *conn, uint64_t word, const void *bytes,
-					   size_t len, struct atr_pieces *piece)
+bool atr_conn_asks(uint64_t word, const void *bytes, size_t len, int flags,
+		   struct atr_pieces *piece)
 {
-	const struct iovec iov = { (void *)bytes, len };
+	struct atr_conn *conn = told_of(word);
 	struct atr_thread *self;
-	int saved = errno;
 	bool is_usual;
+	int saved;
 
+	/* a client's, on which nothing is under way or owed */
+	if (!conn || shown(conn) || (flags & MSG_ZEROCOPY))
+		return false;
+	saved = errno;
 	conn = enter_at(conn, word, false, &self);
 	if (!conn)
 		return false;
 	is_usual = conn->side == ATR_SIDE_CLIENT && is_ordinary(conn) &&
-		   atr_sending_usual(self, conn, &iov, piece);
+		   atr_usual_asks(self, conn, bytes, len, piece);
 	show(conn, shows_ordinary(conn));
 	let_go_shown(self, conn);
 	atr_leave(self);
 	errno = saved;
 	return is_usual;
-}
-
-bool atr_conn_asks(uint64_t word, const void *bytes, size_t len, int flags,
-		   struct atr_pieces *piece)
-{
-	struct atr_conn *conn = told_of(word);
-
-	/* a client's, on which nothing is under way or owed */
-	return conn && !shown(conn) && !(flags & MSG_ZEROCOPY) &&
-	       asks(conn, word, bytes, len, piece);
 }
 
 bool atr_conn_asked(uint64_t word, int fd, const struct atr_pieces *piece, ssize_t n)

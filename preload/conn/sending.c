@@ -414,43 +414,6 @@ static bool begins_http2(struct atr_conn *conn, struct cursor c, size_t total)
 	       atr_h2_begin(conn);
 }
 
-/* All that is offered is a request's head, to which our fields are added. */
-bool atr_sending_usual(struct atr_thread *self, struct atr_conn *conn, const struct iovec *iov,
-		       struct atr_pieces *piece)
-{
-	const char *bytes = iov->iov_base;
-	size_t len = iov->iov_len;
-	struct atr_context_copy copy;
-	char *behind;
-
-	forget_page();
-	if (len > sizeof(piece->whole) - sizeof(piece->text) ||
-	    atr_len_in_page(bytes, len) != len || !can_read_page(bytes) ||
-	    !atr_usual_asks(self, conn, bytes, len) || !conn->prepared)
-		return false;
-	atr_sending_as_it_is(piece, 0, len);
-	piece->at = len - 2;
-	piece->ours = piece->whole + piece->at;
-	if (!atr_live_context(conn->prepared, &copy))
-		return false;
-	/* else it is too long for here, or nothing at all */
-	piece->ours_len = atr_propagators_inject(&atr_formats, &copy.context, 0,
-						 piece->whole + piece->at, sizeof(piece->text) - 1);
-	atr_context_copy_release(&copy);
-	if (!piece->ours_len)
-		return false;
-	piece->head_end = len;
-	piece->head.framing = ATR_HTTP1_NO_BODY;
-	piece->head.content_length = 0;
-	memcpy(piece->whole, bytes, piece->at);
-	behind = piece->whole + piece->at + piece->ours_len;
-	memcpy(behind, "\r\n", 2);
-	piece->iov[0] = (struct iovec){ piece->whole, (size_t)(behind + 2 - piece->whole) };
-	piece->nr_iov = 1;
-	piece->is_plain = false;
-	return true;
-}
-
 bool atr_sending_plan(struct atr_thread *self, struct atr_conn *conn, const struct iovec *iov,
 		      int nr, size_t from, int flags, struct atr_pieces *piece)
 {

@@ -245,13 +245,10 @@ void atr_connect_ended(struct atr_thread *self, struct atr_conn *conn, int error
 /*
  * sending.c. _plan: as atr_conn_plan. _settle: the kernel took n bytes of the
  * piece; returns how many of the program's, and keeps what of ours is left.
- * conn is NULL when it is not to be touched any more. _usual: plans all of one
- * piece that is usual.h's; false: it is none, and is to be planned as others are.
+ * conn is NULL when it is not to be touched any more.
  */
 bool atr_sending_plan(struct atr_thread *self, struct atr_conn *conn, const struct iovec *iov,
 		      int nr, size_t from, int flags, struct atr_pieces *piece);
-bool atr_sending_usual(struct atr_thread *self, struct atr_conn *conn, const struct iovec *iov,
-		       struct atr_pieces *piece);
 size_t atr_sending_settle(struct atr_conn *conn, struct atr_pieces *piece, size_t n);
 /* How many bytes of ours are still to go. */
 static inline uint32_t atr_sending_rest(const struct atr_conn *conn)

@@ -4,6 +4,7 @@
 #include "export/attr.h"
 #include "export/exporter.h"
 #include "preload/conn/capture.h"
+#include "preload/conn/cursor.h"
 #include "preload/conn/lambda.h"
 #include "preload/conn/state.h"
 
@@ -160,7 +161,8 @@ static inline bool request(struct atr_thread *self, struct atr_conn *conn, struc
 	return true;
 }
 
-bool atr_usual_asks(struct atr_thread *self, struct atr_conn *conn, const char *bytes, size_t len)
+static inline bool prepare(struct atr_thread *self, struct atr_conn *conn, const char *bytes,
+			   size_t len)
 {
 	struct atr_str target, traceparent;
 	struct atr_span *span;
@@ -180,6 +182,47 @@ bool atr_usual_asks(struct atr_thread *self, struct atr_conn *conn, const char *
 	span = atr_live_span(conn->prepared);
 	if (span)
 		describe(conn, span, ATR_KIND_CLIENT, bytes, target);
+	return true;
+}
+
+/* Our fields; 0: there are none, or they are too long for here. */
+static inline size_t write_fields(const struct atr_conn *conn, char *out, size_t cap)
+{
+	struct atr_context_copy copy;
+	size_t len;
+
+	if (!atr_live_context(conn->prepared, &copy))
+		return 0;
+	len = atr_propagators_inject(&atr_formats, &copy.context, 0, out, cap);
+	if (copy.block)
+		atr_context_copy_release(&copy);
+	return len;
+}
+
+bool atr_usual_asks(struct atr_thread *self, struct atr_conn *conn, const char *bytes, size_t len,
+		    struct atr_pieces *piece)
+{
+	size_t at = len - 2;
+
+	forget_page();
+	if (len > sizeof(piece->whole) - sizeof(piece->text) ||
+	    atr_len_in_page(bytes, len) != len || !can_read_page(bytes) ||
+	    !prepare(self, conn, bytes, len))
+		return false;
+	atr_sending_as_it_is(piece, 0, len);
+	piece->ours_len = write_fields(conn, piece->whole + at, sizeof(piece->text) - 1);
+	if (!piece->ours_len)
+		return false;
+	piece->at = at;
+	piece->ours = piece->whole + at;
+	piece->head_end = len;
+	piece->head.framing = ATR_HTTP1_NO_BODY;
+	piece->head.content_length = 0;
+	piece->is_plain = false;
+	memcpy(piece->whole, bytes, at);
+	memcpy(piece->whole + at + piece->ours_len, "\r\n", 2);
+	piece->iov[0] = (struct iovec){ piece->whole, len + piece->ours_len };
+	piece->nr_iov = 1;
 	return true;
 }
 

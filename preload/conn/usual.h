@@ -46,9 +46,12 @@ bool atr_usual_answered(struct atr_thread *self, struct atr_conn *conn, const st
 bool atr_usual_asked(struct atr_conn *conn);
 
 /*
- * A client is to send these bytes. True: they are one whole request without a body, which is
- * prepared as atr_request_prepare has it; our fields are to be added.
+ * A client is to send these bytes. True: they are one whole request without a body; its span is
+ * there, and piece->iov[0] is the request with our fields. Else it is to be planned as others
+ * are.
  */
-bool atr_usual_asks(struct atr_thread *self, struct atr_conn *conn, const char *bytes, size_t len);
+struct atr_pieces;
+bool atr_usual_asks(struct atr_thread *self, struct atr_conn *conn, const char *bytes, size_t len,
+		    struct atr_pieces *piece);
 
 #endif

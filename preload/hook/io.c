@@ -466,11 +466,11 @@ HOOK ssize_t splice(int from, off64_t *from_at, int to, off64_t *to_at, size_t l
 	return n;
 }
 
-static void received(uint64_t word, int fd, void *buf, ssize_t n)
+static inline void received(uint64_t word, int fd, void *buf, ssize_t n)
 {
 	struct iovec iov = { buf, n > 0 ? (size_t)n : 0 };
 
-	if (is_carrier(word)) {
+	if (__builtin_expect(is_carrier(word), 0)) {
 		if (n > 0)
 			atr_conn_carrier_read(word, fd);
 	} else {
@@ -479,14 +479,12 @@ static void received(uint64_t word, int fd, void *buf, ssize_t n)
 }
 
 /* Bytes that stay where they are are told when they are taken; those thrown away we do not see. */
-static void received_flagged(uint64_t word, int fd, void *buf, ssize_t n, int flags)
+static inline void received_flagged(uint64_t word, int fd, void *buf, ssize_t n, int flags)
 {
-	if (flags & (MSG_PEEK | MSG_ERRQUEUE | MSG_OOB))
-		return;
-	if (flags & MSG_TRUNC)
-		atr_conn_received_blind(word, fd, n);
-	else
+	if (__builtin_expect(!(flags & (MSG_PEEK | MSG_ERRQUEUE | MSG_OOB | MSG_TRUNC)), 1))
 		received(word, fd, buf, n);
+	else if (!(flags & (MSG_PEEK | MSG_ERRQUEUE | MSG_OOB)))
+		atr_conn_received_blind(word, fd, n);
 }
 
 static void received_msg(uint64_t word, int fd, const struct msghdr *msg, ssize_t n, int flags)

@@ -361,7 +361,8 @@ void atr_work_resume_loop(struct atr_thread *self, atr_ref work, bool came)
 			return;
 		work = 0;
 	}
-	atr_profiled_works(self, work);
+	if (self->work != work)
+		atr_profiled_works(self, work);
 	self->lent_by = 0;
 }
 
