@@ -946,7 +946,7 @@ ssize_t atr_conn_sent(uint64_t word, int fd, const struct iovec *iov, int nr,
 #define MSG_ZEROCOPY 0x4000000
 #endif
 
-bool atr_conn_asks(uint64_t word, const void *bytes, size_t len, int flags,
+bool atr_conn_asks(uint64_t word, int fd, const void *bytes, size_t len, int flags,
 		   struct atr_pieces *piece)
 {
 	struct atr_conn *conn = told_of(word);
@@ -963,9 +963,7 @@ bool atr_conn_asks(uint64_t word, const void *bytes, size_t len, int flags,
 		return false;
 	is_usual = conn->side == ATR_SIDE_CLIENT && is_ordinary(conn) &&
 		   atr_usual_asks(self, conn, bytes, len, piece);
-	show(conn, shows_ordinary(conn));
-	let_go_shown(self, conn);
-	atr_leave(self);
+	leave_or_forget(self, conn, word, fd);
 	errno = saved;
 	return is_usual;
 }

@@ -108,7 +108,7 @@ ssize_t atr_conn_sent(uint64_t word, int fd, const struct iovec *iov, int nr,
  * before. False, of the first: it is to be planned as others are; else piece->iov[0] is to be sent,
  * and the second says whether that is all there is to tell.
  */
-bool atr_conn_asks(uint64_t word, const void *bytes, size_t len, int flags,
+bool atr_conn_asks(uint64_t word, int fd, const void *bytes, size_t len, int flags,
 		   struct atr_pieces *piece);
 bool atr_conn_asked(uint64_t word, int fd, const struct atr_pieces *piece, ssize_t n);
 /* sendfile, splice: n bytes that we did not see went out. Before them: _blind_next. */

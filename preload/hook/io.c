@@ -180,7 +180,7 @@ APART ssize_t go_on(uint64_t word, int fd, const void *buf, size_t len, int flag
 
 #define ASK(fd, buf, len, flags)                                                        \
 	do {                                                                            \
-		if (atr_conn_asks(word, buf, len, flags, &piece)) {                     \
+		if (atr_conn_asks(word, fd, buf, len, flags, &piece)) {                 \
 			ssize_t raw = BELOW(fd, OUT,                                    \
 					    REAL(send)(fd, piece.iov[0].iov_base,       \
 						       piece.iov[0].iov_len, flags));   \

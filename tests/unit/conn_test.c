@@ -198,7 +198,8 @@ ssize_t conn_writev(int fd, const struct iovec *iov, int nr, int flags)
 	struct atr_pieces piece;
 	ssize_t n;
 
-	if (word && nr == 1 && atr_conn_asks(word, iov->iov_base, iov->iov_len, flags, &piece)) {
+	if (word && nr == 1 &&
+	    atr_conn_asks(word, fd, iov->iov_base, iov->iov_len, flags, &piece)) {
 		n = taken(fd, piece.iov, 1);
 		return atr_conn_asked(word, fd, &piece, n) ?
 			       (ssize_t)iov->iov_len :
