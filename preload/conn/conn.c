@@ -869,6 +869,18 @@ static inline bool answers_at_once(const struct atr_conn *conn, uint64_t word,
 	return true;
 }
 
+#ifndef MSG_ZEROCOPY
+#define MSG_ZEROCOPY 0x4000000
+#endif
+
+static inline bool asks_as_usual(struct atr_thread *self, struct atr_conn *conn,
+				 const struct iovec *iov, int nr, size_t from, int flags,
+				 struct atr_pieces *piece)
+{
+	return conn->side == ATR_SIDE_CLIENT && nr == 1 && !from && !(flags & MSG_ZEROCOPY) &&
+	       is_ordinary(conn) && atr_usual_asks(self, conn, iov->iov_base, iov->iov_len, piece);
+}
+
 bool atr_conn_plan(uint64_t word, int fd, const struct iovec *iov, int nr, size_t from, int flags,
 		   struct atr_pieces *piece)
 {
@@ -887,6 +899,11 @@ bool atr_conn_plan(uint64_t word, int fd, const struct iovec *iov, int nr, size_
 	conn = enter_at(conn, word, false, &self);
 	if (!conn)
 		return false;
+	if (asks_as_usual(self, conn, iov, nr, from, flags, piece)) {
+		leave_or_forget(self, conn, word, fd);
+		errno = saved;
+		return true;
+	}
 	settle_side(conn, true);
 	is_ours = !is_over(conn);
 	if (is_ours && !atr_sending_plan(self, conn, iov, nr, from, flags, piece)) {
@@ -940,32 +957,6 @@ ssize_t atr_conn_sent(uint64_t word, int fd, const struct iovec *iov, int nr,
 	leave_or_forget(self, conn, word, fd);
 	errno = saved;
 	return n < 0 ? n : (ssize_t)taken;
-}
-
-#ifndef MSG_ZEROCOPY
-#define MSG_ZEROCOPY 0x4000000
-#endif
-
-bool atr_conn_asks(uint64_t word, int fd, const void *bytes, size_t len, int flags,
-		   struct atr_pieces *piece)
-{
-	struct atr_conn *conn = told_of(word);
-	struct atr_thread *self;
-	bool is_usual;
-	int saved;
-
-	/* a client's, on which nothing is under way or owed */
-	if (!conn || shown(conn) || (flags & MSG_ZEROCOPY))
-		return false;
-	saved = errno;
-	conn = enter_at(conn, word, false, &self);
-	if (!conn)
-		return false;
-	is_usual = conn->side == ATR_SIDE_CLIENT && is_ordinary(conn) &&
-		   atr_usual_asks(self, conn, bytes, len, piece);
-	leave_or_forget(self, conn, word, fd);
-	errno = saved;
-	return is_usual;
 }
 
 bool atr_conn_asked(uint64_t word, int fd, const struct atr_pieces *piece, ssize_t n)

@@ -70,6 +70,7 @@ struct atr_pieces {
 	size_t hidden;
 	bool hold_last;	 /* the program's last byte (a CR) is kept back and counts as sent */
 	bool is_plain;	 /* nothing of ours, nothing kept back, and all of the program's bytes */
+	bool is_usual;	 /* iov[0] is a request, whole and with our fields: see usual.h */
 	size_t head_end; /* where a head ends in it; 0: it does not */
 	struct atr_http1_head head;
 	/*
@@ -104,12 +105,9 @@ bool atr_conn_plan(uint64_t word, int fd, const struct iovec *iov, int nr, size_
 ssize_t atr_conn_sent(uint64_t word, int fd, const struct iovec *iov, int nr,
 		      struct atr_pieces *piece, ssize_t n);
 /*
- * The same two of one piece, for what most clients send most: a request's head that is like the one
- * before. False, of the first: it is to be planned as others are; else piece->iov[0] is to be sent,
- * and the second says whether that is all there is to tell.
+ * Of a piece that is_usual, which was sent as a whole: what _sent would do, in less. False: it is
+ * to be told by that.
  */
-bool atr_conn_asks(uint64_t word, int fd, const void *bytes, size_t len, int flags,
-		   struct atr_pieces *piece);
 bool atr_conn_asked(uint64_t word, int fd, const struct atr_pieces *piece, ssize_t n);
 /* sendfile, splice: n bytes that we did not see went out. Before them: _blind_next. */
 void atr_conn_sent_blind(uint64_t word, int fd, ssize_t n);

@@ -219,6 +219,7 @@ bool atr_usual_asks(struct atr_thread *self, struct atr_conn *conn, const char *
 	piece->head.framing = ATR_HTTP1_NO_BODY;
 	piece->head.content_length = 0;
 	piece->is_plain = false;
+	piece->is_usual = true;
 	memcpy(piece->whole, bytes, at);
 	memcpy(piece->whole + at + piece->ours_len, "\r\n", 2);
 	piece->iov[0] = (struct iovec){ piece->whole, len + piece->ours_len };

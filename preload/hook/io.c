@@ -166,51 +166,39 @@ static ssize_t send_pieces(uint64_t word, int fd, const struct iovec *iov, int n
 	return send_rest(fd, iov, nr, flags, done ? NULL : original, done, piece);
 }
 
-/*
- * What most clients send. The kernel has answered already where it took all of it, mostly, and
- * nothing is left to be done.
- */
-APART ssize_t go_on(uint64_t word, int fd, const void *buf, size_t len, int flags,
-		    struct atr_pieces *piece, ssize_t raw)
+/* Of what most clients send the kernel takes all, and nothing is left to be done. */
+APART ssize_t send_changed(uint64_t word, int fd, const struct iovec *iov, int nr, int flags,
+			   const struct msghdr *original, struct atr_pieces *piece)
 {
-	struct iovec iov = { (void *)buf, len };
+	ssize_t raw;
 
-	return send_pieces(word, fd, &iov, 1, flags, NULL, piece, &raw);
+	if (!piece->is_usual || original)
+		return send_pieces(word, fd, iov, nr, flags, original, piece, NULL);
+	raw = BELOW(fd, OUT, REAL(send)(fd, piece->iov[0].iov_base, piece->iov[0].iov_len, flags));
+	if (__builtin_expect(atr_conn_asked(word, fd, piece, raw), 1))
+		return (ssize_t)piece->end;
+	return send_pieces(word, fd, iov, nr, flags, NULL, piece, &raw);
 }
 
-#define ASK(fd, buf, len, flags)                                                        \
-	do {                                                                            \
-		if (atr_conn_asks(word, fd, buf, len, flags, &piece)) {                 \
-			ssize_t raw = BELOW(fd, OUT,                                    \
-					    REAL(send)(fd, piece.iov[0].iov_base,       \
-						       piece.iov[0].iov_len, flags));   \
-                                                                                        \
-			if (__builtin_expect(atr_conn_asked(word, fd, &piece, raw), 1)) \
-				return (ssize_t)(len);                                  \
-			return go_on(word, fd, buf, len, flags, &piece, raw);           \
-		}                                                                       \
-	} while (0)
-
 /* One statement for every way to write: plan; the program's own call or our pieces; tell. */
-#define SEND(fd, iov, nr, flags, original, call)                                              \
-	do {                                                                                  \
-		ssize_t sent;                                                                 \
-                                                                                              \
-		if (!atr_conn_plan(word, fd, iov, nr, 0, flags, &piece))                      \
-			return call;                                                          \
-		if (!piece.is_plain)                                                          \
-			return send_pieces(word, fd, iov, nr, flags, original, &piece, NULL); \
-		sent = BELOW(fd, OUT, call);                                                  \
-		atr_conn_sent(word, fd, iov, nr, &piece, sent);                               \
-		return sent;                                                                  \
+#define SEND(fd, iov, nr, flags, original, call)                                         \
+	do {                                                                             \
+		struct atr_pieces piece;                                                 \
+		ssize_t sent;                                                            \
+                                                                                         \
+		if (!atr_conn_plan(word, fd, iov, nr, 0, flags, &piece))                 \
+			return call;                                                     \
+		if (!piece.is_plain)                                                     \
+			return send_changed(word, fd, iov, nr, flags, original, &piece); \
+		sent = BELOW(fd, OUT, call);                                             \
+		atr_conn_sent(word, fd, iov, nr, &piece, sent);                          \
+		return sent;                                                             \
 	} while (0)
 
 static ssize_t send_conn(uint64_t word, int fd, const void *buf, size_t len, int flags)
 {
 	struct iovec iov = { (void *)buf, len };
-	struct atr_pieces piece;
 
-	ASK(fd, buf, len, flags);
 	SEND(fd, &iov, 1, flags, NULL, REAL(send)(fd, buf, len, flags));
 }
 
@@ -218,7 +206,6 @@ static ssize_t sendto_conn(uint64_t word, int fd, const void *buf, size_t len, i
 			   __CONST_SOCKADDR_ARG address, socklen_t address_len)
 {
 	struct iovec iov = { (void *)buf, len };
-	struct atr_pieces piece;
 
 	SEND(fd, &iov, 1, flags, NULL, REAL(sendto)(fd, buf, len, flags, address, address_len));
 }
@@ -226,31 +213,23 @@ static ssize_t sendto_conn(uint64_t word, int fd, const void *buf, size_t len, i
 static ssize_t write_conn(uint64_t word, int fd, const void *buf, size_t len)
 {
 	struct iovec iov = { (void *)buf, len };
-	struct atr_pieces piece;
 
-	ASK(fd, buf, len, 0);
 	SEND(fd, &iov, 1, 0, NULL, REAL(write)(fd, buf, len));
 }
 
 static ssize_t writev_conn(uint64_t word, int fd, const struct iovec *iov, int nr)
 {
-	struct atr_pieces piece;
-
 	SEND(fd, iov, nr, 0, NULL, REAL(writev)(fd, iov, nr));
 }
 
 static ssize_t pwritev2_conn(uint64_t word, int fd, const struct iovec *iov, int nr, off_t at,
 			     int flags)
 {
-	struct atr_pieces piece;
-
 	SEND(fd, iov, nr, 0, NULL, REAL(pwritev2)(fd, iov, nr, at, flags));
 }
 
 static ssize_t sendmsg_conn(uint64_t word, int fd, const struct msghdr *msg, int flags)
 {
-	struct atr_pieces piece;
-
 	if (!atr_is_readable(msg, sizeof(*msg)) || msg->msg_iovlen > IOV_MAX)
 		return REAL(sendmsg)(fd, msg, flags);
 	SEND(fd, msg->msg_iov, (int)msg->msg_iovlen, flags, msg, REAL(sendmsg)(fd, msg, flags));

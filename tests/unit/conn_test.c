@@ -198,15 +198,14 @@ ssize_t conn_writev(int fd, const struct iovec *iov, int nr, int flags)
 	struct atr_pieces piece;
 	ssize_t n;
 
-	if (word && nr == 1 &&
-	    atr_conn_asks(word, fd, iov->iov_base, iov->iov_len, flags, &piece)) {
-		n = taken(fd, piece.iov, 1);
-		return atr_conn_asked(word, fd, &piece, n) ?
-			       (ssize_t)iov->iov_len :
-			       send_pieces(word, fd, iov, nr, flags, &piece, &n);
-	}
 	if (!word || !atr_conn_plan(word, fd, iov, nr, 0, flags, &piece))
 		return taken(fd, iov, nr);
+	if (piece.is_usual) {
+		n = taken(fd, piece.iov, 1);
+		return atr_conn_asked(word, fd, &piece, n) ?
+			       (ssize_t)piece.end :
+			       send_pieces(word, fd, iov, nr, flags, &piece, &n);
+	}
 	if (!piece.is_plain)
 		return send_pieces(word, fd, iov, nr, flags, &piece, NULL);
 	n = taken(fd, iov, nr);
