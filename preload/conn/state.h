@@ -79,7 +79,6 @@ struct atr_exchange {
 	bool to_head, to_connect;
 	bool answering;
 	bool is_own; /* the span is a transfer's: see transfer.h */
-	uint64_t request_size;
 };
 
 /* What every call looks at stands together, at its begin. */

@@ -24,8 +24,8 @@ struct atr_usual {
 	uint16_t items_len; /* 0: nothing that holds again */
 	uint16_t target_len;
 	uint32_t turn;
-	char target[120];
-	_Alignas(8) char items[512]; /* of a record, behind its tracestate */
+	char target[88];
+	_Alignas(8) char items[416]; /* of a record, behind its tracestate */
 };
 
 /* For tests, which compare: false, and nothing is known to be such. */
