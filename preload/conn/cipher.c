@@ -246,6 +246,7 @@ static struct atr_span *open_span(struct atr_thread *self, struct atr_conn *conn
 	struct atr_span *span;
 
 	c->is_told = true;
+	atr_opening_of(conn, work, now);
 	c->span = atr_live_open(self, ATR_KIND_CLIENT, has_parent ? &parent.context : NULL,
 				atr_opening_start(conn, now));
 	atr_context_copy_release(&parent);

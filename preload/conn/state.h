@@ -232,8 +232,10 @@ void atr_exchanges_end_spans(struct atr_thread *self, struct atr_conn *conn);
 void atr_exchanges_tell(const struct atr_conn *conn, atr_ref work);
 /*
  * A span of what goes by on a connection from `now` on begins with the connect, and the
- * lookup before it, where they were made for it; _tell: then it tells of them.
+ * lookup before it, where they were made for it; _tell: then it tells of them. _of, before
+ * both: what it is made for; where that began later, they were not.
  */
+void atr_opening_of(struct atr_conn *conn, atr_ref work, uint64_t now);
 uint64_t atr_opening_start(const struct atr_conn *conn, uint64_t now);
 void atr_opening_tell(struct atr_conn *conn, struct atr_span *span, uint64_t now);
 /* What is known of a handshake, to the span of what it was made for; once. */

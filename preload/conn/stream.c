@@ -280,6 +280,15 @@ uint64_t atr_opening_start(const struct atr_conn *conn, uint64_t now)
 	return conn->connect_ns;
 }
 
+void atr_opening_of(struct atr_conn *conn, atr_ref work, uint64_t now)
+{
+	struct atr_shown shown;
+
+	if (opened_for(conn, now) && atr_live_shown(work, &shown) &&
+	    atr_opening_start(conn, now) < shown.start_ns)
+		conn->connect_ns = 0;
+}
+
 void atr_opening_tell(struct atr_conn *conn, struct atr_span *span, uint64_t now)
 {
 	if (opened_for(conn, now))
@@ -378,10 +387,12 @@ static void describe_aws(struct atr_conn *conn, struct atr_span *span, const cha
 atr_ref atr_request_open(struct atr_thread *self, struct atr_conn *conn, atr_ref work, uint64_t now,
 			 const struct atr_http1_head *head)
 {
-	uint64_t start_ns = atr_opening_start(conn, now);
 	struct atr_context_copy parent; /* not to be cleared: it is large */
+	uint64_t start_ns;
 	atr_ref span;
 
+	atr_opening_of(conn, work, now);
+	start_ns = atr_opening_start(conn, now);
 	if (!atr_work_context(work, &parent)) {
 		atr_count(ATR_COUNT_NO_PARENT);
 		return open_request(self, ATR_KIND_CLIENT, NULL, start_ns, head);

@@ -771,6 +771,36 @@ TEST(conn_end_of_the_process_ends_what_is_open)
 	conn_end();
 }
 
+/* Whether the next span, a client's, tells of the connect. */
+static bool next_tells_of_connect(void)
+{
+	const struct atr_span *span = live_next();
+
+	CHECK(span && span->kind == ATR_KIND_CLIENT);
+	return atr_span_find(span, ATR_CONNECT_DURATION);
+}
+
+TEST(conn_that_was_there_before_the_work_began_was_not_made_for_it)
+{
+	CONN_BEGIN();
+	for (int is_before = 0; is_before < 2; is_before++) {
+		if (is_before)
+			conn_connect(FD);
+		conn_accept(SERVER);
+		CONN_READ(SERVER, REQUEST);
+		if (!is_before)
+			conn_connect(FD);
+		CONN_WRITE(FD, REQUEST);
+		CONN_READ(FD, RESPONSE);
+		CHECK(next_tells_of_connect() == !is_before);
+		CONN_WRITE(SERVER, RESPONSE);
+		CONN_SAYS("SERVER GET 200 /a body=2");
+		conn_close(FD);
+		conn_close(SERVER);
+	}
+	conn_end();
+}
+
 TEST(conn_in_a_forked_child_goes_on_and_leaves_the_span_to_the_parent)
 {
 	CONN_BEGIN();
