@@ -3,6 +3,7 @@
 
 #include "export/diag.h"
 #include "preload/conn/cipher.h"
+#include "preload/conn/cursor.h"
 #include "preload/conn/http2.h"
 #include "preload/conn/lambda.h"
 #include "preload/conn/probes.h"
@@ -869,10 +870,6 @@ static inline bool answers_at_once(const struct atr_conn *conn, uint64_t word,
 	return true;
 }
 
-#ifndef MSG_ZEROCOPY
-#define MSG_ZEROCOPY 0x4000000
-#endif
-
 static inline bool asks_as_usual(struct atr_thread *self, struct atr_conn *conn,
 				 const struct iovec *iov, int nr, size_t from, int flags,
 				 struct atr_pieces *piece)
@@ -899,6 +896,7 @@ bool atr_conn_plan(uint64_t word, int fd, const struct iovec *iov, int nr, size_
 	conn = enter_at(conn, word, false, &self);
 	if (!conn)
 		return false;
+	forget_page();
 	if (asks_as_usual(self, conn, iov, nr, from, flags, piece)) {
 		leave_or_forget(self, conn, word, fd);
 		errno = saved;

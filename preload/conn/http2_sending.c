@@ -4,10 +4,6 @@
 #include "export/diag.h"
 #include "preload/conn/cursor.h"
 
-#ifndef MSG_ZEROCOPY
-#define MSG_ZEROCOPY 0x4000000
-#endif
-
 /*
  * A request's header block that lies whole in what a call offers is read before it
  * is sent, all such blocks in their order, each once: reading one changes what the

@@ -5,10 +5,6 @@
 #include "preload/conn/cursor.h"
 #include "preload/conn/http2.h"
 
-#ifndef MSG_ZEROCOPY
-#define MSG_ZEROCOPY 0x4000000
-#endif
-
 /*
  * A request is changed only where its whole head is known to be well-formed:
  * what went out before (held) and what is offered now make it up together. The
@@ -422,7 +418,6 @@ bool atr_sending_plan(struct atr_thread *self, struct atr_conn *conn, const stru
 	struct cursor c;
 	long end;
 
-	forget_page();
 	atr_sending_as_it_is(piece, from, total);
 	if (nr == 1 && !from && total <= ATR_PIECES_SECURE && !(flags & MSG_ZEROCOPY) &&
 	    is_between_requests(conn) && plan_at_once(self, conn, iov, piece)) {

@@ -23,6 +23,10 @@
 
 #include <limits.h>
 
+#ifndef MSG_ZEROCOPY
+#define MSG_ZEROCOPY 0x4000000
+#endif
+
 #define ATR_CONNS_MAX 16384
 #define ATR_EXCHANGES_MAX 64
 #define ATR_API_AWS 255

@@ -161,16 +161,21 @@ static inline bool request(struct atr_thread *self, struct atr_conn *conn, struc
 	return true;
 }
 
+/* A client's next request can begin, and is looked at: else no page is asked for what it holds. */
+static inline bool can_ask(const struct atr_conn *conn)
+{
+	return is_between(conn, &conn->out) && is_asked_little() && !conn->out.head_ns &&
+	       !(conn->nr_exchanges | conn->is_prepared | conn->is_own | conn->is_fresh |
+		 conn->injected | conn->overlays);
+}
+
 static inline bool prepare(struct atr_thread *self, struct atr_conn *conn, const char *bytes,
 			   size_t len)
 {
 	struct atr_str target, traceparent;
 	struct atr_span *span;
 
-	if (!is_between(conn, &conn->out) || !is_asked_little() || conn->out.head_ns ||
-	    conn->nr_exchanges | conn->is_prepared | conn->is_own | conn->is_fresh |
-		    conn->injected | conn->overlays ||
-	    atr_http1_again_request(&conn->former_request, bytes, len, atr_wanted_fields(), &target,
+	if (atr_http1_again_request(&conn->former_request, bytes, len, atr_wanted_fields(), &target,
 				    &traceparent) != len ||
 	    traceparent.at)
 		return false;
@@ -204,8 +209,7 @@ bool atr_usual_asks(struct atr_thread *self, struct atr_conn *conn, const char *
 {
 	size_t at = len - 2;
 
-	forget_page();
-	if (len > sizeof(piece->whole) - sizeof(piece->text) ||
+	if (!len || !can_ask(conn) || len > sizeof(piece->whole) - sizeof(piece->text) ||
 	    atr_len_in_page(bytes, len) != len || !can_read_page(bytes) ||
 	    !prepare(self, conn, bytes, len))
 		return false;
