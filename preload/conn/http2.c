@@ -66,6 +66,7 @@ bool atr_h2_begin(struct atr_conn *conn)
 	atr_http2_begin(&h->out.reader, is_client);
 	h->in.hpack = atr_hpack_begin(h->room_in);
 	h->out.hpack = atr_hpack_begin(h->room_out);
+	h->out.is_measured = is_client;
 	h->max_frame = ATR_HTTP2_FRAME_MAX;
 	h->max_list = UINT32_MAX;
 	h->thread = &atr_self;
@@ -134,13 +135,20 @@ static void note_literal(struct atr_h2_way *way, const struct atr_pair *field, c
 	way->literal = (struct atr_str){ at, way->literal.at ? 0 : (size_t)len };
 }
 
+static bool wants_field(const void *head, struct atr_str name)
+{
+	return atr_http2_head_wants(head, name);
+}
+
 static bool read_fields(struct atr_h2_way *way, struct atr_str part, bool ends)
 {
 	struct atr_http2_head *head = head_of(way);
+	const struct atr_hpack_wish wish = { wants_field, head };
 	struct atr_pair field;
 
 	do {
-		long used = atr_hpack_read(way->hpack, part.at, part.len, ends, &field);
+		long used = atr_hpack_read(way->hpack, part.at, part.len, ends,
+					   head && !way->is_measured ? &wish : NULL, &field);
 
 		if (used < 0)
 			return false;
@@ -148,7 +156,7 @@ static bool read_fields(struct atr_h2_way *way, struct atr_str part, bool ends)
 			note_literal(way, &field, part.at, used);
 		part.at += used;
 		part.len -= (size_t)used;
-		if (head && field.name.at)
+		if (head && field.value.at)
 			atr_http2_head_field(head, &field);
 	} while (field.name.at);
 	return true;

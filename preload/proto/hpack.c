@@ -6,6 +6,7 @@
 #define nghttp2_hd_inflate_hd2 atr_nghttp2_hd_inflate_hd2
 #define nghttp2_hd_inflate_end_headers atr_nghttp2_hd_inflate_end_headers
 #define nghttp2_hd_inflate_change_table_size atr_nghttp2_hd_inflate_change_table_size
+#define nghttp2_hd_inflate_get_table_entry atr_nghttp2_hd_inflate_get_table_entry
 #include <nghttp2/nghttp2.h>
 
 /*
@@ -28,12 +29,26 @@ struct chunk {
 
 #define HEAD 16u /* bytes of a chunk in use that are ours */
 
+/* What a string in Huffman's code was. */
+#define STATIC_MAX 61
+#define NAMES_MAX 8
+#define PACKED_MAX 24u		       /* a date's is of 22 bytes */
+#define PLAIN_MAX (PACKED_MAX * 8 / 5) /* the shortest code is of 5 bits */
+struct former {
+	uint8_t packed_len, plain_len; /* 0: none is known */
+	unsigned char packed[PACKED_MAX];
+	char plain[PLAIN_MAX];
+};
+
 struct atr_hpack {
 	nghttp2_mem mem;
 	nghttp2_hd_inflater *inflater;
 	struct chunk *free;
 	uint32_t allowed;
 	bool is_broken;
+	bool is_amid;			 /* of a field: the decoder has read a part of it */
+	struct former value[STATIC_MAX]; /* by the name, which the static table has */
+	struct former name[NAMES_MAX];	 /* by how long it is */
 };
 
 _Static_assert(offsetof(struct chunk, next) <= HEAD, "a chunk's head");
@@ -214,21 +229,189 @@ void atr_hpack_allow(struct atr_hpack *h, uint32_t table_len)
 		h->is_broken = true;
 }
 
+/* An integer behind the bits of `mask` (RFC 7541 5.1); NULL: not all of it is here, or it is large. */
+static const unsigned char *read_int(const unsigned char *at, const unsigned char *end,
+				     uint32_t mask, uint32_t *out)
+{
+	uint32_t value;
+
+	if (at == end)
+		return NULL;
+	value = *at++ & mask;
+	for (unsigned shift = 0; value >= mask; shift += 7) {
+		if (at == end || shift > 14)
+			return NULL;
+		value += (uint32_t)(*at & 127) << shift;
+		if (!(*at++ & 128))
+			break;
+	}
+	*out = value;
+	return at;
+}
+
+#define HUFFMAN 0x80
+#define LONGEST 65536u /* that the decoder takes */
+
+/* A string's length, where all of it is here. */
+static const unsigned char *read_string(const unsigned char *at, const unsigned char *end,
+					uint32_t *len)
+{
+	at = read_int(at, end, 127, len);
+	return at && *len <= LONGEST && *len <= end - at ? at : NULL;
+}
+
+static bool is_former(const struct former *f, const unsigned char *packed, size_t len)
+{
+	return f->packed_len && f->packed_len == len && !memcmp(f->packed, packed, len);
+}
+
+static void remember(struct former *f, const unsigned char *packed, size_t len, const void *plain,
+		     size_t plain_len)
+{
+	if (len > PACKED_MAX || plain_len > PLAIN_MAX)
+		return;
+	f->packed_len = (uint8_t)len;
+	f->plain_len = (uint8_t)plain_len;
+	memcpy(f->packed, packed, len);
+	memcpy(f->plain, plain, plain_len);
+}
+
+/* A name that is written out, where it can be read; returns its end. */
+static const unsigned char *read_name(const struct atr_hpack *h, const unsigned char *begin,
+				      const unsigned char *end, struct atr_str *name)
+{
+	uint32_t n;
+	const unsigned char *at = read_string(begin, end, &n);
+	const struct former *f;
+
+	if (!at || !n)
+		return NULL;
+	*name = (struct atr_str){ (const char *)at, n };
+	if (*begin & HUFFMAN) {
+		f = &h->name[n % NAMES_MAX];
+		if (!is_former(f, at, n))
+			return NULL;
+		*name = (struct atr_str){ f->plain, f->plain_len };
+	}
+	return at + n;
+}
+
+/*
+ * A field that is in the table, or goes into none: reading it changes nothing, and the decoder is
+ * asked what the table has, but needs not see it. Returns its length; 0: it is the decoder's to read.
+ */
+static size_t glance(const struct atr_hpack *h, const char *bytes, size_t len,
+		     const struct atr_hpack_wish *wish, struct atr_pair *field)
+{
+	const unsigned char *begin = (const unsigned char *)bytes, *end = begin + len, *at, *value;
+	bool is_indexed = *begin & 0x80;
+	const nghttp2_nv *entry = NULL;
+	uint32_t index, n;
+
+	if (!is_indexed && *begin & 0x60)
+		return 0;
+	at = read_int(begin, end, is_indexed ? 127 : 15, &index);
+	if (!at)
+		return 0;
+	if (index || is_indexed) {
+		entry = nghttp2_hd_inflate_get_table_entry(h->inflater, index);
+		if (!entry)
+			return 0;
+		field->name = (struct atr_str){ (const char *)entry->name, entry->namelen };
+	}
+	if (is_indexed) {
+		field->value = (struct atr_str){ (const char *)entry->value, entry->valuelen };
+		return (size_t)(at - begin);
+	}
+	if (!entry) {
+		at = read_name(h, at, end, &field->name);
+		if (!at)
+			return 0;
+	}
+	value = read_string(at, end, &n);
+	if (!value)
+		return 0;
+	if (!(*at & HUFFMAN))
+		field->value = (struct atr_str){ (const char *)value, n };
+	else if (wish->wants(wish->whose, field->name))
+		return 0;
+	return (size_t)(value + n - begin);
+}
+
+/* The string behind the first byte, packed and all of it here; 0: it is none such. */
+static size_t packed_len(const unsigned char *at, size_t len)
+{
+	size_t n = len > 1 && at[1] & HUFFMAN ? at[1] & 127u : 0;
+
+	return n <= PACKED_MAX && n + 2 <= len ? n : 0;
+}
+
+/* Servers there are that put the same values into the table with each response. */
+static struct former *value_of(struct atr_hpack *h, unsigned char first)
+{
+	unsigned index = first & 63u;
+
+	return (first & 0xc0) == 0x40 && index && index <= STATIC_MAX ? &h->value[index - 1] : NULL;
+}
+
+static void remember_strings(struct atr_hpack *h, const unsigned char *at, size_t n,
+			     const nghttp2_nv *nv)
+{
+	struct former *value = value_of(h, *at);
+
+	if (value)
+		remember(value, at + 2, n, nv->value, nv->valuelen);
+	else if (*at == 0 || *at == 0x10)
+		remember(&h->name[n % NAMES_MAX], at + 2, n, nv->name, nv->namelen);
+}
+
+/* As the decoder's own; a value that it has unpacked before it gets as it was then. */
+static ssize_t inflate(struct atr_hpack *h, const unsigned char *at, size_t len, bool ends,
+		       nghttp2_nv *nv, int *flags)
+{
+	size_t n = h->is_amid ? 0 : packed_len(at, len);
+	const struct former *f = n ? value_of(h, *at) : NULL;
+	unsigned char spelt[2 + PLAIN_MAX];
+	ssize_t used;
+
+	if (f && is_former(f, at + 2, n)) {
+		spelt[0] = *at;
+		spelt[1] = f->plain_len;
+		memcpy(spelt + 2, f->plain, f->plain_len);
+		used = nghttp2_hd_inflate_hd2(h->inflater, nv, flags, spelt, 2u + f->plain_len,
+					      false);
+		return used < 0 ? used : (ssize_t)n + 2;
+	}
+	used = nghttp2_hd_inflate_hd2(h->inflater, nv, flags, at, len, ends);
+	if (n && *flags & NGHTTP2_HD_INFLATE_EMIT)
+		remember_strings(h, at, n, nv);
+	return used;
+}
+
 long atr_hpack_read(struct atr_hpack *h, const char *bytes, size_t len, bool ends,
-		    struct atr_pair *field)
+		    const struct atr_hpack_wish *wish, struct atr_pair *field)
 {
 	nghttp2_nv nv = { 0 };
 	int flags = 0;
+	size_t seen;
 	ssize_t used;
 
 	*field = (struct atr_pair){ { 0 }, { 0 } };
 	if (h->is_broken)
 		return -1;
-	used = nghttp2_hd_inflate_hd2(h->inflater, &nv, &flags, (const uint8_t *)bytes, len, ends);
+	if (wish && len && !h->is_amid) {
+		seen = glance(h, bytes, len, wish, field);
+		if (seen)
+			return (long)seen;
+		*field = (struct atr_pair){ { 0 }, { 0 } };
+	}
+	used = inflate(h, (const unsigned char *)bytes, len, ends, &nv, &flags);
 	if (used < 0) {
 		h->is_broken = true;
 		return -1;
 	}
+	if (len)
+		h->is_amid = !(flags & NGHTTP2_HD_INFLATE_EMIT);
 	if (flags & NGHTTP2_HD_INFLATE_EMIT) {
 		field->name = (struct atr_str){ (const char *)nv.name, nv.namelen };
 		field->value = (struct atr_str){ (const char *)nv.value, nv.valuelen };

@@ -36,14 +36,23 @@ struct atr_hpack *atr_hpack_begin(char *room);
  */
 void atr_hpack_allow(struct atr_hpack *hpack, uint32_t table_len);
 
+/* Who reads fields, and whether he wants the value of one of this name. */
+struct atr_hpack_wish {
+	bool (*wants)(const void *whose, struct atr_str name);
+	const void *whose;
+};
+
 /*
  * Reads on in a block; `ends`: these bytes are its last. Returns how many were
  * used, -1 when it is malformed, then and for all that follows. *field is absent
  * (its name is) when the bytes ended before a field did; else it is one, borrowed
- * until the next call. With `ends`, an absent field ends the block.
+ * until the next call, and no longer than the bytes. With `ends`, an absent field ends the block.
+ *
+ * A value that is not wanted may be absent, and then it was not looked at: Huffman's code is most of
+ * the work, and most of a response's values are in it. Without a wish (NULL) all are there.
  */
 long atr_hpack_read(struct atr_hpack *hpack, const char *bytes, size_t len, bool ends,
-		    struct atr_pair *field);
+		    const struct atr_hpack_wish *wish, struct atr_pair *field);
 
 /*
  * Writes a field as a literal that is never indexed, the name in lower case.

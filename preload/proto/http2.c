@@ -416,6 +416,13 @@ static struct atr_str *known_field(struct atr_http2_head *head, struct atr_str n
 	}
 }
 
+bool atr_http2_head_wants(const struct atr_http2_head *head, struct atr_str name)
+{
+	return (name.len && name.at[0] == ':') ||
+	       known_field((struct atr_http2_head *)head, name) ||
+	       (head->wants && head->wants(name)) || (head->notes && head->notes(name));
+}
+
 /* Nobody depends on it: what finds no room is left out. */
 static void note(struct atr_http2_head *head, const struct atr_pair *field)
 {

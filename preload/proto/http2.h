@@ -140,6 +140,8 @@ struct atr_http2_head {
  */
 void atr_http2_head_begin(struct atr_http2_head *head, bool (*wants)(struct atr_str name),
 			  char *room, size_t len);
+/* Whether a field of this name changes anything in the head but its list_len. */
+bool atr_http2_head_wants(const struct atr_http2_head *head, struct atr_str name);
 /* A field, which is copied. */
 void atr_http2_head_field(struct atr_http2_head *head, const struct atr_pair *field);
 /* All are there. Whether it is a request's, a response's: has what such must have. */

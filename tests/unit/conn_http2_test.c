@@ -112,6 +112,40 @@ TEST(http2_requests_carry_our_field_and_are_else_as_they_were)
 	conn_end();
 }
 
+/* GET / of "h", and x: 800 times "a", in Huffman's code. 999 bytes by the count that servers limit. */
+static size_t long_request(char *out)
+{
+	static const char begin[] = ATR_HTTP2_PREFACE "\0\0\0\4\0\0\0\0\0"
+						      "\0\2\0\1\5\0\0\0\1"
+						      "\x82\x84\x86\1\1h\x10\1x\xff\xf5\2";
+	size_t len = sizeof(begin) - 1;
+
+	memcpy(out, begin, len);
+	for (int i = 0; i < 100; i++, len += 5)
+		memcpy(out + len, "\x18\xc6\x31\x8c\x63", 5);
+	return len;
+}
+
+TEST(http2_no_list_of_fields_becomes_longer_than_the_server_allows)
+{
+	static const char *const allowed[] = { "\0\0\6\4\0\0\0\0\0\0\6\0\0\4\0",
+					       "\0\0\6\4\0\0\0\0\0\0\6\0\0\x10\0" };
+	char bytes[1000];
+	size_t len = long_request(bytes);
+
+	CONN_BEGIN();
+	for (int i = 0; i < 2; i++) {
+		conn_connect(FD);
+		conn_read(FD, allowed[i], 15);
+		conn_write_all(FD, bytes, len);
+		CHECK(conn_wire(FD)->len == len + (i ? 69 : 0));
+		CHECK(i || !memcmp(conn_wire(FD)->arrived, bytes, len));
+		conn_close(FD);
+		drop_spans();
+	}
+	conn_end();
+}
+
 TEST(http2_requests_are_right_wherever_the_kernel_stops)
 {
 	struct http2_peer *client = some_requests(100);

@@ -53,7 +53,7 @@ static bool read_fields(struct reading *r, struct atr_str part, bool ends)
 	struct atr_pair field;
 
 	do {
-		long used = atr_hpack_read(r->hpack, part.at, part.len, ends, &field);
+		long used = atr_hpack_read(r->hpack, part.at, part.len, ends, NULL, &field);
 
 		if (used < 0)
 			return false;
@@ -385,7 +385,7 @@ TEST(http2_a_field_of_any_length_is_written_right)
 
 		CHECK(n && !atr_hpack_write(field, out, len));
 		CHECK((unsigned char)out[0] == 0x10);
-		CHECK(atr_hpack_read(hpack, out, n, true, &got) == (long)n);
+		CHECK(atr_hpack_read(hpack, out, n, true, NULL, &got) == (long)n);
 		CHECK(atr_str_equal(got.name, ATR_STR("x-name")) &&
 		      atr_str_equal(got.value, field.value));
 	}
@@ -401,11 +401,107 @@ TEST(http2_what_needs_more_than_its_room_is_refused)
 	/* a literal of 65,000 bytes and one of 200,000 */
 	memset(block, 'v', sizeof(block));
 	memcpy(block, "\x40\1x\x7f\xe9\xfa\3", 7);
-	CHECK(atr_hpack_read(hpack, block, 65007, false, &field) < 0 || field.name.len == 1);
+	CHECK(atr_hpack_read(hpack, block, 65007, false, NULL, &field) < 0 || field.name.len == 1);
 	hpack = atr_hpack_begin(room);
 	memcpy(block, "\x40\1x\x7f\xc1\x99\xc\0", 7);
-	CHECK(atr_hpack_read(hpack, block, sizeof(block), false, &field) < 0);
-	CHECK(atr_hpack_read(hpack, "\x82", 1, true, &field) < 0);
+	CHECK(atr_hpack_read(hpack, block, sizeof(block), false, NULL, &field) < 0);
+	CHECK(atr_hpack_read(hpack, "\x82", 1, true, NULL, &field) < 0);
+}
+
+static bool wants_date(const void *whose, struct atr_str name)
+{
+	(void)whose;
+	return atr_str_equal(name, ATR_STR("date")) || atr_str_equal(name, ATR_STR("custom-key"));
+}
+
+static const struct atr_hpack_wish date = { wants_date, NULL };
+
+/* The next field of *block as "name: value", or "name" alone; "" where it ends. */
+static const char *next_field(struct atr_hpack *hpack, struct atr_str *block,
+			      const struct atr_hpack_wish *wish)
+{
+	static char text[200];
+	struct atr_pair field;
+	long used = atr_hpack_read(hpack, block->at, block->len, !block->len, wish, &field);
+
+	if (used < 0) {
+		block->len = 0;
+		return "malformed";
+	}
+	block->at += used;
+	block->len -= (size_t)used;
+	snprintf(text, sizeof(text), "%.*s%s%.*s", (int)field.name.len, field.name.at,
+		 field.value.at ? ": " : "", (int)field.value.len, field.value.at);
+	return text;
+}
+
+#define CHECK_FIELD(wish, expected) CHECK(!strcmp(next_field(hpack, &block, wish), expected))
+
+/* As servers write them: some into the table, each time anew, and some into none (RFC 7541 C.6.1, C.4.3). */
+#define RESPONSE                                                                           \
+	"\x48\x82\x64\x02\x58\x85\xae\xc3\x77\x1a\x4b\x61\x96\xd0\x7a\xbe\x94\x10\x54\xd4" \
+	"\x44\xa8\x20\x05\x95\x04\x0b\x81\x66\xe0\x82\xa6\x2d\x1b\xff"                     \
+	"\x0f\x1f\x91\x9d\x29\xad\x17\x18\x63\xc7\x8f\x0b\x97\xc8\xe9\xae\x82\xae\x43\xd3" \
+	"\x00\x88\x25\xa8\x49\xe9\x5b\xa9\x7d\x7f\x89\x25\xa8\x49\xe9\x5b\xb8\xe8\xb4\xbf" \
+	"\x00\x83\xf3\xeb\xdf\x83\xf3\xeb\xdf"                                             \
+	"\x88"
+/* One second later: as long in that code. */
+#define LATER                                                                                      \
+	"\x61\x96\xd0\x7a\xbe\x94\x10\x54\xd4\x44\xa8\x20\x05\x95\x04\x0b\x81\x66\xe0\x84\xa6\x2d" \
+	"\x1b\xff"
+
+TEST(http2_a_value_that_nobody_wants_is_passed_over)
+{
+	static char room[ATR_HPACK_ROOM] __attribute__((aligned(16)));
+	struct atr_hpack *hpack = atr_hpack_begin(room);
+
+	for (int i = 0; i < 3; i++) {
+		struct atr_str block = ATR_STR(RESPONSE "\xbe\xc0" LATER);
+		const struct atr_hpack_wish *wish = i ? &date : NULL;
+
+		CHECK_FIELD(wish, ":status: 302");
+		CHECK_FIELD(wish, "cache-control: private");
+		CHECK_FIELD(wish, "date: Mon, 21 Oct 2013 20:13:21 GMT");
+		CHECK_FIELD(wish, i ? "location" : "location: https://www.example.com");
+		CHECK_FIELD(wish, "custom-key: custom-value");
+		CHECK_FIELD(wish, i ? "xyz" : "xyz: xyz");
+		CHECK_FIELD(wish, ":status: 200");
+		/* the table is as if all had been read */
+		CHECK_FIELD(wish, "date: Mon, 21 Oct 2013 20:13:21 GMT");
+		CHECK_FIELD(wish, ":status: 302");
+		CHECK_FIELD(wish, "date: Mon, 21 Oct 2013 20:13:22 GMT");
+		CHECK_FIELD(wish, "");
+	}
+}
+
+TEST(http2_a_block_reads_the_same_in_pieces)
+{
+	static char room[ATR_HPACK_ROOM] __attribute__((aligned(16)));
+	const struct atr_str whole = ATR_STR(RESPONSE "\xbe\xc0");
+
+	for (size_t cut = 1; cut < whole.len; cut++) {
+		struct atr_hpack *hpack = atr_hpack_begin(room);
+
+		for (int i = 0; i < 2; i++) {
+			struct atr_str block = { whole.at, cut };
+			unsigned nr = 0;
+
+			while (block.len)
+				nr += *next_field(hpack, &block, &date) != 0;
+			block = (struct atr_str){ whole.at + cut, whole.len - cut };
+			while (block.len)
+				nr += *next_field(hpack, &block, &date) != 0;
+			CHECK(nr == 9);
+			CHECK_FIELD(&date, "");
+		}
+		{
+			struct atr_str block = ATR_STR("\xbe\xc0\x0f\xff\x01");
+
+			CHECK_FIELD(&date, "date: Mon, 21 Oct 2013 20:13:21 GMT");
+			CHECK_FIELD(&date, ":status: 302");
+			CHECK_FIELD(&date, "malformed");
+		}
+	}
 }
 
 static bool notes_two(struct atr_str name)
