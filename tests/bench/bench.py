@@ -44,6 +44,17 @@ def program(name):
 
 
 empty = {**plain, "LD_PRELOAD": path("empty.so")}
+# What any library costs that has a thread: libc's calls take locked steps as soon as there are two. It
+# has descriptors of its own, as the exporter's, since the kernel's take some more where they are shared.
+threaded = {**plain, "LD_PRELOAD": path("threaded.so")}
+THREADED = """
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <sched.h>
+#include <unistd.h>
+static void *sleeps(void *unused) { unshare(CLONE_FILES); pause(); return unused; }
+__attribute__((constructor)) static void begin(void) { pthread_t t; pthread_create(&t, NULL, sleeps, NULL); }
+"""
 
 
 def output(*command, **kw):
@@ -213,6 +224,7 @@ def requests_of(end):
     commands = {"plain": (exchange(end), plain), "empty": (exchange(end), empty)}
     for name, settings, _ in SORTS:
         commands[name] = (exchange(end), with_us(end + name[:5], **settings))
+    commands["threaded"] = (exchange(end), threaded)
     commands["mapped"] = (exchange(end, "mapped"), with_us("mapped"))
     ns, found = in_turn(commands, [1], 200, 8)
     title(f"one {end} request on its thread, ns", "plain", "empty", "ours", "added")
@@ -221,6 +233,7 @@ def requests_of(end):
         added_row(name, [*beside, ns[name, 1]], target)
     added_row("traced, sent from mapped memory", [*beside, ns["mapped", 1]], 400)
     added_row("  empty beside plain", beside)
+    added_row("  empty, with a thread that sleeps, beside plain", [beside[0], ns["threaded", 1]])
     line("  of those traced", became_of(end + SORTS[0][0][:5]))
     by = counted_by(found)
     instructions = instructions_of(commands, [1], found)
@@ -620,8 +633,9 @@ def main():
     unknown = [name for name in wanted if name not in parts]
     if unknown:
         raise SystemExit(f"bench: no part {unknown[0]}; there are {' '.join(parts)}")
-    command = [*compiler, "-shared", "-fPIC", "-o", path("empty.so"), "-x", "c", "-"]
-    subprocess.run(command, input=b"", check=True)
+    for name, text in ("empty.so", ""), ("threaded.so", THREADED):
+        command = [*compiler, "-shared", "-fPIC", "-o", path(name), "-x", "c", "-", "-lpthread"]
+        subprocess.run(command, check=True, text=True, input=text)
     machine()
     collector = nginx("collector", plain)
     for name in wanted:
