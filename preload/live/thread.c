@@ -135,6 +135,29 @@ uint64_t atr_clock_coarse_ns(void)
 }
 
 /*
+ * The thread may lose its processor between a look at the one clock and at the other: the
+ * difference is as wrong as the looks before and behind are apart.
+ */
+#define NEAR_NS 2000
+#define LOOKS 5
+
+static uint64_t measure_offset(void)
+{
+	uint64_t apart = UINT64_MAX, offset = 0;
+
+	for (int i = 0; i < LOOKS && apart > NEAR_NS; i++) {
+		uint64_t before = atr_clock_ns(), now = atr_kernel_ns(CLOCK_REALTIME);
+		uint64_t took = atr_clock_ns() - before;
+
+		if (took >= apart)
+			continue;
+		apart = took;
+		offset = now - (before + took / 2);
+	}
+	return offset;
+}
+
+/*
  * The difference between the two clocks is measured again when it is older than
  * ten seconds, so that a clock that was set shows in new spans, and never
  * within one span's two ends by more than what it was set by.
@@ -152,7 +175,7 @@ uint64_t atr_clock_unix(uint64_t monotonic_ns)
 	uint64_t measured = atomic_load_explicit(&measured_ns, memory_order_relaxed);
 
 	if (!offset || (int64_t)(monotonic_ns - measured) > 10000000000) {
-		offset = atr_kernel_ns(CLOCK_REALTIME) - atr_clock_ns();
+		offset = measure_offset();
 		atomic_store_explicit(&offset_ns, offset, memory_order_relaxed);
 		atomic_store_explicit(&measured_ns, monotonic_ns, memory_order_relaxed);
 	}

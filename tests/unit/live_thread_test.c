@@ -1,5 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "preload/live/thread.h"
+#include "export/kernel.h"
+
+#include <stdbool.h>
+
+/* A clock of ours where a test needs one. */
+static bool is_ours;
+static uint64_t now_ns, lost_ns;
+static uint64_t kernel_ns(clockid_t clock);
+#define atr_kernel_ns kernel_ns
+#include "preload/live/thread.c"
+#undef atr_kernel_ns
 
 #include "tests/test.h"
 
@@ -7,6 +17,20 @@
 #include <pthread.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define UNIX_AT_0 UINT64_C(1700000000000000000)
+
+/* Each look takes a moment; behind the first ones the thread loses its processor. */
+static uint64_t kernel_ns(clockid_t clock)
+{
+	uint64_t now = now_ns;
+
+	if (!is_ours)
+		return atr_kernel_ns(clock);
+	now_ns += 100 + lost_ns;
+	lost_ns /= 1000;
+	return clock == CLOCK_REALTIME ? UNIX_AT_0 + now : now;
+}
 
 static _Atomic int nr_forked;
 static struct atr_thread *forked_in;
@@ -190,4 +214,20 @@ TEST(thread_clock_tells_unix_time_of_an_instant)
 	CHECK(off > -1000000000 && off < 1000000000);
 	CHECK(atr_clock_unix(now + 5) - unix_now == 5);
 	CHECK(unix_now - atr_clock_unix(now - 1000) == 1000);
+}
+
+TEST(thread_clock_is_right_where_the_processor_was_lost_between_two_looks)
+{
+	uint64_t now, off;
+
+	begin();
+	is_ours = true;
+	now_ns = 5000000000;
+	lost_ns = 50000000;
+	atr_clock_doubt();
+	now = now_ns;
+	off = atr_clock_unix(now) - (UNIX_AT_0 + now);
+	is_ours = false;
+	atr_clock_doubt();
+	CHECK(off + 1000 < 2000);
 }
