@@ -150,10 +150,11 @@ static bool lay_out_whole(struct atr_pieces *piece, const struct iovec *iov, int
 			  size_t sent_end)
 {
 	size_t after = piece->at + piece->hidden, rest = sent_end - after;
-	char *to = piece->whole + piece->at;
+	char *to;
 
 	if (piece->at + piece->ours_len + rest > sizeof(piece->whole))
 		return false;
+	to = piece->whole + piece->at;
 	if (is_known(iov, nr, piece->from, sent_end)) {
 		const char *from = (const char *)iov->iov_base + piece->from;
 
