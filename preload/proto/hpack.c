@@ -230,8 +230,8 @@ void atr_hpack_allow(struct atr_hpack *h, uint32_t table_len)
 }
 
 /* An integer behind the bits of `mask` (RFC 7541 5.1); NULL: not all of it is here, or it is large. */
-static const unsigned char *read_int(const unsigned char *at, const unsigned char *end,
-				     uint32_t mask, uint32_t *out)
+static inline const unsigned char *read_int(const unsigned char *at, const unsigned char *end,
+					    uint32_t mask, uint32_t *out)
 {
 	uint32_t value;
 
@@ -304,26 +304,27 @@ static size_t glance(const struct atr_hpack *h, const char *bytes, size_t len,
 		     const struct atr_hpack_wish *wish, struct atr_pair *field)
 {
 	const unsigned char *begin = (const unsigned char *)bytes, *end = begin + len, *at, *value;
-	bool is_indexed = *begin & 0x80;
 	const nghttp2_nv *entry = NULL;
 	uint32_t index, n;
 
-	if (!is_indexed && *begin & 0x60)
-		return 0;
-	at = read_int(begin, end, is_indexed ? 127 : 15, &index);
+	if (*begin & 0x80) {
+		at = read_int(begin, end, 127, &index);
+		entry = at ? nghttp2_hd_inflate_get_table_entry(h->inflater, index) : NULL;
+		if (!entry)
+			return 0;
+		field->name = (struct atr_str){ (const char *)entry->name, entry->namelen };
+		field->value = (struct atr_str){ (const char *)entry->value, entry->valuelen };
+		return (size_t)(at - begin);
+	}
+	at = *begin & 0x60 ? NULL : read_int(begin, end, 15, &index);
 	if (!at)
 		return 0;
-	if (index || is_indexed) {
+	if (index) {
 		entry = nghttp2_hd_inflate_get_table_entry(h->inflater, index);
 		if (!entry)
 			return 0;
 		field->name = (struct atr_str){ (const char *)entry->name, entry->namelen };
-	}
-	if (is_indexed) {
-		field->value = (struct atr_str){ (const char *)entry->value, entry->valuelen };
-		return (size_t)(at - begin);
-	}
-	if (!entry) {
+	} else {
 		at = read_name(h, at, end, &field->name);
 		if (!at)
 			return 0;
@@ -331,6 +332,7 @@ static size_t glance(const struct atr_hpack *h, const char *bytes, size_t len,
 	value = read_string(at, end, &n);
 	if (!value)
 		return 0;
+	field->value = (struct atr_str){ 0 };
 	if (!(*at & HUFFMAN))
 		field->value = (struct atr_str){ (const char *)value, n };
 	else if (wish->wants(wish->whose, field->name))
@@ -388,23 +390,17 @@ static ssize_t inflate(struct atr_hpack *h, const unsigned char *at, size_t len,
 	return used;
 }
 
-long atr_hpack_read(struct atr_hpack *h, const char *bytes, size_t len, bool ends,
-		    const struct atr_hpack_wish *wish, struct atr_pair *field)
+/* As atr_hpack_read, by the decoder. */
+__attribute__((noinline)) static long decode(struct atr_hpack *h, const char *bytes, size_t len,
+					     bool ends, struct atr_pair *field)
 {
 	nghttp2_nv nv = { 0 };
 	int flags = 0;
-	size_t seen;
 	ssize_t used;
 
 	*field = (struct atr_pair){ { 0 }, { 0 } };
 	if (h->is_broken)
 		return -1;
-	if (wish && len && !h->is_amid) {
-		seen = glance(h, bytes, len, wish, field);
-		if (seen)
-			return (long)seen;
-		*field = (struct atr_pair){ { 0 }, { 0 } };
-	}
 	used = inflate(h, (const unsigned char *)bytes, len, ends, &nv, &flags);
 	if (used < 0) {
 		h->is_broken = true;
@@ -419,6 +415,16 @@ long atr_hpack_read(struct atr_hpack *h, const char *bytes, size_t len, bool end
 	if (flags & NGHTTP2_HD_INFLATE_FINAL)
 		nghttp2_hd_inflate_end_headers(h->inflater);
 	return used;
+}
+
+long atr_hpack_read(struct atr_hpack *h, const char *bytes, size_t len, bool ends,
+		    const struct atr_hpack_wish *wish, struct atr_pair *field)
+{
+	size_t seen = wish && len && !(h->is_amid | h->is_broken) ?
+			      glance(h, bytes, len, wish, field) :
+			      0;
+
+	return seen ? (long)seen : decode(h, bytes, len, ends, field);
 }
 
 /* ---- writing ---- */

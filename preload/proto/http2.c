@@ -217,6 +217,16 @@ static size_t collect(struct atr_http2_reader *r, uint32_t need, const char *byt
 	return n;
 }
 
+/* Of a frame's head, most of which are here as a whole. */
+static inline size_t collect_head(struct atr_http2_reader *r, const char *bytes, size_t len)
+{
+	if (r->nr_fixed || len < ATR_HTTP2_FRAME_HEAD)
+		return collect(r, ATR_HTTP2_FRAME_HEAD, bytes, len);
+	memcpy(r->fixed, bytes, ATR_HTTP2_FRAME_HEAD);
+	r->nr_fixed = ATR_HTTP2_FRAME_HEAD;
+	return ATR_HTTP2_FRAME_HEAD;
+}
+
 /* One step; the bytes used, or -1. `more`: it needs bytes that are not there. */
 static long step(struct atr_http2_reader *r, const char *bytes, size_t len,
 		 struct atr_http2_event *event, bool *more)
@@ -237,7 +247,7 @@ static long step(struct atr_http2_reader *r, const char *bytes, size_t len,
 	case HEAD:
 		if (!len)
 			break;
-		n = collect(r, ATR_HTTP2_FRAME_HEAD, bytes, len);
+		n = collect_head(r, bytes, len);
 		if (r->nr_fixed < ATR_HTTP2_FRAME_HEAD)
 			break;
 		if (!frame_begins(r))
@@ -357,24 +367,11 @@ static void keep_first(struct atr_http2_head *head, struct atr_str text, struct 
 		keep(head, atr_str_trim(text), out);
 }
 
-static void pseudo_field(struct atr_http2_head *head, const struct atr_pair *field)
-{
-	struct atr_str name = field->name, value = field->value, *to = NULL;
+/* Of a name that is as long. */
+#define IS(name, text) (!memcmp((name).at, text, sizeof(text) - 1))
 
-	if (atr_str_equal(name, ATR_STR(":method")))
-		to = &head->http.method;
-	else if (atr_str_equal(name, ATR_STR(":path")))
-		to = &head->http.target;
-	else if (atr_str_equal(name, ATR_STR(":authority")))
-		to = &head->http.host;
-	else if (atr_str_equal(name, ATR_STR(":scheme")))
-		to = &head->scheme;
-	if (to && to->at)
-		head->is_twice = true;
-	else if (to)
-		keep(head, value, to);
-	if (!atr_str_equal(name, ATR_STR(":status")))
-		return;
+static void read_status(struct atr_http2_head *head, struct atr_str value)
+{
 	head->is_twice = head->is_twice || head->http.status;
 	if (value.len != 3)
 		return;
@@ -385,32 +382,54 @@ static void pseudo_field(struct atr_http2_head *head, const struct atr_pair *fie
 	}
 }
 
+static struct atr_str *pseudo_field(struct atr_http2_head *head, struct atr_str name)
+{
+	switch (name.len) {
+	case 5:
+		return IS(name, ":path") ? &head->http.target : NULL;
+	case 7:
+		if (IS(name, ":method"))
+			return &head->http.method;
+		return IS(name, ":scheme") ? &head->scheme : NULL;
+	case 10:
+		return IS(name, ":authority") ? &head->http.host : NULL;
+	default:
+		return NULL;
+	}
+}
+
+static void note_pseudo_field(struct atr_http2_head *head, const struct atr_pair *field)
+{
+	struct atr_str *to = pseudo_field(head, field->name);
+
+	if (to && to->at)
+		head->is_twice = true;
+	else if (to)
+		keep(head, field->value, to);
+	else if (field->name.len == 7 && IS(field->name, ":status"))
+		read_status(head, field->value);
+}
+
 /* Where a field of this name goes that is looked at for what it says; NULL: it is none. */
 static struct atr_str *known_field(struct atr_http2_head *head, struct atr_str name)
 {
 	switch (name.len) {
 	case 4:
-		return atr_str_equal(name, ATR_STR("host")) ? &head->http.host : NULL;
+		return IS(name, "host") ? &head->http.host : NULL;
 	case 9:
-		return atr_str_equal(name, ATR_STR("forwarded")) ? &head->http.forwarded : NULL;
+		return IS(name, "forwarded") ? &head->http.forwarded : NULL;
 	case 10:
-		return atr_str_equal(name, ATR_STR("user-agent")) ? &head->http.user_agent : NULL;
+		return IS(name, "user-agent") ? &head->http.user_agent : NULL;
 	case 11:
-		return atr_str_equal(name, ATR_STR("grpc-status")) ? &head->grpc_status : NULL;
+		return IS(name, "grpc-status") ? &head->grpc_status : NULL;
 	case 12:
-		return atr_str_equal(name, ATR_STR("content-type")) ? &head->content_type : NULL;
+		return IS(name, "content-type") ? &head->content_type : NULL;
 	case 15:
-		return atr_str_equal(name, ATR_STR("x-forwarded-for")) ?
-			       &head->http.x_forwarded_for :
-			       NULL;
+		return IS(name, "x-forwarded-for") ? &head->http.x_forwarded_for : NULL;
 	case 16:
-		return atr_str_equal(name, ATR_STR("x-forwarded-host")) ?
-			       &head->http.x_forwarded_host :
-			       NULL;
+		return IS(name, "x-forwarded-host") ? &head->http.x_forwarded_host : NULL;
 	case 17:
-		return atr_str_equal(name, ATR_STR("x-forwarded-proto")) ?
-			       &head->http.x_forwarded_proto :
-			       NULL;
+		return IS(name, "x-forwarded-proto") ? &head->http.x_forwarded_proto : NULL;
 	default:
 		return NULL;
 	}
@@ -445,7 +464,7 @@ void atr_http2_head_field(struct atr_http2_head *head, const struct atr_pair *fi
 
 	head->list_len = list_len < UINT32_MAX ? (uint32_t)list_len : UINT32_MAX;
 	if (field->name.len && field->name.at[0] == ':') {
-		pseudo_field(head, field);
+		note_pseudo_field(head, field);
 		return;
 	}
 	if (head->notes)
