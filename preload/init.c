@@ -24,6 +24,7 @@
 #include "preload/hook/functions.h"
 #include "preload/hook/load.h"
 #include "preload/hook/process.h"
+#include "preload/hook/alone.h"
 #include "preload/hook/real.h"
 #include "preload/hook/signal.h"
 #include "preload/live/function.h"
@@ -155,6 +156,8 @@ static int io_thread_create(pthread_t *thread, const pthread_attr_t *attributes,
 		return ENOSYS;
 	atr_signals_guard();
 	learn_path();
+	if (atr_has_one_thread())
+		atr_alone_begins();
 	return REAL(pthread_create)(thread, attributes, begin_inside, (void *)start);
 }
 

@@ -6,6 +6,7 @@
 #include "preload/conn/conn.h"
 #include "preload/conn/lambda.h"
 #include "preload/conn/state.h"
+#include "preload/hook/alone.h"
 #include "preload/hook/process.h"
 #include "preload/hook/program.h"
 #include "preload/live/function.h"
@@ -469,6 +470,7 @@ HOOK _Noreturn void thrd_exit(int value)
 
 HOOK int pthread_cancel(pthread_t thread)
 {
+	atr_alone_ends();
 	atr_thread_ends(thread);
 	return REAL(pthread_cancel)(thread);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "preload/hook/real.h"
 
+#include "preload/hook/alone.h"
 #include "preload/hook/dns.h"
 #include "preload/hook/functions.h"
 #include "preload/hook/process.h"
@@ -71,6 +72,7 @@ static atr_ref hand_over(void *(*start)(void *), void *arg)
 	struct handing *handing;
 
 	has_threads = true;
+	atr_alone_ends();
 	if ((work || function || resolves) && ready())
 		ref = atr_pool_take(&handings);
 	if (ref) {

@@ -63,6 +63,32 @@ sends "our variables set, unset and overwritten" "$program" "$port" overwritten 
 sends "a thread with descriptors of its own" "$program" "$port" apart < <(times 2 "$(got)")
 sends "a handler on the smallest stack" "$program" "$port" altstack < <(times 201 "$(got)")
 sends "a storm of signals" "$program" "$port" storm < <(times 300 "$(got)")
+sends "calls that fail, and a thread that is cancelled in one" "$program" "$port" cancels < <(times 2 "$(got)")
+sends "the only thread cancels itself" "$program" "$port" itself < <(got)
+
+# waits_in OBJECT WAY: from where the kernel was called that the program waits in
+waits_in() {
+	local pid='' at= job
+
+	traced waits "$program" "$port" "$2" >"$dir/waits" 2>"$dir/killed" &
+	job=$!
+	for _ in $(seq 100); do
+		pid=$(sed -n 's/^pid: //p' "$dir/waits")
+		[ -n "$pid" ] && at=$(awk '$1 == 45 { print $NF }' "/proc/$pid/syscall") && [ -n "$at" ] && break
+		sleep 0.05
+	done
+	while read -r range _ _ _ _ path; do
+		((at >= 0x${range%-*} && at < 0x${range#*-})) && break
+	done <"/proc/$pid/maps"
+	kill "$pid"
+	wait "$job" 2>/dev/null
+	[ "${path##*/}" = "$1" ] || { echo "  in $path"; return 1; }
+}
+if [ "$(uname -m) $(getconf GNU_LIBC_VERSION)" = "x86_64 glibc 2.36" ]; then
+	check "beside our thread alone, it reads past libc's steps for several" waits_in libautotrace.so blocks
+	check "and by libc, once it has made one" waits_in libc.so.6 another
+	origin
+fi
 sends "what a process may do that has one thread" "$program" "$port" users < <(times 6 "$(got)")
 
 life_collector 0 "$spans"

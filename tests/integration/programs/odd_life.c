@@ -537,6 +537,90 @@ static void setuid_in_thread(void)
 	say("asks", asks());
 }
 
+/* ---- one thread, and then another ------------------------------------------------------------- */
+
+static int quiet[2]; /* nothing is ever sent on it */
+
+static void *reads_for_ever(void *unused)
+{
+	char byte;
+
+	(void)unused;
+	say("read", recv(quiet[0], &byte, 1, 0));
+	return NULL;
+}
+
+static void interrupted(int number)
+{
+	(void)number;
+}
+
+/* The library's own thread is there since the first request. */
+static void cancels(void)
+{
+	struct itimerval soon = { .it_value.tv_usec = 50000 };
+	struct sigaction action = { .sa_handler = interrupted };
+	struct iovec iov = { "one\n", 4 };
+	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
+	void *volatile nowhere = (void *)8;
+	pthread_t thread;
+	void *result;
+	char byte;
+
+	say("pair", socketpair(AF_UNIX, SOCK_STREAM, 0, quiet));
+	say("asks", asks());
+	errno = 0;
+	say("written", writev(1, &iov, 1));
+	say("errno", errno);
+	say("not a socket", send(1, "x", 1, 0));
+	say("not a socket", sendmsg(1, &message, 0));
+	say("nothing there", recv(quiet[0], &byte, 1, MSG_DONTWAIT));
+	say("nothing there", recvmsg(quiet[0], &message, MSG_DONTWAIT));
+	say("not open", read(-1, &byte, 1));
+	say("not open", readv(-1, &iov, 1));
+	say("bad memory", write(quiet[1], nowhere, 1));
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &soon, NULL);
+	say("interrupted", read(quiet[0], &byte, 1));
+	pthread_create(&thread, NULL, reads_for_ever, NULL);
+	usleep(50000);
+	say("cancel", pthread_cancel(thread));
+	say("join", pthread_join(thread, &result));
+	say("was cancelled", result == PTHREAD_CANCELED);
+	say("asks", asks());
+}
+
+static void cancels_itself(void)
+{
+	say("asks", asks());
+	say("cancel", pthread_cancel(pthread_self()));
+	say("never", write(1, "never\n", 6));
+}
+
+static void *does_nothing(void *unused)
+{
+	return unused;
+}
+
+/* Until it is killed. */
+static void blocks(void)
+{
+	say("pair", socketpair(AF_UNIX, SOCK_STREAM, 0, quiet));
+	say("asks", asks());
+	say("pid", getpid());
+	reads_for_ever(NULL);
+}
+
+static void blocks_after_another(void)
+{
+	pthread_t thread;
+
+	say("asks", asks());
+	pthread_create(&thread, NULL, does_nothing, NULL);
+	pthread_join(thread, NULL);
+	blocks();
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -561,6 +645,10 @@ int main(int argc, char **argv)
 		{ "locked", locked },
 		{ "dumpable", not_dumpable },
 		{ "setuid", setuid_in_thread },
+		{ "cancels", cancels },
+		{ "itself", cancels_itself },
+		{ "blocks", blocks },
+		{ "another", blocks_after_another },
 	};
 
 	if (argc < 3)
