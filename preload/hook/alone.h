@@ -9,13 +9,17 @@
  * way, with two locked steps more: some 30 ns, for a thread of ours that the program does not know of.
  * Nobody can cancel the only one that it has. So until it makes another, or cancels itself, what it
  * reads and writes is asked of the kernel as libc asks for a process of one thread: by number, and
- * nothing else. Not where a library is preloaded between us and libc.
+ * nothing else. Not where a library is preloaded between us and libc, nor where the program filters
+ * its system calls.
  */
 
 /* Our first thread is about to be made, and the program has made none. */
 void atr_alone_begins(void);
 
-/* The program is about to make one, or to cancel: from here on libc is called, for good. Any thread. */
+/*
+ * The program is about to make one, to cancel, or to look itself at what is asked of the kernel
+ * (seccomp): from here on libc is called, for good. Any thread.
+ */
 void atr_alone_ends(void);
 
 #endif

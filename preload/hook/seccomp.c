@@ -3,6 +3,7 @@
 
 #include "export/diag.h"
 #include "export/exporter.h"
+#include "preload/hook/alone.h"
 #include "preload/hook/process.h"
 #include "preload/hook/program.h"
 #include "preload/hook/seccomp.h"
@@ -16,6 +17,10 @@
 #include <stdarg.h>
 #include <sys/prctl.h>
 #include <sys/un.h>
+
+#ifndef PR_SET_SYSCALL_USER_DISPATCH
+#define PR_SET_SYSCALL_USER_DISPATCH 59 /* Linux 5.11 */
+#endif
 
 /*
  * A program that takes system calls from itself must not be killed for one of
@@ -240,6 +245,8 @@ void atr_before_seccomp(bool strict, const struct sock_fprog *filter)
 	if (!atr_has_thread())
 		return; /* it is of a child's that is none of ours */
 	saved = errno;
+	/* it may ask from where a call is made */
+	atr_alone_ends();
 	/* of this thread alone, which from now on makes no call of ours */
 	if (strict) {
 		atr_self.inside = true;
@@ -276,5 +283,7 @@ HOOK int prctl(int option, ...)
 	if (option == PR_SET_SECCOMP &&
 	    (a[0] == SECCOMP_MODE_STRICT || a[0] == SECCOMP_MODE_FILTER))
 		atr_before_seccomp(a[0] == SECCOMP_MODE_STRICT, (const void *)a[1]);
+	if (option == PR_SET_SYSCALL_USER_DISPATCH)
+		atr_alone_ends();
 	return REAL(prctl)(option, a[0], a[1], a[2], a[3]);
 }

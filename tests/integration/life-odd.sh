@@ -87,6 +87,7 @@ waits_in() {
 if [ "$(uname -m) $(getconf GNU_LIBC_VERSION)" = "x86_64 glibc 2.36" ]; then
 	check "beside our thread alone, it reads past libc's steps for several" waits_in libautotrace.so blocks
 	check "and by libc, once it has made one" waits_in libc.so.6 another
+	check "or once it filters its calls" waits_in libc.so.6 filtered
 	origin
 fi
 sends "what a process may do that has one thread" "$program" "$port" users < <(times 6 "$(got)")

@@ -3,6 +3,8 @@
 #include "net.h"
 
 #include <dlfcn.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <netdb.h>
 #include <pthread.h>
 #include <sched.h>
@@ -621,6 +623,18 @@ static void blocks_after_another(void)
 	blocks();
 }
 
+/* A filter that has nothing against anything. */
+static void blocks_behind_filter(void)
+{
+	struct sock_filter all = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	struct sock_fprog filter = { 1, &all };
+
+	say("asks", asks());
+	say("privileges", prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	say("filter", prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter));
+	blocks();
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -649,6 +663,7 @@ int main(int argc, char **argv)
 		{ "itself", cancels_itself },
 		{ "blocks", blocks },
 		{ "another", blocks_after_another },
+		{ "filtered", blocks_behind_filter },
 	};
 
 	if (argc < 3)
