@@ -348,7 +348,7 @@ static size_t packed_len(const unsigned char *at, size_t len)
 	return n <= PACKED_MAX && n + 2 <= len ? n : 0;
 }
 
-/* Servers there are that put the same values into the table with each response. */
+/* Of a field that goes into the table: there are servers that put the same ones there with each response. */
 static struct former *value_of(struct atr_hpack *h, unsigned char first)
 {
 	unsigned index = first & 63u;

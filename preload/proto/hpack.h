@@ -4,8 +4,9 @@
 
 /*
  * hpack: header blocks of HTTP/2 (RFC 7541) -> fields, and a field -> its bytes
- * in a block. Decoding is libnghttp2's; its memory is the room that the caller
- * gives, and when that is used up the block cannot be read, as a malformed one.
+ * in a block. Decoding is libnghttp2's, but for fields that change nothing in its table;
+ * its memory is the room that the caller gives, and when that is used up the block cannot
+ * be read, as a malformed one.
  *
  * Pure: no I/O, no memory but the room; one thread at a time. What it was fed,
  * however hostile, is bounded by the room.
