@@ -16,7 +16,7 @@
 ATR_WEAK(dlsym);
 ATR_WEAK(dlerror);
 
-/* In lines of its own: it is read by every call, and never written after the start. */
+/* In lines of its own: it is read by every call, and after the start written twice at most (alone.h). */
 _Alignas(64) void *atr_real[ATR_NR_REAL];
 
 /* One behind the other: as pointers each would have to be relocated at start. */
