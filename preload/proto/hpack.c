@@ -229,6 +229,12 @@ void atr_hpack_allow(struct atr_hpack *h, uint32_t table_len)
 		h->is_broken = true;
 }
 
+static inline struct atr_pair pair_of(const nghttp2_nv *nv)
+{
+	return (struct atr_pair){ .name = { (const char *)nv->name, nv->namelen },
+				  .value = { (const char *)nv->value, nv->valuelen } };
+}
+
 /* An integer behind the bits of `mask` (RFC 7541 5.1); NULL: not all of it is here, or it is large. */
 static inline const unsigned char *read_int(const unsigned char *at, const unsigned char *end,
 					    uint32_t mask, uint32_t *out)
@@ -312,8 +318,7 @@ static size_t glance(const struct atr_hpack *h, const char *bytes, size_t len,
 		entry = at ? nghttp2_hd_inflate_get_table_entry(h->inflater, index) : NULL;
 		if (!entry)
 			return 0;
-		field->name = (struct atr_str){ (const char *)entry->name, entry->namelen };
-		field->value = (struct atr_str){ (const char *)entry->value, entry->valuelen };
+		*field = pair_of(entry);
 		return (size_t)(at - begin);
 	}
 	at = *begin & 0x60 ? NULL : read_int(begin, end, 15, &index);
@@ -323,7 +328,7 @@ static size_t glance(const struct atr_hpack *h, const char *bytes, size_t len,
 		entry = nghttp2_hd_inflate_get_table_entry(h->inflater, index);
 		if (!entry)
 			return 0;
-		field->name = (struct atr_str){ (const char *)entry->name, entry->namelen };
+		field->name = pair_of(entry).name;
 	} else {
 		at = read_name(h, at, end, &field->name);
 		if (!at)
@@ -408,10 +413,8 @@ __attribute__((noinline)) static long decode(struct atr_hpack *h, const char *by
 	}
 	if (len)
 		h->is_amid = !(flags & NGHTTP2_HD_INFLATE_EMIT);
-	if (flags & NGHTTP2_HD_INFLATE_EMIT) {
-		field->name = (struct atr_str){ (const char *)nv.name, nv.namelen };
-		field->value = (struct atr_str){ (const char *)nv.value, nv.valuelen };
-	}
+	if (flags & NGHTTP2_HD_INFLATE_EMIT)
+		*field = pair_of(&nv);
 	if (flags & NGHTTP2_HD_INFLATE_FINAL)
 		nghttp2_hd_inflate_end_headers(h->inflater);
 	return used;
