@@ -129,6 +129,7 @@ asks /hold &
 running="$running $!"
 wait_for 20 test -e "$held.pid" || fail
 child=$(cat "$held.pid")
+running="$running $child"
 check "made in a request: the parent's thread is in it" wait_for 20 is_in "$server" 1
 check "made in a request: the child's is in none" is_in "$child" 0
 check "made in a request: the child has not its parent's context" not_published "$child"

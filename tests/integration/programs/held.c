@@ -9,9 +9,12 @@
 
 #include <signal.h>
 
+/* Nobody may be left to make it: then not for ever. */
+#define LOOKS 12000
+
 static void wait_for(const char *file)
 {
-	while (access(file, F_OK))
+	for (int i = 0; i < LOOKS && access(file, F_OK); i++)
 		usleep(10000);
 }
 

@@ -237,8 +237,10 @@ static void reused_port(void)
 
 		if (connect(fd, (struct sockaddr *)&address, sizeof(address)))
 			die("connect");
+		/* its end, too: who is killed has come back from the write by then */
 		got += write(fd, GET, strlen(GET)) == (ssize_t)strlen(GET) &&
-		       recv(fd, answer, ANSWER_LEN, MSG_WAITALL) == (ssize_t)ANSWER_LEN;
+		       recv(fd, answer, ANSWER_LEN, MSG_WAITALL) == (ssize_t)ANSWER_LEN &&
+		       recv(fd, answer, 1, 0) == 0;
 		close(fd);
 	}
 	say("answers", got);
