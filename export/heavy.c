@@ -2,6 +2,7 @@
 #include "export/heavy.h"
 
 #include "export/diag.h"
+#include "export/map.h"
 #include "export/maps.h"
 
 #include <string.h>
@@ -42,5 +43,7 @@ const struct atr_heavy *atr_heavy_load(const struct atr_io *io, const char *what
 		atr_log("%s needs %s, which is that of another version", what_for, path);
 	if (loaded && loaded->version != ATR_HEAVY_VERSION)
 		loaded = NULL;
+	if (loaded)
+		loaded->map_by(atr_map_apart);
 	return loaded;
 }

@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #define ATR_HEAVY_FILE "libautotrace-tls.so"
-#define ATR_HEAVY_VERSION 2 /* of the table; another one is not taken */
+#define ATR_HEAVY_VERSION 3 /* of the table; another one is not taken */
 
 /* Bytes to and from a backend, within the time of one attempt. */
 struct atr_pipe {
@@ -63,6 +63,8 @@ struct atr_grpc_answer {
 
 struct atr_heavy {
 	uint32_t version;
+	/* Before all else: memory is had by this, and given back by munmap. Else it is mmap's. */
+	void (*map_by)(void *(*map)(size_t len));
 	/* At most `cap` bytes of a gzip member; 0: no memory, or no room. */
 	size_t (*gzip)(struct atr_str in, char *out, size_t cap);
 	/*

@@ -3,9 +3,9 @@
 
 #include "export/diag.h"
 #include "export/env.h"
+#include "export/map.h"
 
 #include <limits.h>
-#include <sys/mman.h>
 #include <sys/un.h>
 
 /*
@@ -21,14 +21,10 @@ static struct atr_str keep(struct atr_str a, struct atr_str b)
 {
 	struct atr_str out = { NULL, a.len + b.len };
 
-	if (!text) {
-		void *mapped = mmap(NULL, TEXT_MAX, PROT_READ | PROT_WRITE,
-				    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-		if (mapped == MAP_FAILED)
-			return (struct atr_str){ 0 };
-		text = mapped;
-	}
+	if (!text)
+		text = atr_map_apart(TEXT_MAX);
+	if (!text)
+		return (struct atr_str){ 0 };
 	if (out.len + 1 > TEXT_MAX - text_len)
 		return (struct atr_str){ 0 };
 	out.at = text + text_len;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export/encode/buf.h"
 
+#include "export/map.h"
+
 #include <stdatomic.h>
 #include <sys/mman.h>
 
@@ -28,10 +30,17 @@ static void remember(struct atr_buf *b, char *at, size_t cap)
 	b->cap = cap;
 }
 
+static char *grow(char *at, size_t before, size_t cap)
+{
+	void *grown = mremap(at, before, cap, MREMAP_MAYMOVE);
+
+	return grown == MAP_FAILED ? NULL : grown;
+}
+
 char *atr_buf_room(struct atr_buf *b, size_t len)
 {
 	size_t cap = b->cap ? b->cap : FIRST_LEN, before;
-	void *at;
+	char *at;
 
 	if (b->failed)
 		return NULL;
@@ -40,9 +49,8 @@ char *atr_buf_room(struct atr_buf *b, size_t len)
 	while (cap - b->len < len)
 		cap *= 2;
 	before = forget(b);
-	at = before ? mremap(b->at, before, cap, MREMAP_MAYMOVE) :
-		      mmap(NULL, cap, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (at == MAP_FAILED) {
+	at = before ? grow(b->at, before, cap) : atr_map_apart(cap);
+	if (!at) {
 		b->failed = true;
 		remember(b, b->at, before);
 		return NULL;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export/heavy/parts.h"
+#include "export/heavy/room.h"
 
 static const struct atr_heavy table = {
 	.version = ATR_HEAVY_VERSION,
+	.map_by = atr_room_map_by,
 	.gzip = atr_gzip,
 	.tls_open = atr_tls_open,
 	.tls_send = atr_tls_send,

@@ -3,15 +3,27 @@
 
 #include <sys/mman.h>
 
+static void *map_anew(size_t len)
+{
+	void *at = mmap(NULL, len, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return at == MAP_FAILED ? NULL : at;
+}
+
+static void *(*map)(size_t len) = map_anew;
+
+void atr_room_map_by(void *(*by)(size_t len))
+{
+	map = by;
+}
+
 bool atr_room_map(struct atr_room *room, size_t len)
 {
-	void *mapped = mmap(NULL, len, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
 	*room = (struct atr_room){ 0 };
-	if (mapped == MAP_FAILED)
+	room->at = map(len);
+	if (!room->at)
 		return false;
-	room->at = mapped;
 	room->len = len;
 	return true;
 }

@@ -14,6 +14,8 @@ struct atr_room {
 	size_t used, len;
 };
 
+/* What maps it: NULL where that cannot be had. Else it is mmap. */
+void atr_room_map_by(void *(*map)(size_t len));
 bool atr_room_map(struct atr_room *room, size_t len);
 /* Aligned to 16; NULL: it is full. */
 void *atr_room_take(struct atr_room *room, size_t len);

@@ -87,6 +87,8 @@ HOOK int mlockall(int flags)
 	int saved = errno;
 	size_t len;
 
+	if (flags & MCL_FUTURE)
+		atr_map_comes_locked();
 	if (!(flags & MCL_CURRENT) || !atr_map_first(&len))
 		return REAL(mlockall)(flags);
 	if (REAL(mlockall)(flags | MCL_ONFAULT) == 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "preload/live/carrier.h"
 
+#include "export/map.h"
 #include "preload/live/work.h"
 
 #include <sys/mman.h>
@@ -36,10 +37,9 @@ static struct carrier *carrier_at(uint32_t reader)
 static void map_carriers(void)
 {
 	struct carrier *none = NULL;
-	void *table = mmap(NULL, TABLE_LEN, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *table = atr_map_apart(TABLE_LEN);
 
-	if (table == MAP_FAILED)
+	if (!table)
 		return;
 	if (!atomic_compare_exchange_strong(&carriers, &none, table))
 		munmap(table, TABLE_LEN); /* another thread was faster */

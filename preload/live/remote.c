@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "preload/live/remote.h"
 
+#include "export/map.h"
 #include "export/transport/transport.h"
-
-#include <sys/mman.h>
 
 void (*atr_remote_alarm)(uint64_t at_ms, void (*ring)(void)) = atr_exporter_alarm;
 void (*atr_remote_begin)(void) = atr_exporter_begin;
@@ -39,10 +38,9 @@ void atr_remote_forked(struct atr_remote *remote)
 
 struct atr_answer *atr_editions_map(struct atr_editions *editions, size_t table_len)
 {
-	char *at = mmap(NULL, 2 * table_len + sizeof(struct atr_answer), PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *at = atr_map_apart(2 * table_len + sizeof(struct atr_answer));
 
-	if (at == MAP_FAILED)
+	if (!at)
 		return NULL;
 	editions->both[0] = (struct atr_edition *)at;
 	editions->both[1] = (struct atr_edition *)(at + table_len);

@@ -98,6 +98,7 @@ sent=(env OTEL_TRACES_EXPORTER=otlp OTEL_EXPORTER_OTLP_PROTOCOL=http/json OTEL_B
 # its standard output is a file, too: it tells by how it ends
 sends "no file may grow" "${sent[@]}" "$program" "$port" nofiles < <(times 2 "$(got)")
 sends "memory that is locked" "${sent[@]}" "$program" "$port" locked < <(times 2 "$(got)")
+sends "memory that is locked before there is a span" "${sent[@]}" "$program" "$port" locked-first < <(times 2 "$(got)")
 closed() { # has 9 instead of 0, 1 and 2
 	rm -f "$dir/told"
 	"$@" 9>"$dir/told" 0<&- 1>&- 2>&-

@@ -479,6 +479,31 @@ static long status_kb(const char *what)
 	return kb;
 }
 
+static bool is_in_bounds(void)
+{
+	return status_kb("VmRSS:") < 16384;
+}
+
+/* As long as it takes for what was told to be sent. */
+static void wait_for_sending(void)
+{
+	usleep(300000);
+}
+
+/* What comes is locked before anything was sent, and all of it when something was. */
+static void locked_first(void)
+{
+	say("mlockall", mlockall(MCL_CURRENT | MCL_FUTURE));
+	say("asks", asks());
+	wait_for_sending();
+	say("resident in bounds", is_in_bounds());
+	say("munlockall", munlockall());
+	say("asks", asks());
+	wait_for_sending();
+	say("mlockall", mlockall(MCL_CURRENT));
+	say("resident in bounds", is_in_bounds());
+}
+
 /* What is there already, what comes, and not more than there was. */
 static void locked(void)
 {
@@ -493,7 +518,7 @@ static void locked(void)
 		nr += there[i] & 1;
 	say("filled", (long)nr);
 	say("locked", status_kb("VmLck:") > 1024);
-	say("resident in bounds", status_kb("VmRSS:") < 16384);
+	say("resident in bounds", is_in_bounds());
 	say("mlockall", mlockall(MCL_CURRENT | MCL_FUTURE));
 	say("asks", asks());
 	char *more = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -502,7 +527,7 @@ static void locked(void)
 	say("mlockall", mlockall(MCL_CURRENT | 4 /* MCL_ONFAULT */));
 	say("nothing asked for", mlockall(0));
 	say("not known", mlockall(64 | MCL_CURRENT));
-	say("resident in bounds", status_kb("VmRSS:") < 16384);
+	say("resident in bounds", is_in_bounds());
 	say("munlockall", munlockall());
 	say("locked", status_kb("VmLck:"));
 }
@@ -657,6 +682,7 @@ int main(int argc, char **argv)
 		{ "closed", closed_at_start },
 		{ "nofiles", no_files },
 		{ "locked", locked },
+		{ "locked-first", locked_first },
 		{ "dumpable", not_dumpable },
 		{ "setuid", setuid_in_thread },
 		{ "cancels", cancels },
