@@ -2,13 +2,21 @@
 #include "export/map.h"
 
 #include <stdatomic.h>
-#include <stdbool.h>
+#include <stdint.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #define FIRST_LEN (124u << 20) /* of address space: what the rooms ask for at start */
 
+/* More than any machine has: to be had where it is not charged. */
+#define NO_MACHINES_LEN (UINT64_C(32) << 40)
+#define STEP ((size_t)256 << 10)
+
 static char *first;
+static bool is_charged;
+static _Atomic bool is_writable[FIRST_LEN / STEP];
 static _Atomic size_t used;
 static _Atomic int is_mapped; /* 1: somebody is at it, or it is not to be had */
 static _Atomic bool comes_locked;
@@ -24,18 +32,36 @@ static bool unlock(void *at, size_t len)
 	return munlock(at, len) == 0 && mprotect(at, len, PROT_READ | PROT_WRITE) == 0;
 }
 
+static void *map(size_t len, int protection)
+{
+	void *at = mmap(NULL, len, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return at == MAP_FAILED ? NULL : at;
+}
+
 void *atr_map_apart(size_t len)
 {
 	bool is_locked = atomic_load_explicit(&comes_locked, memory_order_relaxed);
-	void *at = mmap(NULL, len, is_locked ? PROT_NONE : PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *at = map(len, is_locked ? PROT_NONE : PROT_READ | PROT_WRITE);
 
-	if (at == MAP_FAILED)
+	if (!at)
 		return NULL;
 	if (!is_locked || unlock(at, len))
 		return at;
 	munmap(at, len);
 	return NULL;
+}
+
+/*
+ * Nothing is had that is more than there is, but what is not charged. The kernel is asked past libc's names,
+ * which a sanitizer may have taken: it would go through all of it.
+ */
+static bool finds_charged(void)
+{
+	long much = syscall(SYS_mmap, NULL, NO_MACHINES_LEN, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return much == -1 || syscall(SYS_munmap, much, NO_MACHINES_LEN) != 0;
 }
 
 /* Huge pages, where the machine has them for everybody, would be 2 MB for each first item. */
@@ -45,7 +71,8 @@ static void map_first(void)
 
 	if (!atomic_compare_exchange_strong(&is_mapped, &no, 1))
 		return;
-	first = atr_map_apart(FIRST_LEN);
+	is_charged = finds_charged();
+	first = map(FIRST_LEN, is_charged ? PROT_READ : PROT_READ | PROT_WRITE);
 	if (!first)
 		return;
 	madvise(first, FIRST_LEN, MADV_NOHUGEPAGE);
@@ -64,20 +91,63 @@ size_t atr_page_up(size_t len)
 	return (len + page_len - 1) & ~(page_len - 1);
 }
 
-void *atr_map(size_t len)
+/* Of the one mapping; NULL: there is none, or no more room in it. */
+static void *take(size_t len)
 {
 	size_t at, pages = atr_page_up(len);
 
 	if (!atomic_load_explicit(&is_mapped, memory_order_relaxed))
 		map_first();
 	if (atomic_load_explicit(&is_mapped, memory_order_acquire) != 2)
-		return atr_map_apart(len);
+		return NULL;
 	at = atomic_load_explicit(&used, memory_order_relaxed);
 	while (pages <= FIRST_LEN - at)
 		if (atomic_compare_exchange_weak_explicit(
 			    &used, &at, at + pages, memory_order_relaxed, memory_order_relaxed))
 			return first + at;
-	return atr_map_apart(len);
+	return NULL;
+}
+
+bool atr_map_is_charged(void)
+{
+	return is_charged;
+}
+
+void *atr_map_lazily(size_t len)
+{
+	void *at = take(len);
+
+	return at ? at : atr_map_apart(len);
+}
+
+void *atr_map(size_t len)
+{
+	void *at = atr_map_lazily(len);
+
+	return at && atr_map_writable(at, len) ? at : NULL;
+}
+
+/* Who comes at the same time asks for the same. */
+static bool make_writable(size_t step)
+{
+	if (atomic_load_explicit(&is_writable[step], memory_order_relaxed))
+		return true;
+	if (mprotect(first + step * STEP, STEP, PROT_READ | PROT_WRITE))
+		return false;
+	atomic_store_explicit(&is_writable[step], true, memory_order_relaxed);
+	return true;
+}
+
+bool atr_map_writable(const void *at, size_t len)
+{
+	size_t from = (size_t)((const char *)at - first), to = from + len;
+
+	if (!is_charged || from >= FIRST_LEN)
+		return true;
+	for (size_t step = from / STEP; step * STEP < to; step++)
+		if (!make_writable(step))
+			return false;
+	return true;
 }
 
 const void *atr_map_first(size_t *len)

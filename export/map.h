@@ -5,13 +5,27 @@
 /*
  * map: memory that reads zero and is none until it is touched. What is asked for
  * first comes from one mapping, since each costs a process's start and its end.
+ *
+ * Where the kernel does not overcommit (vm.overcommit_memory 2), or the process may have only so
+ * much (RLIMIT_DATA), what can be written is charged though it is never touched, to each process anew.
+ * There that mapping is one that can be read, and made writable in steps.
  */
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Any thread. Aligned to a page; NULL when it cannot be had. It may be unmapped again, or stay. */
 void *atr_map(size_t len);
 
-/* The same, of its own: it can be grown by mremap. */
+/*
+ * The same, for what is large and mostly unused: a part of it is asked for before it is written. _writable:
+ * any thread; false: that cannot be had now. A system call at most, and none where memory is not charged
+ * before it is touched.
+ */
+void *atr_map_lazily(size_t len);
+bool atr_map_is_charged(void); /* when something was mapped */
+bool atr_map_writable(const void *at, size_t len);
+
+/* As _map, and of its own: it can be grown by mremap. */
 void *atr_map_apart(size_t len);
 
 /* That one mapping, most of which is never touched; NULL: there is none. */

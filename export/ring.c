@@ -23,6 +23,7 @@
 struct atr_ring {
 	uint32_t slots, slot_len;
 	uint32_t slot_shift; /* of a slot_len that is a power of two; else 0 */
+	bool is_charged;     /* a slot can be written when that was asked for */
 	size_t map_len;
 	char *bytes;
 	_Atomic uint64_t *turns;
@@ -63,8 +64,8 @@ struct atr_ring *atr_ring_create(uint32_t slots, uint32_t slot_len)
 	begin = is_first ? 0 : sizeof(*ring);
 	head = atr_page_up(begin + (size_t)size * sizeof(ring->turns[0]));
 	len = head + atr_page_up((size_t)size * slot_len);
-	mapped = atr_map(len);
-	if (!mapped) {
+	mapped = atr_map_lazily(len);
+	if (!mapped || !atr_map_writable(mapped, head)) {
 		if (is_first)
 			atomic_flag_clear(&is_taken);
 		return NULL;
@@ -76,6 +77,7 @@ struct atr_ring *atr_ring_create(uint32_t slots, uint32_t slot_len)
 	ring->slot_len = slot_len;
 	if (!(slot_len & (slot_len - 1)))
 		ring->slot_shift = (uint32_t)__builtin_ctz(slot_len);
+	ring->is_charged = atr_map_is_charged();
 	ring->map_len = len;
 	ring->bytes = mapped + head;
 	return ring;
@@ -134,6 +136,19 @@ static void pass_dead(struct atr_ring *ring, uint64_t *n)
 	++*n;
 }
 
+/* No slot that may be written before; a trim, too, goes over some that nobody has written. */
+static inline bool is_memory(const struct atr_ring *ring, uint64_t n)
+{
+	return __builtin_expect(!ring->is_charged, 1) ||
+	       atr_map_writable(slot_at(ring, n), ring->slot_len);
+}
+
+static void *lose(struct atr_ring *ring)
+{
+	atomic_fetch_add_explicit(&ring->lost, 1, memory_order_relaxed);
+	return NULL;
+}
+
 void *atr_ring_claim(struct atr_ring *ring)
 {
 	uint64_t n = atomic_load_explicit(&ring->write_at, memory_order_relaxed);
@@ -145,6 +160,8 @@ void *atr_ring_claim(struct atr_ring *ring)
 		if (__builtin_expect(is_dead(turn), 0) && !(n & CLOSED) && passed++ < ring->slots) {
 			pass_dead(ring, &n);
 		} else if (turn == n) {
+			if (!is_memory(ring, n))
+				return lose(ring);
 			/* on failure n becomes the position another writer left us */
 			if (atomic_compare_exchange_weak_explicit(&ring->write_at, &n, n + 1,
 								  memory_order_seq_cst,
@@ -152,8 +169,7 @@ void *atr_ring_claim(struct atr_ring *ring)
 				return slot_at(ring, n);
 		} else if (turn < n || is_dead(turn)) {
 			/* a whole lap behind: the reader has not freed it yet */
-			atomic_fetch_add_explicit(&ring->lost, 1, memory_order_relaxed);
-			return NULL;
+			return lose(ring);
 		} else {
 			n = atomic_load_explicit(&ring->write_at, memory_order_relaxed);
 		}

@@ -447,7 +447,7 @@ static void publish(struct atr_thread *self, int fd, struct atr_conn *conn)
 	uint64_t word = atr_conn_word(conn);
 	uint64_t before;
 
-	if ((unsigned)fd >= ATR_FD_MAX) {
+	if (!atr_fd_can_be_set(fd)) {
 		atr_pool_give(&conns, ref);
 		return;
 	}
@@ -1059,9 +1059,11 @@ void atr_conn_duplicated(int from, int to)
 	uint64_t word = atr_fd(from);
 	struct atr_conn *conn;
 
-	if (from == to || (unsigned)to >= ATR_FD_MAX || !atr_fds || atr_has_other_descriptors())
+	if (from == to || atr_has_other_descriptors())
 		return;
 	conn = conn_of(word);
+	if (conn && !atr_fd_can_be_set(to))
+		return;
 	if (conn)
 		atomic_fetch_add_explicit(&conn->refs, 1, memory_order_relaxed);
 	else if (atr_fd_kind(word) != ATR_FD_LISTENER)

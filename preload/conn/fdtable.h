@@ -72,7 +72,8 @@ static inline uint64_t atr_fd_unseen(uint64_t conn)
 	return (conn & (UINT64_MAX >> 4)) | (uint64_t)ATR_FD_UNSEEN << 60;
 }
 
-/* Sets it and returns what was there. */
+/* Sets it and returns what was there. _can_be: it is of no interest else, and stays so. */
 uint64_t atr_fd_set(int fd, uint64_t word);
+bool atr_fd_can_be_set(int fd);
 
 #endif

@@ -5,7 +5,7 @@
 
 bool atr_pool_map(struct atr_pool *pool, uint32_t item_len, uint32_t cap)
 {
-	void *base = atr_map((size_t)item_len * cap);
+	void *base = atr_map_lazily((size_t)item_len * cap);
 
 	if (!base)
 		return false;
@@ -49,7 +49,7 @@ atr_ref atr_pool_take(struct atr_pool *pool)
 			return taken(pool, (uint32_t)head - 1);
 	}
 	index = atomic_load_explicit(&pool->fresh, memory_order_relaxed);
-	while (index < pool->cap)
+	while (index < pool->cap && atr_map_writable(atr_pool_at(pool, index), pool->item_len))
 		if (atomic_compare_exchange_weak_explicit(&pool->fresh, &index, index + 1,
 							  memory_order_relaxed,
 							  memory_order_relaxed))
