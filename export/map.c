@@ -64,7 +64,10 @@ static bool finds_charged(void)
 	return much == -1 || syscall(SYS_munmap, much, NO_MACHINES_LEN) != 0;
 }
 
-/* Huge pages, where the machine has them for everybody, would be 2 MB for each first item. */
+/*
+ * Huge pages, where the machine has them for everybody, would be 2 MB for each first item; and a core that
+ * goes to a program has all that was mapped.
+ */
 static void map_first(void)
 {
 	int no = 0;
@@ -76,6 +79,7 @@ static void map_first(void)
 	if (!first)
 		return;
 	madvise(first, FIRST_LEN, MADV_NOHUGEPAGE);
+	madvise(first, FIRST_LEN, MADV_DONTDUMP);
 	atomic_store_explicit(&is_mapped, 2, memory_order_release);
 }
 

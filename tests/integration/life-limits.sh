@@ -36,6 +36,15 @@ done
 # What is mapped and not used counts here, and where the kernel does not overcommit.
 sends "12 MiB of data" bash -c 'ulimit -d 12288; exec "$@"' 0 "${sent[@]}" "$program" "$port" plain < <(times 3 "$get")
 
+of_core() { # less than 16 MiB of what can be written go into a core
+	traced core awk '
+		/^[0-9a-f]+-[0-9a-f]+ / { writable = $2 ~ /w/ }
+		/^Size:/ { kib = $2 }
+		/^VmFlags:/ && writable && !/ dd( |$)/ { sum += kib }
+		END { exit sum >= 16384 }' /proc/self/smaps
+}
+check "what is mapped and not used is in no core" of_core
+
 [ "$(id -u)" = 0 ] || skip "the rest takes root"
 limits=$program
 need setpriv unshare mount
