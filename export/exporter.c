@@ -19,6 +19,7 @@
 #include <limits.h>
 #include <link.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/prctl.h>
@@ -60,6 +61,7 @@ static struct {
 	bool (*part)(void);
 	bool publishes_threads;
 	_Atomic bool publishes_nothing;
+	_Atomic bool keeps_policy;
 	_Atomic bool yields;		 /* main's thread is at its end */
 	_Atomic bool leaves;		 /* the program is to be alone for a moment */
 	_Atomic bool is_early;		 /* the thread is one from before that */
@@ -897,6 +899,19 @@ static void load_heavy(void)
 		load_heavy_for(&ex.options.logs);
 }
 
+/* A thread has the scheduling of who makes it: what is sent is not to keep others from what is due. */
+static void leave_real_time(void)
+{
+	const struct sched_param none = { 0 };
+	long policy;
+
+	if (atomic_load(&ex.keeps_policy))
+		return;
+	policy = syscall(SYS_sched_getscheduler, 0) & ~SCHED_RESET_ON_FORK;
+	if (policy == SCHED_FIFO || policy == SCHED_RR)
+		syscall(SYS_sched_setscheduler, 0, SCHED_OTHER, &none);
+}
+
 static void export_all(void)
 {
 	bool is_early = atomic_load(&ex.is_early);
@@ -907,6 +922,7 @@ static void export_all(void)
 	atomic_store(&ex.is_apart, is_early && ex.part && ex.part());
 	atomic_store(&ex.state, RUNNING);
 	prctl(PR_SET_NAME, "autotrace", 0, 0, 0);
+	leave_real_time();
 	if (!ex.has_options) {
 		atr_options_read(&ex.options);
 		atr_options_read_others(&ex.options, atr_metrics_are_on, ex.logs);
@@ -1426,6 +1442,11 @@ void atr_exporter_publishes(bool threads)
 void atr_exporter_publishes_nothing(void)
 {
 	atomic_store(&ex.publishes_nothing, true);
+}
+
+void atr_exporter_keeps_policy(void)
+{
+	atomic_store(&ex.keeps_policy, true);
 }
 
 void atr_exporter_adds_by(const struct atr_addition *addition)

@@ -169,6 +169,9 @@ void atr_exporter_publishes(bool threads);
 /* Any thread: no more of that; a system call that it takes is not to be made. */
 void atr_exporter_publishes_nothing(void);
 
+/* Any thread: the same of the calls by which the thread leaves real time, where the program is in it. */
+void atr_exporter_keeps_policy(void);
+
 /*
  * The constructor: what the thread calls first, to have descriptors of its own,
  * none of which _owns then tells; false: it has not.

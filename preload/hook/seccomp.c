@@ -112,6 +112,12 @@ static const struct call exec_calls[] = {
 	{ SYS_faccessat2, 0, false }, { SYS_openat, 0, false },	   { SYS_newfstatat, 0, false },
 };
 
+/* On the exporter thread, which is not to run in real time; if we may. */
+static const struct call policy_calls[] = {
+	{ SYS_sched_getscheduler, 0, false },
+	{ SYS_sched_setscheduler, 0, false },
+};
+
 /* Once, on the exporter thread, to publish what a profiler may read; if we may. */
 static const struct call publishing_calls[] = {
 	{ SYS_memfd_create, 0, false },	  { SYS_ftruncate, 0, false }, { SYS_mmap, 0, false },
@@ -261,6 +267,9 @@ void atr_before_seccomp(bool strict, const struct sock_fprog *filter)
 	if (!spares(filter->filter, filter->len, publishing_calls,
 		    sizeof(publishing_calls) / sizeof(publishing_calls[0])))
 		atr_exporter_publishes_nothing();
+	if (!spares(filter->filter, filter->len, policy_calls,
+		    sizeof(policy_calls) / sizeof(policy_calls[0])))
+		atr_exporter_keeps_policy();
 	if (atr_seccomp_spares_us(filter->filter, filter->len))
 		return;
 	if (atr_log_is_on())

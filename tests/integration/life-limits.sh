@@ -51,6 +51,7 @@ need setpriv unshare mount
 program=$limits # which need has used
 mkdir "$dir/empty"
 chmod 755 "$dir"
+sends "its one thread is in real time" "${sent[@]}" "$program" "$port" "real time" < <(times 2 "$get")
 sends "chroot into an empty folder" \
 	"${sent[@]}" "$program" "$port" chroot "$dir/empty" < <(times 3 "$get")
 sends "chroot before there is a span" \

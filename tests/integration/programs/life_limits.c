@@ -2,9 +2,11 @@
 /* life_limits PORT HOW [FOLDER]: requests, with something taken from the process before or between them. */
 #include "net.h"
 
+#include <dirent.h>
 #include <grp.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -121,6 +123,33 @@ static void asks(const char *how, const char *folder)
 	say("first free", dup(2));
 }
 
+/* How many of its threads are in real time. */
+static int nr_in_real_time(void)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	struct dirent *task;
+	int nr = 0, policy;
+
+	while ((task = readdir(tasks))) {
+		policy = task->d_name[0] == '.' ? -1 : sched_getscheduler(atoi(task->d_name));
+		nr += policy == SCHED_FIFO || policy == SCHED_RR;
+	}
+	closedir(tasks);
+	return nr;
+}
+
+static void in_real_time(void)
+{
+	struct sched_param param = { .sched_priority = 5 };
+	int fd = connect_to(port);
+
+	say("sched_setscheduler", sched_setscheduler(0, SCHED_RR, &param));
+	ask_on(fd);
+	usleep(300000);
+	say("in real time", nr_in_real_time());
+	ask_on(fd);
+}
+
 int main(int argc, char **argv)
 {
 	const char *how = argc > 2 ? argv[2] : "";
@@ -134,6 +163,8 @@ int main(int argc, char **argv)
 		high_descriptors();
 	else if (!strcmp(how, "memory"))
 		no_memory();
+	else if (!strcmp(how, "real time"))
+		in_real_time();
 	else if (!strcmp(how, "strict"))
 		one_is_strict();
 	else
