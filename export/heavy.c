@@ -33,6 +33,8 @@ const struct atr_heavy *atr_heavy_load(const struct atr_io *io, const char *what
 
 	if (was_tried)
 		return loaded;
+	if (io->may_allocate && !io->may_allocate())
+		return NULL;
 	was_tried = true;
 	if (atr_heavy_find(io, ATR_HEAVY_FILE, path))
 		table = (__typeof__(table))io->load(path, ATR_HEAVY_NAME);

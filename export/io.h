@@ -10,6 +10,7 @@
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 
@@ -30,6 +31,8 @@ struct atr_io {
 	int (*thread_create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 	/* Not of libc: loads an object of ours, and finds the one name it has. NULL: it cannot. */
 	void *(*load)(const char *path, const char *name);
+	/* Whether getaddrinfo and load may be called: both allocate as the program does. NULL: they may. */
+	bool (*may_allocate)(void);
 };
 
 #endif

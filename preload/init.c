@@ -100,14 +100,34 @@ static int io_getsockopt(int fd, int level, int option, void *value, socklen_t *
 {
 	return REAL(getsockopt)(fd, level, option, value, len);
 }
+/*
+ * The resolver and the loader allocate, on our thread, by the program's malloc: where it brings its own,
+ * and has made no thread, that may be one for one thread alone.
+ */
+static bool may_allocate(void)
+{
+	static _Atomic bool was_told;
+
+	if (!atr_has_one_thread() || !atr_real_is_malloc_the_programs())
+		return true;
+	if (!atomic_exchange(&was_told, true))
+		atr_log("the program has its own malloc and one thread: no name is looked up for "
+			"what is sent, and nothing loaded");
+	return false;
+}
+
 static int io_getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
 			  struct addrinfo **found)
 {
-	return REAL(getaddrinfo)(name, service, hints, found);
+	return may_allocate() ? REAL(getaddrinfo)(name, service, hints, found) : EAI_MEMORY;
 }
 static void io_freeaddrinfo(struct addrinfo *list)
 {
 	freeaddrinfo(list);
+}
+static void *io_load(const char *path, const char *name)
+{
+	return may_allocate() ? atr_real_load(path, name) : NULL;
 }
 static int io_open(const char *path, int flags, ...)
 {
@@ -162,9 +182,9 @@ static int io_thread_create(pthread_t *thread, const pthread_attr_t *attributes,
 }
 
 static const struct atr_io io = {
-	io_socket,     io_connect,     io_send,		io_recv,	  io_poll,
-	io_close,      io_open,	       io_read,		io_write,	  io_fcntl,
-	io_getsockopt, io_getaddrinfo, io_freeaddrinfo, io_thread_create, atr_real_load,
+	io_socket,	 io_connect,	   io_send,  io_recv,	   io_poll,	  io_close,
+	io_open,	 io_read,	   io_write, io_fcntl,	   io_getsockopt, io_getaddrinfo,
+	io_freeaddrinfo, io_thread_create, io_load,  may_allocate,
 };
 
 static ssize_t conn_send(int fd, const void *buf, size_t len, int flags)

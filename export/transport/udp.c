@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export/transport/transport.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 
 /*
@@ -20,28 +22,47 @@ static void port_text(uint16_t port, char out[static 6])
 	memmove(out, out + at, 6 - at);
 }
 
-static int open_link(const struct atr_io *io, const struct atr_exporter_options *to)
+static int open_to(const struct atr_io *io, const struct sockaddr *address, socklen_t len)
+{
+	int fd = io->socket(address->sa_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0 || io->connect(fd, address, len) == 0)
+		return fd;
+	io->close(fd);
+	return -1;
+}
+
+/* The resolver allocates, also for an address. */
+static int open_name(const struct atr_io *io, const char *name, uint16_t port)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_DGRAM, .ai_flags = AI_NUMERICSERV }, *found;
-	char name[256], port[6];
+	char digits[6];
 	int fd = -1;
+
+	port_text(port, digits);
+	if (io->getaddrinfo(name, digits, &hints, &found))
+		return -1;
+	for (struct addrinfo *a = found; a && fd < 0; a = a->ai_next)
+		fd = open_to(io, a->ai_addr, a->ai_addrlen);
+	io->freeaddrinfo(found);
+	return fd;
+}
+
+static int open_link(const struct atr_io *io, const struct atr_exporter_options *to)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(to->port) };
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons(to->port) };
+	char name[256];
 
 	if (!to->host.len || to->host.len >= sizeof(name))
 		return -1;
 	memcpy(name, to->host.at, to->host.len);
 	name[to->host.len] = 0;
-	port_text(to->port, port);
-	if (io->getaddrinfo(name, port, &hints, &found))
-		return -1;
-	for (struct addrinfo *a = found; a && fd < 0; a = a->ai_next) {
-		fd = io->socket(a->ai_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-		if (fd >= 0 && io->connect(fd, a->ai_addr, a->ai_addrlen)) {
-			io->close(fd);
-			fd = -1;
-		}
-	}
-	io->freeaddrinfo(found);
-	return fd;
+	if (inet_pton(AF_INET, name, &in.sin_addr) == 1)
+		return open_to(io, (struct sockaddr *)&in, sizeof(in));
+	if (inet_pton(AF_INET6, name, &in6.sin6_addr) == 1)
+		return open_to(io, (struct sockaddr *)&in6, sizeof(in6));
+	return open_name(io, name, to->port);
 }
 
 enum atr_outcome atr_udp_send(const struct atr_io *io, const struct atr_exporter_options *to,

@@ -243,6 +243,24 @@ static int look_for_one(struct dl_phdr_info *info, size_t size, void *arg)
 	return one->found != NULL;
 }
 
+static int look_at_program(struct dl_phdr_info *info, size_t size, void *has)
+{
+	struct atr_object program;
+
+	(void)size;
+	*(bool *)has = atr_object_read(&program, info) &&
+		       atr_object_find(&program, "malloc", atr_object_hash("malloc"), true);
+	return 1; /* it comes first */
+}
+
+bool atr_real_is_malloc_the_programs(void)
+{
+	bool is_so = false;
+
+	dl_iterate_phdr(look_at_program, &is_so);
+	return is_so;
+}
+
 /*
  * Of glibc's own private names one is used, and only where there was no other: what
  * dlopen called, before 2.34, and a program without libdl has too. The upper bit says

@@ -90,6 +90,9 @@ bool atr_real_load_threads(void);
 /* Loads an object and finds a function of it by a name that no other has; NULL: it cannot. */
 void *atr_real_load(const char *path, const char *name);
 
+/* Any thread that may wait for the loader's lock: whether the program itself has what libc calls as malloc. */
+bool atr_real_is_malloc_the_programs(void);
+
 #define REAL(name)                                                                      \
 	((__typeof__(&(name)))(__builtin_expect(atr_real[ATR_REAL_##name] != NULL, 1) ? \
 				       atr_real[ATR_REAL_##name] :                      \

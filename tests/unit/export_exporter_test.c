@@ -240,9 +240,10 @@ static void *load(const char *path, const char *name)
 	return has_no_heavy ? NULL : (void *)atr_heavy_table;
 }
 
-static const struct atr_io io = { socket,     connect,	   send,	 recv,		poll,
-				  close,      open,	   read,	 write,		fcntl,
-				  getsockopt, getaddrinfo, freeaddrinfo, create_thread, load };
+static const struct atr_io io = { socket,	connect,       send,	   recv,
+				  poll,		close,	       open,	   read,
+				  write,	fcntl,	       getsockopt, getaddrinfo,
+				  freeaddrinfo, create_thread, load,	   NULL };
 
 static char *other_variable; /* of a test that has two */
 
