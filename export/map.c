@@ -5,17 +5,20 @@
 #include <stdint.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define FIRST_LEN (124u << 20) /* of address space: what the rooms ask for at start */
+#define FIRST_LEN ((size_t)124 << 20) /* of address space: what the rooms ask for at start */
+#define NARROW_LEN ((size_t)16 << 20)
 
 /* More than any machine has: to be had where it is not charged. */
 #define NO_MACHINES_LEN (UINT64_C(32) << 40)
 #define STEP ((size_t)256 << 10)
 
 static char *first;
-static bool is_charged;
+static size_t first_len;
+static bool is_charged, is_narrow;
 static _Atomic bool is_writable[FIRST_LEN / STEP];
 static _Atomic size_t used;
 static _Atomic int is_mapped; /* 1: somebody is at it, or it is not to be had */
@@ -70,16 +73,20 @@ static bool finds_charged(void)
  */
 static void map_first(void)
 {
+	struct rlimit limit;
 	int no = 0;
 
 	if (!atomic_compare_exchange_strong(&is_mapped, &no, 1))
 		return;
 	is_charged = finds_charged();
-	first = map(FIRST_LEN, is_charged ? PROT_READ : PROT_READ | PROT_WRITE);
+	is_narrow =
+		is_charged && getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+	first_len = is_narrow ? NARROW_LEN : FIRST_LEN;
+	first = map(first_len, is_charged ? PROT_READ : PROT_READ | PROT_WRITE);
 	if (!first)
 		return;
-	madvise(first, FIRST_LEN, MADV_NOHUGEPAGE);
-	madvise(first, FIRST_LEN, MADV_DONTDUMP);
+	madvise(first, first_len, MADV_NOHUGEPAGE);
+	madvise(first, first_len, MADV_DONTDUMP);
 	atomic_store_explicit(&is_mapped, 2, memory_order_release);
 }
 
@@ -95,17 +102,27 @@ size_t atr_page_up(size_t len)
 	return (len + page_len - 1) & ~(page_len - 1);
 }
 
+static bool has_first(void)
+{
+	if (!atomic_load_explicit(&is_mapped, memory_order_relaxed))
+		map_first();
+	return atomic_load_explicit(&is_mapped, memory_order_acquire) == 2;
+}
+
+bool atr_map_is_narrow(void)
+{
+	return has_first() && is_narrow;
+}
+
 /* Of the one mapping; NULL: there is none, or no more room in it. */
 static void *take(size_t len)
 {
 	size_t at, pages = atr_page_up(len);
 
-	if (!atomic_load_explicit(&is_mapped, memory_order_relaxed))
-		map_first();
-	if (atomic_load_explicit(&is_mapped, memory_order_acquire) != 2)
+	if (!has_first())
 		return NULL;
 	at = atomic_load_explicit(&used, memory_order_relaxed);
-	while (pages <= FIRST_LEN - at)
+	while (pages <= first_len - at)
 		if (atomic_compare_exchange_weak_explicit(
 			    &used, &at, at + pages, memory_order_relaxed, memory_order_relaxed))
 			return first + at;
@@ -146,7 +163,7 @@ bool atr_map_writable(const void *at, size_t len)
 {
 	size_t from = (size_t)((const char *)at - first), to = from + len;
 
-	if (!is_charged || from >= FIRST_LEN)
+	if (!is_charged || from >= first_len)
 		return true;
 	for (size_t step = from / STEP; step * STEP < to; step++)
 		if (!make_writable(step))
@@ -156,6 +173,6 @@ bool atr_map_writable(const void *at, size_t len)
 
 const void *atr_map_first(size_t *len)
 {
-	*len = FIRST_LEN;
+	*len = first_len;
 	return atomic_load_explicit(&is_mapped, memory_order_acquire) == 2 ? first : NULL;
 }

@@ -8,7 +8,8 @@
  *
  * Where the kernel does not overcommit (vm.overcommit_memory 2), or the process may have only so
  * much (RLIMIT_DATA), what can be written is charged though it is never touched, to each process anew.
- * There that mapping is one that can be read, and made writable in steps.
+ * There that mapping is one that can be read, and made writable in steps. Where a process may have only so
+ * many addresses (RLIMIT_AS), it is a tenth as large, and who asks for room for many asks for fewer.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,6 +24,7 @@ void *atr_map(size_t len);
  */
 void *atr_map_lazily(size_t len);
 bool atr_map_is_charged(void); /* when something was mapped */
+bool atr_map_is_narrow(void);
 bool atr_map_writable(const void *at, size_t len);
 
 /* As _map, and of its own: it can be grown by mremap. */

@@ -427,7 +427,7 @@ void atr_conn_is_tied(struct atr_conn *cipher)
 	uint64_t unseen = atr_fd_unseen(word);
 
 	/* a server's was looked away from until it turned out whose it is */
-	if ((unsigned)cipher->fd < ATR_FD_MAX &&
+	if ((unsigned)cipher->fd < atr_fds_len &&
 	    !atomic_compare_exchange_strong(&atr_fds[cipher->fd], &word, tied))
 		atomic_compare_exchange_strong(&atr_fds[cipher->fd], &unseen, tied);
 }
@@ -631,8 +631,7 @@ static void not_ours(struct atr_thread *self, struct atr_conn *conn)
 /* Nothing more is to be seen on it: from now on the descriptor costs one load and one branch. */
 static void forget(struct atr_thread *self, uint64_t word, int fd)
 {
-	if ((unsigned)fd < ATR_FD_MAX && atr_fds &&
-	    atomic_compare_exchange_strong(&atr_fds[fd], &word, 0))
+	if ((unsigned)fd < atr_fds_len && atomic_compare_exchange_strong(&atr_fds[fd], &word, 0))
 		release_word(self, word);
 }
 
@@ -644,7 +643,7 @@ static bool is_over(const struct atr_conn *conn)
 /* The same, but it stays until it is closed: as long as that, it is work unseen. */
 static void look_away(uint64_t word, int fd)
 {
-	if ((unsigned)fd < ATR_FD_MAX && atr_fds)
+	if ((unsigned)fd < atr_fds_len)
 		atomic_compare_exchange_strong(&atr_fds[fd], &word, atr_fd_unseen(word));
 }
 

@@ -5,21 +5,24 @@
 
 #include <stddef.h>
 
+uint32_t atr_fds_len;
 _Atomic uint64_t *atr_fds;
 
 bool atr_fds_setup(void)
 {
-	void *base = atr_map_lazily(ATR_FD_MAX * sizeof(*atr_fds));
+	uint32_t len = atr_map_is_narrow() ? ATR_FD_MAX / 16 : ATR_FD_MAX;
+	void *base = atr_map_lazily(len * sizeof(*atr_fds));
 
 	if (!base)
 		return false;
 	atr_fds = base;
+	atr_fds_len = len;
 	return true;
 }
 
 bool atr_fd_can_be_set(int fd)
 {
-	return (unsigned)fd < ATR_FD_MAX && atr_fds &&
+	return (unsigned)fd < atr_fds_len &&
 	       atr_map_writable((const void *)&atr_fds[fd], sizeof(*atr_fds));
 }
 

@@ -27,9 +27,11 @@ enum atr_fd_kind {
 };
 #define ATR_FD_SERVES (UINT64_C(1) << 56)
 
-#define ATR_FD_MAX (1 << 20)
+#define ATR_FD_MAX (1u << 20)
 
-extern _Atomic uint64_t *atr_fds; /* NULL where we stand aside */
+/* Of this many descriptors; 0 where we stand aside. */
+extern uint32_t atr_fds_len;
+extern _Atomic uint64_t *atr_fds;
 
 /* The constructor. Maps it; false: no memory. */
 bool atr_fds_setup(void);
@@ -39,7 +41,7 @@ static inline uint64_t atr_fd(int fd)
 {
 	uint64_t word;
 
-	if (__builtin_expect((unsigned)fd >= ATR_FD_MAX || !atr_fds, 0))
+	if (__builtin_expect((unsigned)fd >= atr_fds_len, 0))
 		return 0;
 	word = atomic_load_explicit(&atr_fds[fd], memory_order_relaxed);
 	return __builtin_expect(word != 0, 0) && atr_has_thread() ? word : 0;

@@ -282,7 +282,7 @@ static void closing_range(unsigned first, unsigned last)
 {
 	if (atr_in_shared_child())
 		return;
-	for (unsigned fd = first; atr_fds && fd <= last && fd < ATR_FD_MAX; fd++) {
+	for (unsigned fd = first; fd <= last && fd < atr_fds_len; fd++) {
 		/* pages of the table that were never touched are not to be touched for this */
 		if (fd > first + 65536)
 			break;

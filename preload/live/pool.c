@@ -3,9 +3,16 @@
 
 #include "export/map.h"
 
+/* As many there are at least where addresses are few. */
+#define NARROW_CAP 64
+
 bool atr_pool_map(struct atr_pool *pool, uint32_t item_len, uint32_t cap)
 {
-	void *base = atr_map_lazily((size_t)item_len * cap);
+	void *base;
+
+	if (atr_map_is_narrow() && cap > NARROW_CAP)
+		cap = cap / 16 > NARROW_CAP ? cap / 16 : NARROW_CAP;
+	base = atr_map_lazily((size_t)item_len * cap);
 
 	if (!base)
 		return false;

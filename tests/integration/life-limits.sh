@@ -33,6 +33,9 @@ for kib in 8000 16000 24000 40000 80000 200000; do
 	check "$kib KiB of addresses" runs_the_same \
 		sh -c 'ulimit -v $0; exec "$@"' $kib "${sent[@]}" "$program" "$port" memory
 done
+sends "200000 KiB of addresses, most of which it takes" \
+	bash -c 'ulimit -v 200000; exec "$@"' 0 "${sent[@]}" "$program" "$port" addresses < <(times 2 "$get")
+
 # What is mapped and not used counts here, and where the kernel does not overcommit.
 sends "12 MiB of data" bash -c 'ulimit -d 12288; exec "$@"' 0 "${sent[@]}" "$program" "$port" plain < <(times 3 "$get")
 

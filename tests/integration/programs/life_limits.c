@@ -98,6 +98,21 @@ static void no_memory(void)
 	ask_on(fd);
 }
 
+/* Most of the addresses that it may have are the program's. */
+static void addresses(void)
+{
+	int fd = connect_to(port), nr = 0;
+	void *all[200];
+
+	ask_on(fd);
+	while (nr < 200 && (all[nr] = malloc(1 << 20)))
+		nr++;
+	say("as many as it may need", nr >= 160);
+	while (nr)
+		free(all[--nr]);
+	ask_on(fd);
+}
+
 static void asks(const char *how, const char *folder)
 {
 	int fd = connect_to(port);
@@ -163,6 +178,8 @@ int main(int argc, char **argv)
 		high_descriptors();
 	else if (!strcmp(how, "memory"))
 		no_memory();
+	else if (!strcmp(how, "addresses"))
+		addresses();
 	else if (!strcmp(how, "real time"))
 		in_real_time();
 	else if (!strcmp(how, "strict"))
