@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export/map.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <sys/auxv.h>
@@ -148,15 +149,31 @@ void *atr_map(size_t len)
 	return at && atr_map_writable(at, len) ? at : NULL;
 }
 
+static bool protect(size_t from, size_t len)
+{
+	int saved = errno;
+	bool is_done = mprotect(first + from, len, PROT_READ | PROT_WRITE) == 0;
+
+	errno = saved;
+	return is_done;
+}
+
 /* Who comes at the same time asks for the same. */
 static bool make_writable(size_t step)
 {
 	if (atomic_load_explicit(&is_writable[step], memory_order_relaxed))
 		return true;
-	if (mprotect(first + step * STEP, STEP, PROT_READ | PROT_WRITE))
+	if (!protect(step * STEP, STEP))
 		return false;
 	atomic_store_explicit(&is_writable[step], true, memory_order_relaxed);
 	return true;
+}
+
+/* Of a step in which something was unmapped, what is asked for and no more. */
+static bool make_part_writable(size_t from, size_t to)
+{
+	from &= ~(atr_page_len() - 1);
+	return protect(from, atr_page_up(to - from));
 }
 
 bool atr_map_writable(const void *at, size_t len)
@@ -167,7 +184,7 @@ bool atr_map_writable(const void *at, size_t len)
 		return true;
 	for (size_t step = from / STEP; step * STEP < to; step++)
 		if (!make_writable(step))
-			return false;
+			return make_part_writable(from, to);
 	return true;
 }
 

@@ -18,14 +18,16 @@
 void *atr_map(size_t len);
 
 /*
- * The same, for what is large and mostly unused: a part of it is asked for before it is written. _writable:
- * any thread; false: that cannot be had now. A system call at most, and none where memory is not charged
- * before it is touched.
+ * The same, for what is large and mostly unused: before a part of it is written that is asked for by
+ * _writable, which any thread may call; false: it cannot be had now. errno stays. Where memory is charged
+ * (as above) it takes a system call for each 256 KiB, once; else none.
  */
 void *atr_map_lazily(size_t len);
-bool atr_map_is_charged(void); /* when something was mapped */
-bool atr_map_is_narrow(void);
 bool atr_map_writable(const void *at, size_t len);
+
+/* Any thread: whether it is charged, for who asks often, when something was mapped; whether addresses are few. */
+bool atr_map_is_charged(void);
+bool atr_map_is_narrow(void);
 
 /* As _map, and of its own: it can be grown by mremap. */
 void *atr_map_apart(size_t len);

@@ -91,9 +91,19 @@ run_threaded()
 	done
 }
 
+# Memory is charged before it is touched, as where a machine does not overcommit.
+run_charged()
+{
+	local pattern
+
+	for pattern in 'conn_*' 'ring_*' 'pool_*' 'live_*'; do
+		run_tap unit-charged bash -c 'ulimit -d 20000000; exec "$@"' 0 "$build/tests/unit" "$pattern"
+	done
+}
+
 run_unit()
 {
-	make_or_fail unit BUILD="$build" unit && run_tap unit "$build/tests/unit"
+	make_or_fail unit BUILD="$build" unit && run_tap unit "$build/tests/unit" && run_charged
 	# the sanitizers' runs take their time, and do not mind one another
 	make_or_fail unit-asan SAN=address,undefined unit &&
 		run_tap unit-asan build/san-address-undefined/tests/unit &
