@@ -48,6 +48,15 @@ static int open_name(const struct atr_io *io, const char *name, uint16_t port)
 	return fd;
 }
 
+/* What is named localhost listens where a daemon does by default. */
+static bool is_v4(struct atr_str host, const char *name, struct in_addr *out)
+{
+	if (!atr_str_equal_nocase(host, ATR_STR("localhost")))
+		return inet_pton(AF_INET, name, out) == 1;
+	out->s_addr = htonl(INADDR_LOOPBACK);
+	return true;
+}
+
 static int open_link(const struct atr_io *io, const struct atr_exporter_options *to)
 {
 	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(to->port) };
@@ -58,7 +67,7 @@ static int open_link(const struct atr_io *io, const struct atr_exporter_options 
 		return -1;
 	memcpy(name, to->host.at, to->host.len);
 	name[to->host.len] = 0;
-	if (inet_pton(AF_INET, name, &in.sin_addr) == 1)
+	if (is_v4(to->host, name, &in.sin_addr))
 		return open_to(io, (struct sockaddr *)&in, sizeof(in));
 	if (inet_pton(AF_INET6, name, &in6.sin6_addr) == 1)
 		return open_to(io, (struct sockaddr *)&in6, sizeof(in6));

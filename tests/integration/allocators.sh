@@ -16,8 +16,10 @@ for to in http://collector.invalid:4318 https://127.0.0.1:4318; do
 	sends "and $to" env OTEL_TRACES_EXPORTER=otlp/file,otlp OTEL_BSP_SCHEDULE_DELAY=20 \
 		OTEL_EXPORTER_OTLP_ENDPOINT=$to "$program" "$port" < <(times 2 "$got")
 done
-sends "and X-Ray's daemon" env OTEL_TRACES_EXPORTER=otlp/file,xray OTEL_BSP_SCHEDULE_DELAY=20 \
-	"$program" "$port" < <(times 2 "$got")
+for to in 127.0.0.1:2000 localhost:2000 '[::1]:2000' daemon.invalid:2000; do
+	sends "and X-Ray's daemon, $to" env OTEL_TRACES_EXPORTER=otlp/file,xray OTEL_BSP_SCHEDULE_DELAY=20 \
+		AWS_XRAY_DAEMON_ADDRESS=$to "$program" "$port" < <(times 2 "$got")
+done
 found=
 for also in /usr/lib/*/libjemalloc.so.2 /usr/lib/*/libtcmalloc_minimal.so.4 /usr/lib/*/libmimalloc.so.2*; do
 	[ -f "$also" ] || continue
