@@ -2,6 +2,7 @@
 #include "export/map.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <sys/auxv.h>
@@ -13,8 +14,6 @@
 #define FIRST_LEN ((size_t)124 << 20) /* of address space: what the rooms ask for at start */
 #define NARROW_LEN ((size_t)16 << 20)
 
-/* More than any machine has: to be had where it is not charged. */
-#define NO_MACHINES_LEN (UINT64_C(32) << 40)
 #define STEP ((size_t)256 << 10)
 
 static char *first;
@@ -56,16 +55,29 @@ void *atr_map_apart(size_t len)
 	return NULL;
 }
 
-/*
- * Nothing is had that is more than there is, but what is not charged. The kernel is asked past libc's names,
- * which a sanitizer may have taken: it would go through all of it.
- */
-static bool finds_charged(void)
+static bool is_limited(int what)
 {
-	long much = syscall(SYS_mmap, NULL, NO_MACHINES_LEN, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	struct rlimit limit;
 
-	return much == -1 || syscall(SYS_munmap, much, NO_MACHINES_LEN) != 0;
+	return getrlimit(what, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+}
+
+/*
+ * The kernel says so in a file alone. (To ask for more than any machine has would tell as well, but an
+ * emulator of processors keeps an account of each page.)
+ */
+static bool is_overcommitting(void)
+{
+	long fd = syscall(SYS_openat, AT_FDCWD, "/proc/sys/vm/overcommit_memory",
+			  O_RDONLY | O_CLOEXEC);
+	char mode = 0;
+
+	if (fd < 0)
+		return true; /* as most do */
+	if (syscall(SYS_read, fd, &mode, 1) < 0)
+		mode = 0;
+	syscall(SYS_close, fd);
+	return mode != '2';
 }
 
 /*
@@ -74,14 +86,12 @@ static bool finds_charged(void)
  */
 static void map_first(void)
 {
-	struct rlimit limit;
 	int no = 0;
 
 	if (!atomic_compare_exchange_strong(&is_mapped, &no, 1))
 		return;
-	is_charged = finds_charged();
-	is_narrow =
-		is_charged && getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+	is_narrow = is_limited(RLIMIT_AS);
+	is_charged = is_narrow || is_limited(RLIMIT_DATA) || !is_overcommitting();
 	first_len = is_narrow ? NARROW_LEN : FIRST_LEN;
 	first = map(first_len, is_charged ? PROT_READ : PROT_READ | PROT_WRITE);
 	if (!first)
