@@ -5,6 +5,7 @@
 
 #include "cJSON.h"
 
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -39,6 +40,7 @@ static struct part *grow(size_t need)
 	*part = (struct part){
 		.before = last, .len = len, .used = sizeof(*part), .all_len = so_far + len
 	};
+	atomic_signal_fence(memory_order_seq_cst);
 	last = part;
 	return part;
 }
