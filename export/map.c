@@ -13,6 +13,7 @@
 
 #define FIRST_LEN ((size_t)124 << 20) /* of address space: what the rooms ask for at start */
 #define NARROW_LEN ((size_t)16 << 20)
+#define NARROW_SHARE 16 /* of what is asked for, so that it fits in there */
 
 #define STEP ((size_t)256 << 10)
 
@@ -120,9 +121,11 @@ static bool has_first(void)
 	return atomic_load_explicit(&is_mapped, memory_order_acquire) == 2;
 }
 
-bool atr_map_is_narrow(void)
+uint32_t atr_map_share(uint32_t nr, uint32_t least)
 {
-	return has_first() && is_narrow;
+	if (!has_first() || !is_narrow || nr <= least)
+		return nr;
+	return nr / NARROW_SHARE > least ? nr / NARROW_SHARE : least;
 }
 
 /* Of the one mapping; NULL: there is none, or no more room in it. */

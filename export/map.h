@@ -13,6 +13,7 @@
  */
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Any thread. Aligned to a page; NULL when it cannot be had. It may be unmapped again, or stay. */
 void *atr_map(size_t len);
@@ -25,9 +26,11 @@ void *atr_map(size_t len);
 void *atr_map_lazily(size_t len);
 bool atr_map_writable(const void *at, size_t len);
 
-/* Any thread: whether it is charged, for who asks often, when something was mapped; whether addresses are few. */
+/* Any thread: whether it is charged, for who asks often, when something was mapped. */
 bool atr_map_is_charged(void);
-bool atr_map_is_narrow(void);
+
+/* Any thread: for how many to ask, of this many; at least `least` of them where addresses are few. */
+uint32_t atr_map_share(uint32_t nr, uint32_t least);
 
 /* As _map, and of its own: it can be grown by mremap. */
 void *atr_map_apart(size_t len);

@@ -10,7 +10,7 @@ _Atomic uint64_t *atr_fds;
 
 bool atr_fds_setup(void)
 {
-	uint32_t len = atr_map_is_narrow() ? ATR_FD_MAX / 16 : ATR_FD_MAX;
+	uint32_t len = atr_map_share(ATR_FD_MAX, 0);
 	void *base = atr_map_lazily(len * sizeof(*atr_fds));
 
 	if (!base)

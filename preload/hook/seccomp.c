@@ -239,9 +239,11 @@ static bool spares(const struct sock_filter *code, uint32_t len, const struct ca
 	return true;
 }
 
+#define SPARES(code, len, list) spares(code, len, list, sizeof(list) / sizeof((list)[0]))
+
 bool atr_seccomp_spares_us(const struct sock_filter *code, uint32_t len)
 {
-	return spares(code, len, calls, sizeof(calls) / sizeof(calls[0]));
+	return SPARES(code, len, calls);
 }
 
 void atr_before_seccomp(bool strict, const struct sock_fprog *filter)
@@ -261,14 +263,11 @@ void atr_before_seccomp(bool strict, const struct sock_fprog *filter)
 	if (!ARCHITECTURE || !atr_is_readable(filter, sizeof(*filter)) ||
 	    !atr_is_readable(filter->filter, filter->len * sizeof(filter->filter[0])))
 		return; /* the kernel refuses it */
-	if (!spares(filter->filter, filter->len, exec_calls,
-		    sizeof(exec_calls) / sizeof(exec_calls[0])))
+	if (!SPARES(filter->filter, filter->len, exec_calls))
 		atr_program_may_not_look();
-	if (!spares(filter->filter, filter->len, publishing_calls,
-		    sizeof(publishing_calls) / sizeof(publishing_calls[0])))
+	if (!SPARES(filter->filter, filter->len, publishing_calls))
 		atr_exporter_publishes_nothing();
-	if (!spares(filter->filter, filter->len, policy_calls,
-		    sizeof(policy_calls) / sizeof(policy_calls[0])))
+	if (!SPARES(filter->filter, filter->len, policy_calls))
 		atr_exporter_keeps_policy();
 	if (atr_seccomp_spares_us(filter->filter, filter->len))
 		return;

@@ -10,8 +10,7 @@ bool atr_pool_map(struct atr_pool *pool, uint32_t item_len, uint32_t cap)
 {
 	void *base;
 
-	if (atr_map_is_narrow() && cap > NARROW_CAP)
-		cap = cap / 16 > NARROW_CAP ? cap / 16 : NARROW_CAP;
+	cap = atr_map_share(cap, NARROW_CAP);
 	base = atr_map_lazily((size_t)item_len * cap);
 
 	if (!base)
