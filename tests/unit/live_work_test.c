@@ -792,6 +792,7 @@ TEST(work_context_is_the_works_then_the_starts_then_none)
 
 TEST(work_baggage_alone_is_every_roots_and_nobodys_parent)
 {
+	static const uint8_t none[ATR_SPAN_ID_LEN];
 	struct atr_context start = { .remote = true, .baggage = ATR_STR("k=v") };
 	struct atr_context_copy copy = { .block = 0 };
 	struct atr_shown shown;
@@ -803,7 +804,8 @@ TEST(work_baggage_alone_is_every_roots_and_nobodys_parent)
 	CHECK(atr_str_equal(copy.context.baggage, ATR_STR("k=v")));
 	root = atr_live_open(&atr_self, ATR_KIND_CLIENT, &copy.context, 0);
 	atr_context_copy_release(&copy);
-	CHECK(atr_live_shown(root, &shown) && !shown.parent_id[0] && shown.span_id[0]);
+	CHECK(atr_live_shown(root, &shown) && !memcmp(shown.parent_id, none, sizeof(none)));
+	CHECK(memcmp(shown.span_id, none, sizeof(none)) != 0);
 	CHECK(atr_live_context(root, &copy) && atr_context_is_valid(&copy.context));
 	CHECK(atr_str_equal(copy.context.baggage, ATR_STR("k=v")));
 	atr_context_copy_release(&copy);
