@@ -72,14 +72,6 @@ static inline bool atr_header_is(const struct atr_header *header, struct atr_str
 /* The same id, also where one of the two has lost its upper half to a format of 64 bits. */
 bool atr_context_is_of_trace(const struct atr_context *a, const struct atr_context *b);
 
-/* A traceparent's value: ids, flags and marks of *out alone; false, and they are of no use: it is not one, or not valid. */
-bool atr_traceparent_read(struct atr_str text, struct atr_context *out);
-
-/* Its whole line, as inject writes it; how long that is. */
-#define ATR_TRACEPARENT_LINE (13 + ATR_TRACEPARENT_LEN + 2)
-size_t atr_traceparent_line(const struct atr_context *context,
-			    char out[static ATR_TRACEPARENT_LINE]);
-
 /* The first field that is this header, without the spaces around it; absent when none is. */
 struct atr_str atr_fields_first(const struct atr_fields *in, const struct atr_header *header);
 

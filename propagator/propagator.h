@@ -105,6 +105,14 @@ size_t atr_propagators_inject(const struct atr_propagators *p, const struct atr_
 /* The 55 characters of version 00, without a NUL. */
 void atr_traceparent_write(const struct atr_context *context, char out[static ATR_TRACEPARENT_LEN]);
 
+/* A traceparent's value: ids, flags and marks of *out alone; false, and they are of no use: it is not one, or not valid. */
+bool atr_traceparent_read(struct atr_str text, struct atr_context *out);
+
+/* Its whole line, as inject writes it where is_w3c and there is no text to carry; how long that is. */
+#define ATR_TRACEPARENT_LINE (13 + ATR_TRACEPARENT_LEN + 2)
+size_t atr_traceparent_line(const struct atr_context *context,
+			    char out[static ATR_TRACEPARENT_LINE]);
+
 /*
  * A header that is there already, with this context's span id and sampling in
  * the place of its own: writes value.len bytes to out, all else as it was

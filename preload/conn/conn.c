@@ -105,6 +105,7 @@ static void give_up(struct atr_thread *self, struct atr_conn *conn)
 	if (conn->given_up)
 		return;
 	conn->given_up = true;
+	conn->ready = ATR_READY_NOT;
 	/* what it asks of the program is not seen any more: no guess is safe meanwhile */
 	if (conn->side == ATR_SIDE_SERVER)
 		atr_work_unseen(1);
@@ -192,6 +193,7 @@ __attribute__((noinline)) static void show_all(struct atr_conn *conn)
 	show(conn, shows_ordinary(conn) | conn->connecting * CONNECTING |
 			   conn->awaits_event * AWAITS | !!conn->http2 * SHARED |
 			   atr_sending_owes(conn) * OWES | (conn->nr_streams ? BUSY | RECORDS : 0));
+	conn->ready = (uint8_t)atr_usual_ready(conn);
 }
 
 static void note(_Atomic bool *what, bool is)
@@ -365,6 +367,7 @@ static struct atr_conn *open_conn(enum atr_side side, const struct sockaddr *pee
 	conn->former_request.len = conn->former_response.len = 0;
 	conn->former_request.doubt = conn->former_response.doubt = 0;
 	conn->usual.items_len = 0;
+	note(&conn->asking, false);
 	note(&conn->wait_timed_out, false);
 	note(&conn->read_refused, false);
 	atomic_store_explicit(&conn->plain, 0, memory_order_relaxed);
@@ -679,6 +682,24 @@ __attribute__((noinline)) static void leave_or_forget(struct atr_thread *self,
 	show(conn, shows_ordinary(conn));
 	if (conn->side == ATR_SIDE_SERVER)
 		show_answers(conn, answers(conn));
+	conn->ready = (uint8_t)atr_usual_ready(conn);
+	let_go_shown(self, conn);
+	atr_leave(self);
+}
+
+/* The same after what was usual, which leaves little to be found out. */
+static inline void leave_usual(struct atr_thread *self, struct atr_conn *conn)
+{
+	atr_ref span = conn->nr_exchanges ? conn->exchange[conn->first_exchange].span : 0;
+	unsigned now = conn->nr_exchanges ? BUSY : 0;
+
+	if (span)
+		now |= RECORDS;
+	if (conn->side == ATR_SIDE_SERVER) {
+		now |= SERVES;
+		show_answers(conn, span);
+	}
+	show(conn, now);
 	let_go_shown(self, conn);
 	atr_leave(self);
 }
@@ -794,11 +815,14 @@ void atr_conn_received(uint64_t word, int fd, const struct iovec *iov, int nr, s
 		return;
 	note(&conn->read_refused, false);
 	note(&conn->wait_timed_out, false);
-	/* of one that is given up, what is left to be done is on the way out */
-	if (!(is_ordinary(conn) && atr_usual_received(self, conn, iov, nr, (size_t)n)) &&
-	    !conn->given_up && !feed_iov(self, conn, false, iov, nr, 0, (size_t)n))
-		not_ours(self, conn);
-	leave_or_forget(self, conn, word, fd);
+	if (conn->ready && atr_usual_received(self, conn, iov, nr, (size_t)n)) {
+		leave_usual(self, conn);
+	} else {
+		/* of one that is given up, what is left to be done is on the way out */
+		if (!conn->given_up && !feed_iov(self, conn, false, iov, nr, 0, (size_t)n))
+			not_ours(self, conn);
+		leave_or_forget(self, conn, word, fd);
+	}
 	errno = saved;
 }
 
@@ -873,8 +897,9 @@ static inline bool asks_as_usual(struct atr_thread *self, struct atr_conn *conn,
 				 const struct iovec *iov, int nr, size_t from, int flags,
 				 struct atr_pieces *piece)
 {
-	return conn->side == ATR_SIDE_CLIENT && nr == 1 && !from && !(flags & MSG_ZEROCOPY) &&
-	       is_ordinary(conn) && atr_usual_asks(self, conn, iov->iov_base, iov->iov_len, piece);
+	return conn->ready == ATR_READY_CLIENT_BEGINS && nr == 1 && !from &&
+	       !(flags & MSG_ZEROCOPY) &&
+	       atr_usual_asks(self, conn, iov->iov_base, iov->iov_len, piece);
 }
 
 bool atr_conn_plan(uint64_t word, int fd, const struct iovec *iov, int nr, size_t from, int flags,
@@ -897,10 +922,11 @@ bool atr_conn_plan(uint64_t word, int fd, const struct iovec *iov, int nr, size_
 		return false;
 	forget_page();
 	if (asks_as_usual(self, conn, iov, nr, from, flags, piece)) {
-		leave_or_forget(self, conn, word, fd);
+		leave_usual(self, conn);
 		errno = saved;
 		return true;
 	}
+	atr_conn_sees_asking(conn);
 	settle_side(conn, true);
 	is_ours = !is_over(conn);
 	if (is_ours && !atr_sending_plan(self, conn, iov, nr, from, flags, piece)) {
@@ -915,20 +941,48 @@ bool atr_conn_plan(uint64_t word, int fd, const struct iovec *iov, int nr, size_
 	return is_ours;
 }
 
+/* What a server sent as it is ends its exchange, mostly. */
+static inline bool answered_as_usual(struct atr_thread *self, struct atr_conn *conn,
+				     const struct iovec *iov, int nr,
+				     const struct atr_pieces *piece, ssize_t n)
+{
+	return conn->ready == ATR_READY_SERVER_ENDS && n > 0 && piece->is_plain && !piece->from &&
+	       atr_usual_answered(self, conn, iov, nr, (size_t)n);
+}
+
+/* Of a usual one not all was taken: it is told as others are. */
+static void unask(struct atr_thread *self, struct atr_conn *conn, struct atr_pieces *piece,
+		  bool is_begun)
+{
+	if (!conn->given_up && !atr_usual_unasked(conn, piece->usual, is_begun))
+		not_ours(self, conn);
+	piece->usual = 0;
+}
+
 ssize_t atr_conn_sent(uint64_t word, int fd, const struct iovec *iov, int nr,
 		      struct atr_pieces *piece, ssize_t n)
 {
 	int saved = errno;
 	struct atr_thread *self;
-	struct atr_conn *conn = enter_owed(word, !piece->is_plain, &self);
+	struct atr_conn *conn;
 	size_t taken = n > 0 ? (size_t)n : 0;
 
+	if (piece->usual && taken == piece->iov[0].iov_len)
+		return atr_conn_asked(word, piece);
+	conn = enter_owed(word, !piece->is_plain, &self);
 	if (!conn) {
 		/* it was taken from us during the call: only the program's count is left to get right */
 		taken = atr_sending_settle(NULL, piece, taken);
 		atr_block_give(piece->block);
 		return n < 0 ? n : (ssize_t)taken;
 	}
+	if (answered_as_usual(self, conn, iov, nr, piece, n)) {
+		leave_usual(self, conn);
+		errno = saved;
+		return n;
+	}
+	if (piece->usual)
+		unask(self, conn, piece, n > 0);
 	if (n < 0)
 		note_error(conn, saved);
 	else
@@ -943,9 +997,7 @@ ssize_t atr_conn_sent(uint64_t word, int fd, const struct iovec *iov, int nr,
 					      taken - piece->head_end);
 			if (!ok)
 				not_ours(self, conn);
-		} else if (!(piece->is_plain && !piece->from && is_ordinary(conn) &&
-			     atr_usual_answered(self, conn, iov, nr, taken)) &&
-			   !feed_iov(self, conn, true, iov, nr, piece->from, taken)) {
+		} else if (!feed_iov(self, conn, true, iov, nr, piece->from, taken)) {
 			not_ours(self, conn);
 		}
 	}
@@ -956,22 +1008,15 @@ ssize_t atr_conn_sent(uint64_t word, int fd, const struct iovec *iov, int nr,
 	return n < 0 ? n : (ssize_t)taken;
 }
 
-bool atr_conn_asked(uint64_t word, int fd, const struct atr_pieces *piece, ssize_t n)
+ssize_t atr_conn_asked(uint64_t word, const struct atr_pieces *piece)
 {
-	int saved = errno;
-	struct atr_thread *self;
-	struct atr_conn *conn =
-		n == (ssize_t)piece->iov[0].iov_len ? enter_owed(word, true, &self) : NULL;
-	bool is_told;
+	struct atr_conn *conn = told_of(word);
 
-	if (!conn)
-		return false;
-	is_told = is_ordinary(conn) && atr_usual_asked(conn);
-	if (is_told)
-		atr_count(ATR_COUNT_HEADS_INJECTED);
-	leave_or_forget(self, conn, word, fd);
-	errno = saved;
-	return is_told;
+	/* not held: where another has the slot by now, it may not be known of that one's next call */
+	if (conn)
+		note(&conn->asking, false);
+	atr_count(ATR_COUNT_HEADS_INJECTED);
+	return (ssize_t)piece->end;
 }
 
 void atr_conn_leave_alone(uint64_t word)
@@ -1289,7 +1334,8 @@ void atr_conn_forked(void)
 		conn->counts_as_call = false;
 		if (!atr_h2_forked(conn))
 			conn->given_up = true;
-		if (conn->in.held || conn->out.held || conn->rest_block || conn->is_prepared)
+		if (conn->in.held || conn->out.held || conn->rest_block || conn->is_prepared ||
+		    conn->asking)
 			conn->given_up = true; /* their blocks are given back */
 		if (conn->rest_block)
 			conn->rest_at = conn->rest_len;

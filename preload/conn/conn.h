@@ -68,9 +68,9 @@ struct atr_pieces {
 	size_t at;
 	size_t ours_len;
 	size_t hidden;
-	bool hold_last;	 /* the program's last byte (a CR) is kept back and counts as sent */
-	bool is_plain;	 /* nothing of ours, nothing kept back, and all of the program's bytes */
-	bool is_usual;	 /* iov[0] is a request, whole and with our fields: see usual.h */
+	bool hold_last; /* the program's last byte (a CR) is kept back and counts as sent */
+	bool is_plain;	/* nothing of ours, nothing kept back, and all of the program's bytes */
+	atr_ref usual; /* iov[0] is a request, whole and with our fields, and this its span: see usual.h */
 	size_t head_end; /* where a head ends in it; 0: it does not */
 	struct atr_http1_head head;
 	/*
@@ -105,10 +105,10 @@ bool atr_conn_plan(uint64_t word, int fd, const struct iovec *iov, int nr, size_
 ssize_t atr_conn_sent(uint64_t word, int fd, const struct iovec *iov, int nr,
 		      struct atr_pieces *piece, ssize_t n);
 /*
- * Of a piece that is_usual, which was sent as a whole: what _sent would do, in less. False: it is
- * to be told by that.
+ * Of a piece that is a usual one, of which the kernel took all: what _sent would do, in less.
+ * Returns what is to be returned.
  */
-bool atr_conn_asked(uint64_t word, int fd, const struct atr_pieces *piece, ssize_t n);
+ssize_t atr_conn_asked(uint64_t word, const struct atr_pieces *piece);
 /* sendfile, splice: n bytes that we did not see went out. Before them: _blind_next. */
 void atr_conn_sent_blind(uint64_t word, int fd, ssize_t n);
 

@@ -40,7 +40,7 @@ struct atr_h2_way {
 	atr_ref head; /* a block: of the header block under way, a struct atr_http2_head and its text */
 	uint64_t at; /* bytes that went by */
 	uint64_t head_ns;
-	bool is_ahead; /* the header block under way has been read ahead */
+	bool is_ahead;	  /* the header block under way has been read ahead */
 	bool is_measured; /* how long its heads' lists are is asked for: all of each field is read */
 	/* of that: the one traceparent, as it is written there, where it can be taken out */
 	struct atr_str literal;

@@ -22,7 +22,8 @@ bool atr_sending_as_it_is(struct atr_pieces *piece, size_t from, size_t total)
 	piece->from = from;
 	piece->end = piece->at = total;
 	piece->ours_len = piece->hidden = piece->head_end = 0;
-	piece->hold_last = piece->is_http2 = piece->is_usual = false;
+	piece->hold_last = piece->is_http2 = false;
+	piece->usual = 0;
 	piece->nr_puts = 0;
 	piece->is_plain = true;
 	piece->block = 0;

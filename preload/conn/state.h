@@ -93,10 +93,13 @@ struct atr_conn {
 	/* for who does not hold it: what it was when it was last let go, and what others note */
 	_Atomic uint8_t shown;
 	_Atomic bool wait_timed_out, read_refused; /* refused: EAGAIN */
+	_Atomic bool
+		asking; /* the call has not come back that sends the request that is under way */
 	_Atomic uint64_t plain; /* is_cipher: the word of its session's plain side, or 0 */
 	/* the work that the next bytes sent answer, where they are sent as they are; or 0 */
 	_Atomic atr_ref answers;
-	uint8_t side; /* from here to `peer` all is 0 when it is opened */
+	uint8_t side;  /* from here to `peer` all is 0 when it is opened */
+	uint8_t ready; /* as it was last let go: enum atr_ready */
 	/* what is 0 in most, and looked at by every call: as one word */
 	union {
 		struct {
@@ -157,6 +160,13 @@ struct atr_conn {
 	struct atr_http1_former former_request, former_response;
 	struct atr_usual usual;
 };
+
+/* Held, before more is sent or all ends: see usual.h. */
+static inline void atr_conn_sees_asking(struct atr_conn *conn)
+{
+	if (__builtin_expect(atomic_load_explicit(&conn->asking, memory_order_relaxed), 0))
+		atr_usual_saw_asking(conn);
+}
 
 /* conn.c. Any thread, when what is done in `work` may never come to its end: its requests that
  * are under way are told as far as they have got. They go on, and are told again.
@@ -219,6 +229,8 @@ atr_ref atr_request_served(struct atr_thread *self, struct atr_conn *conn,
 			   const struct atr_http1_head *head);
 atr_ref atr_request_open(struct atr_thread *self, struct atr_conn *conn, atr_ref work, uint64_t now,
 			 const struct atr_http1_head *head);
+/* The same on a connection that was not opened for it, where !atr_sampler_wants_request: it begins now. */
+atr_ref atr_request_open_now(struct atr_thread *self, atr_ref work);
 /* As HTTP/1's: the span of a request that goes out for `work`, and of one that was read. */
 struct atr_http2_head;
 atr_ref atr_request_open_h2(struct atr_thread *self, struct atr_conn *conn,

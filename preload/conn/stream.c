@@ -145,7 +145,7 @@ static atr_ref open_request(struct atr_thread *self, enum atr_kind kind,
 {
 	struct atr_request request;
 
-	if (__builtin_expect(!atr_sampler_wants_request, 1))
+	if (__builtin_expect(!(head && atr_sampler_wants_request), 1))
 		return atr_live_open(self, kind, parent, start_ns);
 	atr_request_of(head->method, head->target, head->host, &request);
 	return atr_live_open_for(self, kind, parent, start_ns, &request);
@@ -384,15 +384,13 @@ static void describe_aws(struct atr_conn *conn, struct atr_span *span, const cha
 	conn->api_block = block;
 }
 
-atr_ref atr_request_open(struct atr_thread *self, struct atr_conn *conn, atr_ref work, uint64_t now,
-			 const struct atr_http1_head *head)
+static inline __attribute__((always_inline)) atr_ref open_from(struct atr_thread *self,
+							       atr_ref work, uint64_t start_ns,
+							       const struct atr_http1_head *head)
 {
 	struct atr_context_copy parent; /* not to be cleared: it is large */
-	uint64_t start_ns;
 	atr_ref span;
 
-	atr_opening_of(conn, work, now);
-	start_ns = atr_opening_start(conn, now);
 	if (!atr_work_context(work, &parent)) {
 		atr_count(ATR_COUNT_NO_PARENT);
 		return open_request(self, ATR_KIND_CLIENT, NULL, start_ns, head);
@@ -402,6 +400,18 @@ atr_ref atr_request_open(struct atr_thread *self, struct atr_conn *conn, atr_ref
 	span = open_request(self, ATR_KIND_CLIENT, &parent.context, start_ns, head);
 	atr_context_copy_release(&parent);
 	return span;
+}
+
+atr_ref atr_request_open(struct atr_thread *self, struct atr_conn *conn, atr_ref work, uint64_t now,
+			 const struct atr_http1_head *head)
+{
+	atr_opening_of(conn, work, now);
+	return open_from(self, work, atr_opening_start(conn, now), head);
+}
+
+atr_ref atr_request_open_now(struct atr_thread *self, atr_ref work)
+{
+	return open_from(self, work, 0, NULL);
 }
 
 /* A request as its head has it, for whoever says more of its span. */
@@ -1008,6 +1018,7 @@ static void end_first(struct atr_thread *self, struct atr_conn *conn)
 
 void atr_exchanges_end_spans(struct atr_thread *self, struct atr_conn *conn)
 {
+	atr_conn_sees_asking(conn);
 	for (unsigned i = 0; i < conn->nr_exchanges; i++) {
 		struct atr_exchange *e =
 			&conn->exchange[(conn->first_exchange + i) % ATR_EXCHANGES_MAX];
@@ -1025,8 +1036,10 @@ void atr_exchanges_end_spans(struct atr_thread *self, struct atr_conn *conn)
 
 void atr_exchanges_end(struct atr_thread *self, struct atr_conn *conn)
 {
-	struct atr_span *span = atr_live_span(conn->prepared);
+	struct atr_span *span;
 
+	atr_conn_sees_asking(conn);
+	span = atr_live_span(conn->prepared);
 	if (conn->is_cipher)
 		atr_cipher_ended(self, conn);
 	if (conn->api)

@@ -17,11 +17,28 @@ static inline bool is_asked_little(void)
 }
 
 /* Between two messages of HTTP/1, and all of them so far were understood. */
-static inline bool is_between(const struct atr_conn *conn, const struct atr_stream *s)
+static bool is_between(const struct atr_stream *s)
 {
-	return atr_usual_is_on && s->known &&
-	       !(s->in_body | s->scan | s->held_len | conn->api | conn->is_cipher |
-		 conn->in_tunnel);
+	return s->known && !(s->in_body | s->scan | s->held_len);
+}
+
+enum atr_ready atr_usual_ready(const struct atr_conn *conn)
+{
+	const struct atr_exchange *e = &conn->exchange[conn->first_exchange];
+	bool is_client = conn->side == ATR_SIDE_CLIENT;
+
+	if (!atr_usual_is_on || !is_asked_little() ||
+	    conn->unusual | conn->http2 | atr_sending_rest(conn))
+		return ATR_READY_NOT;
+	/* what is begun of a request, or is of a tunnel, is prepared, or shows here too */
+	if (!is_between(&conn->in) || !is_between(&conn->out) ||
+	    conn->api | conn->is_cipher | conn->in_tunnel | conn->is_prepared)
+		return ATR_READY_NOT;
+	if (!conn->nr_exchanges)
+		return is_client ? ATR_READY_CLIENT_BEGINS : ATR_READY_SERVER_BEGINS;
+	if (conn->nr_exchanges > 1 || e->to_head | e->to_connect | e->answering | e->is_own)
+		return ATR_READY_NOT;
+	return is_client ? ATR_READY_CLIENT_ENDS : ATR_READY_SERVER_ENDS;
 }
 
 /* ---- responses --------------------------------------------------------------------------------- */
@@ -38,6 +55,7 @@ static inline void end(struct atr_thread *self, struct atr_conn *conn, struct at
 		       uint64_t size)
 {
 	struct atr_span *span = atr_live_span(e->span);
+	bool is_server = conn->side == ATR_SIDE_SERVER;
 	uint64_t end_ns = 0;
 
 	if (span) {
@@ -46,7 +64,7 @@ static inline void end(struct atr_thread *self, struct atr_conn *conn, struct at
 			atr_span_late_int(span, ATR_HTTP_RESPONSE_BODY_SIZE, (int64_t)size);
 		end_ns = atr_clock_ns();
 	}
-	if (conn->side == ATR_SIDE_SERVER) {
+	if (is_server) {
 		atr_work_resume(self, e->span);
 		atr_work_ended(self, e->span);
 	} else {
@@ -56,6 +74,7 @@ static inline void end(struct atr_thread *self, struct atr_conn *conn, struct at
 	}
 	atr_live_close(e->span, end_ns);
 	conn->nr_exchanges = conn->first_exchange = 0;
+	conn->ready = is_server ? ATR_READY_SERVER_BEGINS : ATR_READY_CLIENT_BEGINS;
 }
 
 /* `len` bytes of the `n` that went by are at hand. */
@@ -67,9 +86,6 @@ static inline bool response(struct atr_thread *self, struct atr_conn *conn, stru
 	uint64_t body_len;
 	size_t head_len;
 
-	if (conn->nr_exchanges != 1 || s->head_ns || !is_asked_little() ||
-	    e->to_head | e->to_connect | e->answering | e->is_own)
-		return false;
 	span = atr_live_span(e->span);
 	if (span)
 		atr_exporter_expects(span->len);
@@ -134,69 +150,82 @@ static inline struct atr_exchange *begin(struct atr_conn *conn)
 	return e;
 }
 
+/* As atr_request_served has it of who has been here before, with this field of its context or without. */
+static inline atr_ref open_served(struct atr_thread *self, struct atr_conn *conn,
+				  struct atr_str traceparent)
+{
+	struct atr_pair field = { ATR_STR("traceparent"), traceparent };
+	struct atr_context parent;
+
+	if (traceparent.at && atr_formats.is_w3c) {
+		memset(&parent, 0, sizeof(parent));
+		parent.remote = true;
+		if (atr_traceparent_read(traceparent, &parent))
+			return atr_live_open(self, ATR_KIND_SERVER, &parent, 0);
+	}
+	return atr_request_served(self, conn, &field,
+				  traceparent.at && atr_propagators_want(&atr_formats, field.name),
+				  0, NULL);
+}
+
 static inline bool request(struct atr_thread *self, struct atr_conn *conn, struct atr_stream *s,
 			   const char *bytes, size_t len)
 {
-	struct atr_pair field = { .name = ATR_STR("traceparent") };
+	struct atr_str target, traceparent;
 	struct atr_exchange *e;
 	struct atr_span *span;
-	struct atr_str target;
 
-	if (conn->nr_exchanges || !is_asked_little() ||
-	    atr_http1_again_request(&conn->former_request, bytes, len, atr_wanted_fields(), &target,
-				    &field.value) != len)
+	if (atr_http1_again_request(&conn->former_request, bytes, len, atr_wanted_fields(), &target,
+				    &traceparent) != len)
 		return false;
 	e = begin(conn);
-	e->span = atr_request_served(
-		self, conn, &field,
-		field.value.at &&
-			(atr_formats.is_w3c || atr_propagators_want(&atr_formats, field.name)),
-		0, NULL);
+	e->span = open_served(self, conn, traceparent);
 	span = atr_live_span(e->span);
 	if (span)
 		describe(conn, span, ATR_KIND_SERVER, bytes, target);
-	s->head_ns = 0;
 	is_whole(s, ATR_HTTP1_NO_BODY, 0);
+	conn->ready = ATR_READY_SERVER_ENDS;
 	atr_work_read(self, e->span, true, 0);
 	return true;
 }
 
-/* A client's next request can begin, and is looked at: else no page is asked for what it holds. */
-static inline bool can_ask(const struct atr_conn *conn)
-{
-	return is_between(conn, &conn->out) && is_asked_little() && !conn->out.head_ns &&
-	       !(conn->nr_exchanges | conn->is_prepared | conn->is_own | conn->is_fresh |
-		 conn->injected | conn->overlays);
-}
-
-static inline bool prepare(struct atr_thread *self, struct atr_conn *conn, const char *bytes,
-			   size_t len)
+/*
+ * The span of a client's request, which is as good as sent: where it is not, _unasked takes
+ * that back.
+ */
+static inline struct atr_exchange *ask(struct atr_thread *self, struct atr_conn *conn,
+				       const char *bytes, size_t len)
 {
 	struct atr_str target, traceparent;
+	struct atr_exchange *e;
 	struct atr_span *span;
+	atr_ref work;
 
 	if (atr_http1_again_request(&conn->former_request, bytes, len, atr_wanted_fields(), &target,
 				    &traceparent) != len ||
 	    traceparent.at)
-		return false;
-	conn->is_prepared = true;
-	conn->prepared_head = conn->prepared_connect = false;
-	conn->prepared_work = atr_work_current(self, 0);
-	atr_work_calls(self, conn->prepared_work, false);
-	conn->prepared = atr_request_open(self, conn, conn->prepared_work, 0, NULL);
-	span = atr_live_span(conn->prepared);
+		return NULL;
+	work = atr_work_current(self, 0);
+	atr_work_calls(self, work, false);
+	e = begin(conn);
+	e->work = work;
+	e->span = atr_request_open_now(self, work);
+	span = atr_live_span(e->span);
 	if (span)
 		describe(conn, span, ATR_KIND_CLIENT, bytes, target);
-	return true;
+	return e;
 }
 
 /* Our fields; 0: there are none, or they are too long for here. */
-static inline size_t write_fields(const struct atr_conn *conn, char *out, size_t cap)
+static inline size_t write_fields(atr_ref span, char *out, size_t cap)
 {
 	struct atr_context_copy copy;
+	struct atr_context own;
 	size_t len;
 
-	if (!atr_live_context(conn->prepared, &copy))
+	if (atr_formats.is_w3c && cap >= ATR_TRACEPARENT_LINE && atr_live_own_context(span, &own))
+		return atr_traceparent_line(&own, out);
+	if (!atr_live_context(span, &copy))
 		return 0;
 	len = atr_propagators_inject(&atr_formats, &copy.context, 0, out, cap);
 	if (copy.block)
@@ -204,26 +233,46 @@ static inline size_t write_fields(const struct atr_conn *conn, char *out, size_t
 	return len;
 }
 
+/* It is not under way: a request that was prepared, as sending.c has it. */
+static void take_back(struct atr_conn *conn, atr_ref span, atr_ref work)
+{
+	conn->is_prepared = true;
+	conn->prepared_head = conn->prepared_connect = false;
+	conn->prepared = span;
+	conn->prepared_work = work;
+	conn->nr_exchanges = 0;
+	conn->ready = ATR_READY_NOT;
+}
+
 bool atr_usual_asks(struct atr_thread *self, struct atr_conn *conn, const char *bytes, size_t len,
 		    struct atr_pieces *piece)
 {
+	struct atr_exchange *e;
 	size_t at = len - 2;
 
-	if (!len || !can_ask(conn) || len > sizeof(piece->whole) - sizeof(piece->text) ||
-	    atr_len_in_page(bytes, len) != len || !can_read_page(bytes) ||
-	    !prepare(self, conn, bytes, len))
+	if (!len || len > sizeof(piece->whole) - sizeof(piece->text) ||
+	    atr_len_in_page(bytes, len) != len || !can_read_page(bytes))
+		return false;
+	e = ask(self, conn, bytes, len);
+	if (!e)
 		return false;
 	atr_sending_as_it_is(piece, 0, len);
-	piece->ours_len = write_fields(conn, piece->whole + at, sizeof(piece->text) - 1);
-	if (!piece->ours_len)
+	piece->ours_len = write_fields(e->span, piece->whole + at, sizeof(piece->text) - 1);
+	if (!piece->ours_len) {
+		take_back(conn, e->span, e->work);
 		return false;
+	}
+	atr_work_begins_call(e->work);
+	is_whole(&conn->out, ATR_HTTP1_NO_BODY, 0);
+	conn->ready = ATR_READY_CLIENT_ENDS;
+	atomic_store_explicit(&conn->asking, true, memory_order_relaxed);
+	piece->usual = e->span;
 	piece->at = at;
 	piece->ours = piece->whole + at;
 	piece->head_end = len;
 	piece->head.framing = ATR_HTTP1_NO_BODY;
 	piece->head.content_length = 0;
 	piece->is_plain = false;
-	piece->is_usual = true;
 	memcpy(piece->whole, bytes, at);
 	memcpy(piece->whole + at + piece->ours_len, "\r\n", 2);
 	piece->iov[0] = (struct iovec){ piece->whole, len + piece->ours_len };
@@ -231,23 +280,29 @@ bool atr_usual_asks(struct atr_thread *self, struct atr_conn *conn, const char *
 	return true;
 }
 
-bool atr_usual_asked(struct atr_conn *conn)
+bool atr_usual_unasked(struct atr_conn *conn, atr_ref span, bool is_begun)
 {
-	struct atr_exchange *e;
+	struct atr_exchange *e = &conn->exchange[conn->first_exchange];
+	atr_ref work = e->work;
 
-	if (!conn->is_prepared || conn->nr_exchanges | conn->answered_early | conn->is_own |
-					  conn->counts_as_call | conn->api | conn->is_fresh |
-					  conn->injected | conn->overlays | conn->out.scan |
-					  conn->out.held_len | conn->out.in_body)
-		return false;
-	e = begin(conn);
-	e->span = conn->prepared;
-	e->work = conn->prepared_work;
-	atr_work_begins_call(e->work);
-	conn->prepared = conn->prepared_work = 0;
-	conn->is_prepared = false;
-	is_whole(&conn->out, ATR_HTTP1_NO_BODY, 0);
-	return true;
+	if (conn->nr_exchanges == 1 && e->span == span && !e->answering) {
+		take_back(conn, span, work);
+		atr_work_ends_call(work);
+		return true;
+	}
+	/* it has ended before it was out: what is left of it is still to go */
+	if (is_begun && !conn->nr_exchanges) {
+		take_back(conn, 0, 0);
+		conn->answered_early = true;
+	}
+	return !conn->nr_exchanges;
+}
+
+void atr_usual_saw_asking(struct atr_conn *conn)
+{
+	atomic_store_explicit(&conn->asking, false, memory_order_relaxed);
+	if (conn->ready == ATR_READY_CLIENT_ENDS)
+		atr_usual_unasked(conn, conn->exchange[conn->first_exchange].span, false);
 }
 
 /* ---- what went by ------------------------------------------------------------------------------ */
@@ -263,16 +318,17 @@ bool atr_usual_received(struct atr_thread *self, struct atr_conn *conn, const st
 {
 	size_t len = nr > 0 ? in_first(iov, n) : 0;
 
-	if (len != n || !is_between(conn, &conn->in))
+	if (len != n)
 		return false;
-	return conn->side == ATR_SIDE_CLIENT ?
-		       response(self, conn, &conn->in, iov->iov_base, len, n) :
-		       request(self, conn, &conn->in, iov->iov_base, len);
+	if (conn->ready == ATR_READY_CLIENT_ENDS)
+		return response(self, conn, &conn->in, iov->iov_base, len, n);
+	return conn->ready == ATR_READY_SERVER_BEGINS &&
+	       request(self, conn, &conn->in, iov->iov_base, len);
 }
 
 bool atr_usual_answered(struct atr_thread *self, struct atr_conn *conn, const struct iovec *iov,
 			int nr, size_t n)
 {
-	return conn->side == ATR_SIDE_SERVER && nr > 0 && is_between(conn, &conn->out) &&
+	return conn->ready == ATR_READY_SERVER_ENDS && nr > 0 &&
 	       response(self, conn, &conn->out, iov->iov_base, in_first(iov, n), n);
 }

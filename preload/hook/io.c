@@ -172,11 +172,11 @@ APART ssize_t send_changed(uint64_t word, int fd, const struct iovec *iov, int n
 {
 	ssize_t raw;
 
-	if (!piece->is_usual || original)
+	if (!piece->usual || original)
 		return send_pieces(word, fd, iov, nr, flags, original, piece, NULL);
 	raw = BELOW(fd, OUT, REAL(send)(fd, piece->iov[0].iov_base, piece->iov[0].iov_len, flags));
-	if (__builtin_expect(atr_conn_asked(word, fd, piece, raw), 1))
-		return (ssize_t)piece->end;
+	if (__builtin_expect(raw == (ssize_t)piece->iov[0].iov_len, 1))
+		return atr_conn_asked(word, piece);
 	return send_pieces(word, fd, iov, nr, flags, NULL, piece, &raw);
 }
 

@@ -743,6 +743,24 @@ bool atr_live_context(atr_ref ref, struct atr_context_copy *out)
 	return true;
 }
 
+bool atr_live_own_context(atr_ref ref, struct atr_context *out)
+{
+	const struct atr_live *live = atr_live_get(ref);
+	struct atr_shown shown;
+
+	if (!live)
+		return false;
+	get_shown(live, &shown);
+	if (shown.tracestate_len | shown.baggage_len | shown.xray_len)
+		return false;
+	*out = (struct atr_context){ .flags = shown.flags,
+				     .marks = shown.marks,
+				     .local = shown.trace };
+	memcpy(out->trace_id, shown.trace_id, sizeof(shown.trace_id));
+	memcpy(out->span_id, shown.span_id, sizeof(shown.span_id));
+	return atr_context_is_valid(out);
+}
+
 bool atr_live_context_of(const uint8_t span_id[static ATR_SPAN_ID_LEN],
 			 struct atr_context_copy *out)
 {

@@ -85,6 +85,11 @@ bool atr_live_copy(atr_ref ref, uint64_t record[static ATR_SPAN_MAX / 8]);
 bool atr_live_shown(atr_ref ref, struct atr_shown *out);
 /* Any thread. The span's context; false as above. To be released. */
 bool atr_live_context(atr_ref ref, struct atr_context_copy *out);
+/*
+ * Who opened it, before it is closed: the same, in less. False: it carries text, or its ids are
+ * none.
+ */
+bool atr_live_own_context(atr_ref ref, struct atr_context *out);
 /* Any thread. The same of the one with this id: a look at each. */
 bool atr_live_context_of(const uint8_t span_id[static ATR_SPAN_ID_LEN],
 			 struct atr_context_copy *out);

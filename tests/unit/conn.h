@@ -21,6 +21,8 @@ struct wire {
 	bool in_turns; /* after each call that took some it says once that it takes none */
 	int error;     /* each call fails with it */
 	bool took;
+	const char *
+		answer; /* the next call, before it comes back, finds this read by another thread */
 	size_t len;
 	char arrived[512 * 1024];
 };

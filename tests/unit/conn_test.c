@@ -45,6 +45,12 @@ static ssize_t taken(int fd, const struct iovec *iov, int nr)
 		n += here;
 	}
 	wire->took = n != 0;
+	if (wire->answer && n) {
+		const char *answer = wire->answer;
+
+		wire->answer = NULL;
+		CONN_READ(fd, answer);
+	}
 	return (ssize_t)n;
 }
 
@@ -118,6 +124,7 @@ static void reset(int fd)
 
 	wire->len = 0;
 	wire->took = false;
+	wire->answer = NULL;
 }
 
 void conn_connect(int fd)
@@ -200,10 +207,10 @@ ssize_t conn_writev(int fd, const struct iovec *iov, int nr, int flags)
 
 	if (!word || !atr_conn_plan(word, fd, iov, nr, 0, flags, &piece))
 		return taken(fd, iov, nr);
-	if (piece.is_usual) {
+	if (piece.usual) {
 		n = taken(fd, piece.iov, 1);
-		return atr_conn_asked(word, fd, &piece, n) ?
-			       (ssize_t)piece.end :
+		return n == (ssize_t)piece.iov[0].iov_len ?
+			       atr_conn_asked(word, &piece) :
 			       send_pieces(word, fd, iov, nr, flags, &piece, &n);
 	}
 	if (!piece.is_plain)

@@ -336,6 +336,22 @@ TEST(transfer_request_in_plain_sight_takes_the_span_over)
 	end();
 }
 
+TEST(transfer_that_says_again_what_was_said_on_its_connection_is_its_own_all_the_same)
+{
+	BEGIN("http://h/a");
+	easy.status = 200;
+	conn_connect(FD);
+	for (int i = 0; i < 4; i++) {
+		PERFORM(&easy, 0, {
+			request(FD, &easy, "/a");
+			CONN_READ(FD, OK);
+			CONN_SAYS("nothing");
+		});
+		CONN_SAYS("CLIENT GET 200 http://h/a body=2");
+	}
+	end();
+}
+
 TEST(transfer_request_is_known_by_any_formats_header)
 {
 	static const char *const formats[] = {

@@ -5,6 +5,7 @@
  */
 #include "preload/conn/usual.h"
 
+#include "export/attr.h"
 #include "preload/conn/capture.h"
 #include "preload/conn/redact.h"
 #include "preload/conn/routes.h"
@@ -53,6 +54,8 @@ static const char *const request_parts[][TEXTS_MAX] = {
 	  "tracespaces: " PARENT "\r\n" },
 	{ "", "tracestate: a=b\r\n", "baggage: k=v\r\n" },
 	{ "", "Accept: */*\r\n", "X-Amz-Target: t\r\n", "Authorization: Basic x\r\n",
+	  "Authorization: AWS4-HMAC-SHA256 Credential=K/20261121/eu-west-1/s3/aws4_request, "
+	  "SignedHeaders=host, Signature=0\r\n",
 	  "not a field\r\n" },
 	{ "\r\n", "\r\nabc", "\n", "\r\n3\r\nabc\r\n0\r\n\r\n" },
 };
@@ -65,7 +68,7 @@ static const char *const response_parts[][TEXTS_MAX] = {
 	  "Content-Length: 9\r\n", "", "Content-Length: 2\r\nContent-Length: 2\r\n",
 	  "content-length: 2\r\n" },
 	{ "", "Connection: close\r\n", "Connection: keep-alive\r\n",
-	  "Transfer-Encoding: chunked\r\n", "Upgrade: x\r\n" },
+	  "Transfer-Encoding: chunked\r\n", "Upgrade: x\r\n", "x-amz-request-id: r\r\n" },
 	{ "\r\n", "\n" },
 	{ "ok", "", "oks", "3\r\nabc\r\n0\r\n\r\n", "o" },
 };
@@ -84,11 +87,30 @@ static void make(const char *const parts[][TEXTS_MAX], unsigned nr, uint8_t *at,
 		strcat(out, (*parts)[*at]);
 }
 
-/* What a program does with bytes: all at once, in parts, or to a kernel that takes few. */
+/* A call that is jumped out of. */
+static void begin_to_send(const char *text)
+{
+	struct iovec all = { (void *)text, strlen(text) };
+	struct atr_pieces piece;
+
+	if (atr_conn_plan(atr_fd(FD), FD, &all, 1, 0, 0, &piece))
+		atr_block_give(piece.block);
+}
+
+/*
+ * What a program does with bytes: all at once, in parts, or to a kernel that takes few, or none now
+ * and then; and a client's call may be jumped out of, or find that it was answered meanwhile.
+ */
 static void go(bool is_sent, const char *text)
 {
 	size_t len = strlen(text), at = any(8) ? len : 1 + any((unsigned)len);
+	bool is_asked = !strncmp(text, "GET ", 4);
 
+	if (is_sent && is_asked && !any(40))
+		begin_to_send(text);
+	if (is_sent && is_asked && !any(40))
+		conn_wire(FD)->answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+	conn_wire(FD)->in_turns = !any(8);
 	conn_wire(FD)->most = any(8) ? 0 : 1 + any(200);
 	for (size_t from = 0; from < len; from = at, at = len) {
 		struct iovec part[2] = { { (void *)(text + from), at - from }, { NULL, 0 } };
@@ -106,6 +128,8 @@ static void go(bool is_sent, const char *text)
 			atr_conn_received(atr_fd(FD), FD, part, nr, (ssize_t)(at - from));
 	}
 	conn_wire(FD)->most = 0;
+	conn_wire(FD)->in_turns = false;
+	conn_wire(FD)->answer = NULL;
 }
 
 /* Spans as they are, but for ids that are new and for times; and what arrived. */
@@ -125,6 +149,7 @@ static void add(struct told *told, const void *bytes, size_t len)
 static void hide_ids(char *all)
 {
 	static const char line[] = "traceparent: 00-";
+	static const char *const b3[] = { "\r\nb3: ", "\r\nx-b3-traceid: ", "\r\nx-b3-spanid: " };
 	char *at = all;
 
 	while ((at = strstr(at, line))) {
@@ -134,9 +159,10 @@ static void hide_ids(char *all)
 		if (strlen(at) > 49 && strncmp(at + 33, "00f067aa", 8) != 0)
 			memset(at + 33, '.', 16);
 	}
-	while ((all = strstr(all, "\r\nb3: ")))
-		for (all += 6; *all != '\r'; all++)
-			*all = '.';
+	for (unsigned i = 0; i < NR(b3); i++)
+		for (at = all; (at = strstr(at, b3[i]));)
+			for (at += strlen(b3[i]); *at != '\r'; at++)
+				*at = '.';
 }
 
 static void tell(struct told *told)
@@ -270,6 +296,7 @@ TEST(usual_requests_are_told_as_others_whatever_is_asked_for)
 		{ "OTEL_TRACES_SAMPLER=parentbased_always_off" },
 		{ "OTEL_TRACES_SAMPLER=traceidratio", "OTEL_TRACES_SAMPLER_ARG=1" },
 		{ "OTEL_PROPAGATORS=b3,tracecontext" },
+		{ "OTEL_PROPAGATORS=b3multi" },
 		{ "OTEL_PROPAGATORS=none" },
 		{ "OTEL_SDK_DISABLED=true" },
 		{ "OTEL_INSTRUMENTATION_HTTP_CLIENT_CAPTURE_REQUEST_HEADERS=user-agent",
@@ -280,6 +307,10 @@ TEST(usual_requests_are_told_as_others_whatever_is_asked_for)
 	};
 
 	const struct atr_context parent = live_parent(7);
+	struct atr_context with_text = parent;
+
+	with_text.tracestate = ATR_STR("a=b");
+	with_text.baggage = ATR_STR("k=v");
 
 	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
 		begin(asked[i]);
@@ -288,5 +319,164 @@ TEST(usual_requests_are_told_as_others_whatever_is_asked_for)
 	}
 	begin((const char *const[2]){ NULL });
 	compare(&parent);
+	compare(&with_text);
+	conn_end();
+}
+
+#define GET "GET /a HTTP/1.1\r\nHost: h\r\n\r\n"
+#define OK "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+#define TOLD "CLIENT GET 200 http://h/a body=2"
+
+static void exchange(void)
+{
+	CONN_WRITE(FD, GET);
+	CONN_READ(FD, OK);
+	CONN_SAYS(TOLD);
+}
+
+/* The third is a usual one: the first has made the connection, and the second is as it was. */
+static void open_for_usual(void)
+{
+	conn_connect(FD);
+	exchange();
+	exchange();
+}
+
+TEST(usual_request_that_its_program_jumped_out_of_is_taken_for_unsent_until_it_is_answered)
+{
+	struct iovec all = { (void *)GET, strlen(GET) };
+	struct atr_pieces piece;
+
+	CONN_BEGIN();
+	open_for_usual();
+	CHECK(atr_conn_plan(atr_fd(FD), FD, &all, 1, 0, 0, &piece) && piece.usual);
+	conn_close(FD);
+	CONN_SAYS("nothing");
+
+	open_for_usual();
+	CHECK(atr_conn_plan(atr_fd(FD), FD, &all, 1, 0, 0, &piece) && piece.usual);
+	exchange();
+	CONN_SAYS("nothing");
+
+	/* the kernel took it: so it was when the answer came */
+	CHECK(atr_conn_plan(atr_fd(FD), FD, &all, 1, 0, 0, &piece) && piece.usual);
+	CONN_READ(FD, OK);
+	CONN_SAYS(TOLD);
+	exchange();
+	exchange();
+	conn_end();
+}
+
+TEST(usual_request_that_is_answered_before_it_is_out_keeps_its_bytes)
+{
+	struct iovec all = { (void *)GET, strlen(GET) };
+	struct atr_pieces piece;
+
+	CONN_BEGIN();
+	open_for_usual();
+	/* it takes none of it after all */
+	CHECK(atr_conn_plan(atr_fd(FD), FD, &all, 1, 0, 0, &piece) && piece.usual);
+	CONN_READ(FD, OK);
+	CONN_SAYS(TOLD);
+	errno = EAGAIN;
+	CHECK(atr_conn_sent(atr_fd(FD), FD, &all, 1, &piece, -1) == -1 && errno == EAGAIN);
+	exchange();
+
+	conn_wire(FD)->len = 0;
+	conn_wire(FD)->most = sizeof("GET /a HTTP/1.1\r\nHost: h\r\ntrace") - 1;
+	conn_wire(FD)->answer = OK;
+	CONN_WRITE(FD, GET);
+	CONN_SAYS(TOLD);
+	conn_wire(FD)->most = 0;
+	CHECK(conn_has_arrived(FD, GET, 1));
+	exchange();
+	exchange();
+	CONN_SAYS("nothing");
+	conn_end();
+}
+
+TEST(usual_request_that_the_kernel_refuses_is_no_call_of_its_work)
+{
+	const struct atr_live *live;
+	struct wire *wire = conn_wire(FD);
+	atr_ref work;
+
+	CONN_BEGIN();
+	conn_accept(SERVER);
+	CONN_READ(SERVER, GET);
+	work = atr_work_current(&atr_self, 0);
+	live = atr_live_get(work);
+	CHECK(live);
+	open_for_usual();
+	for (int error = EAGAIN; error; error = error == EAGAIN ? EPIPE : 0) {
+		uint32_t before = atomic_load(&live->phase);
+
+		wire->error = error;
+		CHECK(conn_write(FD, GET, strlen(GET), 0) == -1 && errno == error);
+		CHECK(atomic_load(&live->phase) == before);
+		wire->error = 0;
+	}
+	conn_close(FD);
+	CONN_SAYS("CLIENT GET http://h/a error=broken_pipe");
+	CONN_WRITE(SERVER, OK);
+	CONN_SAYS("SERVER GET 200 /a body=2");
+	conn_end();
+}
+
+TEST(usual_requests_end_where_a_connection_is_left_alone)
+{
+	CONN_BEGIN();
+	open_for_usual();
+	atr_conn_duplicated(FD, OTHER);
+	atr_conn_leave_alone(atr_fd(FD));
+	conn_wire(OTHER)->len = 0;
+	CONN_WRITE(OTHER, GET);
+	CHECK(conn_is_untouched(OTHER, GET));
+	conn_end();
+}
+
+TEST(usual_requests_end_where_bytes_went_by_unseen)
+{
+	CONN_BEGIN();
+	open_for_usual();
+	atr_self.inside = true;
+	CONN_READ(FD, OK);
+	atr_self.inside = false;
+	conn_wire(FD)->len = 0;
+	CONN_WRITE(FD, GET);
+	CHECK(conn_is_untouched(FD, GET));
+	conn_end();
+}
+
+TEST(usual_requests_end_where_a_tunnel_begins)
+{
+	CONN_BEGIN();
+	open_for_usual();
+	CONN_WRITE(FD, "CONNECT h:443 HTTP/1.1\r\nHost: h\r\n\r\n");
+	CONN_READ(FD, "HTTP/1.1 200 OK\r\n\r\n");
+	CHECK(strstr(conn_next(), " 200 http://h:443"));
+	conn_wire(FD)->len = 0;
+	CONN_WRITE(FD, GET);
+	CHECK(conn_is_untouched(FD, GET));
+	conn_end();
+}
+
+TEST(usual_response_to_a_call_of_a_service_is_looked_at)
+{
+	static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
+				     "x-amz-request-id: r\r\n\r\nok";
+	static const char call[] = "GET /a HTTP/1.1\r\nHost: h\r\nAuthorization: AWS4-HMAC-SHA256 "
+				   "Credential=K/20261121/eu-west-1/s3/aws4_request, "
+				   "SignedHeaders=host, Signature=0\r\n\r\n";
+	const struct atr_span *span;
+
+	CONN_BEGIN();
+	conn_connect(FD);
+	for (int i = 0; i < 3; i++) {
+		CONN_WRITE(FD, i == 2 ? call : GET);
+		CONN_READ(FD, answer);
+		span = live_next();
+		CHECK(span && !atr_span_find(span, ATR_AWS_REQUEST_ID) == (i < 2));
+	}
 	conn_end();
 }
