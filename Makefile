@@ -86,7 +86,7 @@ ROOM_SRC := $(LOW_SRC) $(wildcard preload/conn/*.c preload/live/*.c preload/prot
 SO_SRC := $(ROOM_SRC) $(wildcard preload/*.c preload/hook/*.c)
 # What runs at a process's start, on the exporter's thread, or not in most programs.
 COLD_SRC := $(addprefix export/,exporter.c log_record.c metrics.c options.c published.c resource.c \
-		encode/message.c encode/otlp_json.c encode/xray.c encode/encode.c transport/file.c transport/http.c transport/udp.c) \
+		encode/message.c encode/otlp_json.c encode/xray.c encode/encode.c transport/file.c transport/host.c transport/http.c transport/udp.c) \
 	$(addprefix preload/conn/,aws.c curlcode.c extension.c faas.c handover.c lambda.c probes.c \
 		transfer.c) \
 	$(addprefix preload/hook/,dns.c late.c load.c loaded.c process.c program.c seccomp.c \

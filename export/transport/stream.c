@@ -3,12 +3,10 @@
 
 #include "export/diag.h"
 #include "export/kernel.h"
-#include "export/print.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdatomic.h>
 #include <sys/stat.h>
@@ -148,8 +146,9 @@ bool atr_link_take(const struct atr_io *io, struct atr_link *link, int fd)
 	return true;
 }
 
-static bool connect_to(struct atr_stream *a, const struct sockaddr *address, socklen_t len)
+static bool connect_to(void *stream, const struct sockaddr *address, socklen_t len)
 {
+	struct atr_stream *a = stream;
 	int fd = a->io->socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int error = 0, on = 1;
 	socklen_t error_len = sizeof(error);
@@ -168,22 +167,6 @@ static bool connect_to(struct atr_stream *a, const struct sockaddr *address, soc
 	return false;
 }
 
-static bool connect_v4(struct atr_stream *a, struct in_addr host)
-{
-	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(a->to->port) };
-
-	in.sin_addr = host;
-	return connect_to(a, (struct sockaddr *)&in, sizeof(in));
-}
-
-static bool connect_v6(struct atr_stream *a, struct in6_addr host)
-{
-	struct sockaddr_in6 in = { .sin6_family = AF_INET6, .sin6_port = htons(a->to->port) };
-
-	in.sin6_addr = host;
-	return connect_to(a, (struct sockaddr *)&in, sizeof(in));
-}
-
 static bool connect_unix(struct atr_stream *a)
 {
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
@@ -194,41 +177,10 @@ static bool connect_unix(struct atr_stream *a)
 	return connect_to(a, (struct sockaddr *)&un, sizeof(un));
 }
 
-/* A name that is neither an address nor localhost needs the resolver, and its allocations. */
-static bool connect_name(struct atr_stream *a)
-{
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list;
-	char port[8];
-	struct atr_print digits = { port, 0, sizeof(port) - 1, false };
-	bool connected = false;
-
-	atr_print_uint(&digits, a->to->port);
-	port[digits.len] = 0;
-	if (a->io->getaddrinfo(a->to->host.at, port, &hints, &list) != 0)
-		return false;
-	for (struct addrinfo *one = list; one && !connected; one = one->ai_next)
-		connected = connect_to(a, one->ai_addr, one->ai_addrlen);
-	a->io->freeaddrinfo(list);
-	return connected;
-}
-
 static bool connect_any(struct atr_stream *a)
 {
-	struct in_addr v4;
-	struct in6_addr v6 = IN6ADDR_LOOPBACK_INIT, text;
-
-	if (a->to->unix_path.len)
-		return connect_unix(a);
-	if (!a->to->host.len)
-		return false;
-	if (inet_pton(AF_INET, a->to->host.at, &v4) == 1)
-		return connect_v4(a, v4);
-	if (inet_pton(AF_INET6, a->to->host.at, &text) == 1)
-		return connect_v6(a, text);
-	if (!atr_str_equal_nocase(a->to->host, ATR_STR("localhost")))
-		return connect_name(a);
-	v4.s_addr = htonl(INADDR_LOOPBACK);
-	return connect_v4(a, v4) || connect_v6(a, v6);
+	return a->to->unix_path.len ? connect_unix(a) :
+				      atr_host_try(a->io, a->to, SOCK_STREAM, connect_to, a);
 }
 
 static bool send_raw(void *stream, struct atr_str bytes)

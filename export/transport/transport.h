@@ -73,6 +73,15 @@ void atr_link_close(const struct atr_io *io, struct atr_link *link);
 bool atr_link_is_ours(const struct atr_link *link);
 bool atr_link_take(const struct atr_io *io, struct atr_link *link, int fd);
 
+/*
+ * Tries each address of a host until one is taken: its own, where it is one; the loopbacks of
+ * localhost, IPv4's first; those that the resolver knows of any other name, which allocates as the
+ * program does. Whether one was. `type`: SOCK_STREAM or SOCK_DGRAM.
+ */
+typedef bool atr_host_takes(void *who, const struct sockaddr *address, socklen_t len);
+bool atr_host_try(const struct atr_io *io, const struct atr_exporter_options *to, int type,
+		  atr_host_takes *takes, void *who);
+
 /* Sends one datagram; nothing answers. */
 enum atr_outcome atr_udp_send(const struct atr_io *io, const struct atr_exporter_options *to,
 			      struct atr_link *link, struct atr_str datagram);
