@@ -22,6 +22,17 @@ print(faults({"LD_PRELOAD": sys.argv[1]}) - faults({}))
 EOF
 [ "$(cat "$dir/faults")" -le 16 ] || { echo "/bin/true touches $(cat "$dir/faults") pages more"; bad=1; }
 
+# What a process runs through at its start lies side by side: the kernel maps 64 KiB around each page
+# that is touched, and two of those hold all of it.
+env -i LD_PRELOAD="$library" /bin/sleep 10 &
+pid=$!
+sleep 0.3
+text=$(awk -v library="$library" '/^[0-9a-f]+-/ { of = $NF == library && $2 ~ /x/ } of && /^Rss:/ { print $2 }' \
+	"/proc/$pid/smaps")
+kill "$pid"
+wait "$pid" 2>/dev/null
+[ "${text:-999}" -le 128 ] || { echo "$text kB of the library's text are mapped in a process that does nothing"; bad=1; }
+
 # By path it is known what it is; the kernel makes two of /proc's files for the question.
 if command -v strace >/dev/null; then
 	strace -f -e trace=readlink,readlinkat,openat -o "$dir/calls" env LD_PRELOAD="$library" /bin/true
