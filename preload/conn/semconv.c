@@ -467,22 +467,27 @@ static void put_url(struct atr_span *span, struct atr_str scheme, bool had_useri
 		put_printed_url(span, scheme, had_userinfo, authority, t);
 }
 
+/* Of a request that names no host the authority is who was connected to. */
+#define PEER_TEXT_MAX sizeof(((struct sockaddr_un *)0)->sun_path)
+
 static struct atr_str authority_of(const struct atr_http1_head *head, const struct target *t,
 				   const struct sockaddr *peer, socklen_t peer_len,
-				   char room[static INET6_ADDRSTRLEN], bool *had_userinfo)
+				   char room[static PEER_TEXT_MAX], bool *had_userinfo)
 {
 	struct atr_str authority = t->authority.len ? t->authority : head->host;
-	int64_t port;
 
 	authority = without_userinfo(authority, had_userinfo);
-	return authority.len ? authority : address_text(peer, peer_len, room, &port);
+	if (!authority.len)
+		authority = (struct atr_str){ room, atr_semconv_peer_text(peer, peer_len, room,
+									  PEER_TEXT_MAX) };
+	return authority;
 }
 
 static void put_client_names(struct atr_span *span, const struct atr_http1_head *head,
 			     const struct target *t, struct atr_str scheme,
 			     const struct sockaddr *peer, socklen_t peer_len)
 {
-	char room[INET6_ADDRSTRLEN];
+	char room[PEER_TEXT_MAX];
 	bool had;
 
 	put_server_name(span, authority_of(head, t, peer, peer_len, room, &had),
@@ -494,7 +499,7 @@ static void put_client_request(struct atr_span *span, const struct atr_http1_hea
 			       const struct sockaddr *peer, socklen_t peer_len)
 {
 	bool had_userinfo, is_secure = atr_str_equal_nocase(scheme, ATR_STR("https"));
-	char room[INET6_ADDRSTRLEN];
+	char room[PEER_TEXT_MAX];
 	struct atr_str authority = authority_of(head, t, peer, peer_len, room, &had_userinfo);
 
 	put_url(span, is_secure ? ATR_STR("https") : ATR_STR("http"), had_userinfo, authority, t);

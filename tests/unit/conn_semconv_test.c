@@ -80,7 +80,7 @@ TEST(semconv_client_tells_the_whole_url)
 		{ "GET /a HTTP/1.1\r\nHost: [::1]\r\n", "http://[::1]/a", "::1", 80 },
 		{ "GET /a HTTP/1.1\r\nHost: h:\r\n", "http://h:/a", "h", 80 },
 		{ "GET /a HTTP/1.1\r\nHost: h:99999\r\n", "http://h:99999/a", "h:99999", 80 },
-		{ "GET /a HTTP/1.0\r\n", "http://127.0.0.1/a", "127.0.0.1", 80 },
+		{ "GET /a HTTP/1.0\r\n", "http://127.0.0.1:8080/a", "127.0.0.1", 8080 },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
