@@ -44,6 +44,12 @@ static _Atomic uint32_t unstaggered;
 /* Threads that are made in requests were seen to serve others later: they are a pool's. */
 static _Atomic bool pools_grow;
 #define LATE_CALLS 8
+/*
+ * Threads that are no loops were seen to leave a request that they had read, and to read or
+ * answer another before it was answered: green threads run on them, or they wait where that
+ * does not show. What such a thread read says nothing of what it does. For good.
+ */
+static _Atomic bool threads_leave;
 
 /*
  * Rule 5's; its text is the environment copy's, or after a fork in started_carry. Where its
@@ -196,6 +202,39 @@ void atr_work_setup_in(atr_ref span)
 	adopt_max = ATR_ADOPT_ENV_MAX;
 }
 
+/* Its own request, read and not answered, is what a thread does whoever wakes it. */
+static bool has_own_work(const struct atr_thread *self)
+{
+	return !self->is_loop && !self->inherited && !self->lent_by && atr_live_get(self->work);
+}
+
+static bool is_unanswered(atr_ref work)
+{
+	struct atr_live *live = atr_live_get(work);
+
+	return live && is_in_flight(atomic_load_explicit(&live->phase, memory_order_relaxed));
+}
+
+/* The thread turns to another request. An invocation's function may well serve some. */
+static void note_left(const struct atr_thread *self)
+{
+	if (has_own_work(self) && is_unanswered(self->work) &&
+	    self->work != atomic_load_explicit(&invocation, memory_order_relaxed))
+		atomic_store_explicit(&threads_leave, true, memory_order_relaxed);
+}
+
+static bool leaves(const struct atr_thread *self)
+{
+	return !self->is_loop && atomic_load_explicit(&threads_leave, memory_order_relaxed);
+}
+
+static void forget(struct atr_thread *self)
+{
+	self->just_read = 0;
+	self->lent_by = 0;
+	atr_profiled_works(self, 0);
+}
+
 static void push_outer(struct atr_thread *self, atr_ref work)
 {
 	if (!atr_live_get(self->work) || self->work == work || self->is_loop)
@@ -228,6 +267,13 @@ void atr_work_read(struct atr_thread *self, atr_ref work, bool whole, atr_ref be
 
 	if (!live)
 		return;
+	if (!atr_live_get(before))
+		note_left(self);
+	if (leaves(self)) {
+		forget(self);
+		flies(live, work, 0, whole);
+		return;
+	}
 	if (!atr_live_get(before)) {
 		push_outer(self, work);
 		atr_profiled_works(self, work);
@@ -279,6 +325,8 @@ void atr_work_whole(struct atr_thread *self, atr_ref work)
 
 void atr_work_answering(struct atr_thread *self, atr_ref work)
 {
+	if (__builtin_expect(self->work != work, 0) && is_unanswered(work))
+		note_left(self);
 	set_phase(work, ANSWERING);
 	atr_work_resume(self, work);
 }
@@ -366,12 +414,6 @@ void atr_work_resume_loop(struct atr_thread *self, atr_ref work, bool came)
 	self->lent_by = 0;
 }
 
-/* Its own request, read and not answered, is what a thread does whoever wakes it. */
-static bool has_own_work(const struct atr_thread *self)
-{
-	return !self->is_loop && !self->inherited && !self->lent_by && atr_live_get(self->work);
-}
-
 /* Of a loop: whether it calls back for what came, or does something else. */
 enum phase { UNKNOWN, POLLS, ELSEWHERE };
 
@@ -390,13 +432,6 @@ void atr_work_polls(struct atr_thread *self, const uintptr_t *at, bool is_mute)
 	self->polls = at ? *at : 0;
 	self->is_mute = is_mute;
 	self->polls_at = at;
-}
-
-static void forget(struct atr_thread *self)
-{
-	self->just_read = 0;
-	self->lent_by = 0;
-	atr_profiled_works(self, 0);
 }
 
 void atr_work_lost(struct atr_thread *self)
@@ -597,7 +632,8 @@ static atr_ref sure(struct atr_thread *self, atr_ref bound)
 		atr_profiled_works(self, 0);
 		doing = NULL;
 	}
-	if (doing && atomic_load_explicit(&hops, memory_order_relaxed))
+	if (doing && (atomic_load_explicit(&hops, memory_order_relaxed) ||
+		      (leaves(self) && has_own_work(self))))
 		doing = NULL;
 	if (doing && self->lent_by && !atr_carrier_is_sure(self->lent_by - 1u, self->work))
 		doing = NULL;
@@ -629,7 +665,7 @@ atr_ref atr_work_current(struct atr_thread *self, atr_ref bound)
 	if (work)
 		return work;
 	/* what a thread does that serves requests, but none now, is nobody's */
-	if (self->serves || self->own_business)
+	if ((self->serves && !leaves(self)) || self->own_business)
 		return 0;
 	return adopt(only_one(atomic_load_explicit(&atr_work_in_flight, memory_order_relaxed)));
 }

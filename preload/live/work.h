@@ -7,7 +7,7 @@
  * answered yet: an open span of kind SERVER. The rules, in their order:
  *
  *  1. The work the thread is doing: the request it last read and has not
- *     answered. Work nests.
+ *     answered. Work nests: another may be read while it is being answered.
  *  2. The work bound to the descriptor: a connection opened in it, a response
  *     read on a connection whose request was made in it, an eventfd or pipe
  *     written in it.
@@ -17,6 +17,10 @@
  *     for nobody: unasked by another thread, and with no request in flight.
  *  5. The context the process was started with.
  *  6. None: a new trace.
+ *
+ * A thread that reads or answers another request while its own waits for an answer
+ * runs green threads, or waits where it does not show. Once one that is no loop was
+ * seen to do so rule 1 holds for none of these any more, and rule 4 for all.
  *
  * A thread that runs an event loop reads the request of one piece of work and
  * may then act for another, after a timer say, without our seeing it. So on a

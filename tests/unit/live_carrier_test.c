@@ -111,6 +111,7 @@ TEST(carrier_written_for_two_before_it_is_read_says_nothing)
 	begin_beside_another();
 	first = request(&server, 1);
 	atr_carrier_written(&server, PIPE);
+	atr_work_answering(&server, first);
 	second = request(&server, 2); /* nested: it does this one now */
 	atr_carrier_written(&server, PIPE);
 	CHECK(!woken(&worker, PIPE) && worker.prompted);
@@ -189,6 +190,7 @@ TEST(carrier_is_sure_while_no_other_work_that_used_it_is_open)
 	first = request(&server, 1);
 	atr_carrier_written(&server, PIPE);
 	CHECK(woken(&worker, PIPE) == first);
+	atr_work_answering(&server, first);
 	second = request(&server, 2);
 	atr_carrier_written(&server, PIPE);
 	/* behind it may be a queue, and the first one's in it still */
@@ -210,6 +212,7 @@ TEST(carrier_that_too_many_used_is_not_sure_until_it_is_quiet)
 		work[i] = request(&server, i + 1);
 		atr_carrier_written(&server, PIPE);
 		atr_carrier_read(&worker, PIPE);
+		atr_work_answering(&server, work[i]);
 	}
 	for (int i = 0; i < 5; i++)
 		end(&second_server, work[i]);

@@ -116,6 +116,7 @@ TEST(function_is_in_the_request_and_the_next_request_in_it)
 	CHECK(current() && current() != request);
 	CHECK(atr_function_or(&atr_self, request) == current());
 	/* what it reads in this function is nearer, until it is answered */
+	atr_work_answering(&atr_self, request);
 	parent = live_parent(2);
 	later = atr_live_open(&atr_self, ATR_KIND_SERVER, &parent, 1);
 	atr_work_read(&atr_self, later, true, 0);

@@ -54,6 +54,7 @@ TEST(profiled_shows_the_work_of_a_thread_until_it_is_over)
 	CHECK(shows_none());
 	atr_work_read(&atr_self, outer, true, 0);
 	CHECK(shows(outer));
+	atr_work_answering(&atr_self, outer);
 	inner = open_span(ATR_KIND_SERVER);
 	atr_work_read(&atr_self, inner, true, 0);
 	CHECK(shows(inner));

@@ -34,6 +34,15 @@ static atr_ref request(struct atr_thread *self, uint8_t id)
 	return read_after(self, id, true, 0);
 }
 
+/* The same, and its answer has begun. */
+static atr_ref answering(struct atr_thread *self, uint8_t id)
+{
+	atr_ref work = request(self, id);
+
+	atr_work_answering(self, work);
+	return work;
+}
+
 static void end(struct atr_thread *self, atr_ref work)
 {
 	atr_work_ended(self, work);
@@ -90,11 +99,11 @@ TEST(work_nests_and_ending_the_inner_restores_the_outer)
 
 	begin();
 	for (uint8_t i = 0; i < 3; i++)
-		work[i] = request(&server, i + 1);
+		work[i] = answering(&server, i + 1);
 	CHECK(doing(&server) == work[2]);
 	end(&server, work[2]);
 	CHECK(doing(&server) == work[1]);
-	work[2] = request(&server, 3);
+	work[2] = answering(&server, 3);
 	/* one that is over is not what it goes back to */
 	end(&other, work[1]);
 	end(&server, work[2]);
@@ -110,7 +119,7 @@ TEST(work_nested_deeper_than_is_kept_forgets_the_outermost)
 
 	begin();
 	for (uint8_t i = 0; i < ATR_OUTER_MAX + 2; i++)
-		work[i] = request(&server, i + 1);
+		work[i] = answering(&server, i + 1);
 	for (int i = ATR_OUTER_MAX + 1; i > 0; i--) {
 		CHECK(doing(&server) == work[i]);
 		end(&server, work[i]);
@@ -160,6 +169,89 @@ TEST(work_of_a_thread_that_waits_for_the_next_is_over)
 	live_end();
 }
 
+/* ---- green threads ---- */
+
+static int leaves_what_it_read(void)
+{
+	atr_ref first = request(&server, 1), second, third;
+
+	EXPECT(doing(&server) == first);
+	second = request(&server, 2); /* and the first one is not answered */
+	EXPECT(!doing(&server) && !doing(&helper));
+	third = request(&other, 3);
+	EXPECT(!doing(&other)); /* nor is any thread's what it read */
+	end(&server, first);
+	end(&server, third);
+	EXPECT(doing(&server) == second && doing(&other) == second); /* it is alone */
+	end(&other, second);
+	EXPECT(!doing(&server));
+	return 0;
+}
+
+TEST(work_of_a_thread_that_leaves_it_unanswered_is_not_what_it_read)
+{
+	begin();
+	CHECK(in_child(leaves_what_it_read) == 0);
+	live_end();
+}
+
+static int answers_what_another_read(void)
+{
+	atr_ref first = request(&server, 1), second = request(&other, 2), third;
+
+	EXPECT(doing(&server) == first && doing(&other) == second);
+	third = request(&helper, 3);
+	atr_work_answering(&server, second);
+	EXPECT(!doing(&server) && !doing(&other) && !doing(&helper));
+	end(&server, second);
+	end(&server, third);
+	EXPECT(doing(&server) == first && doing(&other) == first);
+	end(&server, first);
+	return 0;
+}
+
+TEST(work_of_a_thread_that_answers_another_request_is_not_what_it_read)
+{
+	begin();
+	CHECK(in_child(answers_what_another_read) == 0);
+	live_end();
+}
+
+static int goes_on_with_its_own(void)
+{
+	atr_ref first = request(&server, 1), second, invoked;
+
+	/* who has none unanswered may answer any, and who waited for work has left none */
+	atr_work_answering(&helper, first);
+	second = request(&server, 2);
+	atr_work_idle(&server, false, -1);
+	end(&server, request(&server, 3));
+	end(&server, second);
+	end(&server, first);
+	first = request(&server, 4);
+	second = read_after(&server, 5, true, first);
+	atr_work_answering(&server, first);
+	end(&server, first);
+	end(&server, second);
+	/* what a function serves while it is invoked is no other's */
+	invoked = request(&server, 6);
+	atr_work_invocation(invoked);
+	end(&server, request(&server, 7));
+	atr_work_invocation(0);
+	end(&server, invoked);
+	first = request(&server, 8);
+	second = request(&other, 9);
+	EXPECT(doing(&server) == first && doing(&other) == second);
+	return 0;
+}
+
+TEST(work_of_threads_that_go_on_with_their_own_is_what_they_read)
+{
+	begin();
+	CHECK(in_child(goes_on_with_its_own) == 0);
+	live_end();
+}
+
 /* ---- rule 2 ---- */
 
 TEST(work_bound_to_the_descriptor_is_for_a_thread_without_its_own)
@@ -168,6 +260,7 @@ TEST(work_bound_to_the_descriptor_is_for_a_thread_without_its_own)
 
 	begin();
 	bound = request(&other, 1);
+	atr_work_idle(&other, false, -1);
 	over = request(&other, 2);
 	mine = request(&server, 3);
 	end(&other, over);
@@ -212,7 +305,7 @@ static int resumes(void)
 	end(&server, first);
 	end(&server, second);
 
-	first = request(&other, 1);
+	first = answering(&other, 1);
 	second = request(&other, 2);
 	atr_work_resume(&other, first);
 	EXPECT(doing(&other) == second);
@@ -889,7 +982,7 @@ TEST(work_is_known_by_the_context_that_it_came_with)
 	atr_ref first, second, twin, not_remote, client;
 
 	begin();
-	first = request(&server, 1);
+	first = answering(&server, 1);
 	second = request(&server, 2);
 	local.remote = false;
 	not_remote = atr_live_open(&server, ATR_KIND_SERVER, &local, 0);
@@ -990,6 +1083,7 @@ static int pool_grows(void)
 		end(&server, again);
 	}
 	work = request(&server, 3);
+	atr_work_idle(&server, false, -1);
 	again = request(&server, 4);
 	EXPECT(!atr_work_hand_over(&server));
 	atr_work_inherit(&other, work);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * handover HOW PORT ORIGIN: one thread takes in, four workers call and answer.
+ * handover HOW PORT ORIGIN: one thread takes in, four workers (of turns one) call and answer.
  *
  *	conn		the accepted connection is queued, its worker reads from it
  *	queue		the request is read first, then queued under a mutex alone
@@ -8,6 +8,8 @@
  *	pipe		as queue, to an idle worker through the pipe it sleeps on
  *	shared-eventfd	as queue, one eventfd wakes whoever comes first
  *	shared-pipe	the jobs themselves travel through one pipe
+ *	turns		as conn, but it reads what others ask before it acts for the first, as who
+ *			runs green threads does
  *
  * With eventfd and pipe exactly one hand-over is under way to a worker, so what
  * it reads belongs to one request. With the shared ones several may be, and two
@@ -26,6 +28,7 @@
 struct job {
 	struct conn *c;
 	struct request r;
+	bool is_read;
 	struct job *next;
 };
 
@@ -42,7 +45,7 @@ static pthread_cond_t more = PTHREAD_COND_INITIALIZER;
 static sem_t nr_idle;
 static struct job *queue;
 static int origin, shared[2] = { -1, -1 };
-static bool by_conn, by_mail, by_pipe, by_shared_eventfd;
+static bool by_conn, by_mail, by_pipe, by_shared_eventfd, by_turns;
 
 static void push(struct job *job)
 {
@@ -152,11 +155,29 @@ static void serve_conn(struct conn *c)
 	free(c);
 }
 
+static void take_turn(struct job *job)
+{
+	job->is_read = !job->is_read;
+	if (!job->is_read) {
+		serve(job->c, &job->r);
+	} else if (!next_request(job->c, &job->r)) {
+		close(job->c->fd);
+		free(job->c);
+		free(job);
+		return;
+	}
+	push(job);
+}
+
 static void *work(void *arg)
 {
 	for (;;) {
 		struct job *job = next_job(arg);
 
+		if (by_turns) {
+			take_turn(job);
+			continue;
+		}
 		if (by_conn)
 			serve_conn(job->c);
 		else
@@ -168,7 +189,8 @@ static void *work(void *arg)
 
 static void make_workers(const char *how)
 {
-	by_conn = !strcmp(how, "conn");
+	by_turns = !strcmp(how, "turns");
+	by_conn = !strcmp(how, "conn") || by_turns;
 	by_mail = !strcmp(how, "eventfd") || !strcmp(how, "pipe");
 	by_pipe = !strcmp(how, "shared-pipe");
 	by_shared_eventfd = !strcmp(how, "shared-eventfd");
@@ -177,7 +199,7 @@ static void make_workers(const char *how)
 	if (by_shared_eventfd)
 		shared[0] = shared[1] = eventfd(0, EFD_SEMAPHORE);
 	sem_init(&nr_idle, 0, 0);
-	for (struct worker *w = workers; w < workers + WORKERS; w++) {
+	for (struct worker *w = workers; w < workers + (by_turns ? 1 : WORKERS); w++) {
 		int ends[2];
 
 		if (pipe(ends))
