@@ -150,12 +150,6 @@ static unsigned shown(const struct atr_conn *conn)
 	return atomic_load_explicit(&conn->shown, memory_order_relaxed);
 }
 
-/* Neither is any of what only few ever are. */
-static inline bool is_ordinary(const struct atr_conn *conn)
-{
-	return !(conn->unusual | conn->http2 | atr_sending_rest(conn));
-}
-
 static inline unsigned shows_ordinary(const struct atr_conn *conn)
 {
 	unsigned now = conn->side == ATR_SIDE_SERVER ? SERVES : 0;
@@ -675,7 +669,7 @@ leave_unusual(struct atr_thread *self, struct atr_conn *conn, uint64_t word, int
 __attribute__((noinline)) static void leave_or_forget(struct atr_thread *self,
 						      struct atr_conn *conn, uint64_t word, int fd)
 {
-	if (__builtin_expect(!is_ordinary(conn), 0)) {
+	if (__builtin_expect(!atr_conn_is_ordinary(conn), 0)) {
 		leave_unusual(self, conn, word, fd);
 		return;
 	}

@@ -467,9 +467,9 @@ static void put_url(struct atr_span *span, struct atr_str scheme, bool had_useri
 		put_printed_url(span, scheme, had_userinfo, authority, t);
 }
 
-/* Of a request that names no host the authority is who was connected to. */
 #define PEER_TEXT_MAX sizeof(((struct sockaddr_un *)0)->sun_path)
 
+/* Of a request that names no host it is who was connected to. */
 static struct atr_str authority_of(const struct atr_http1_head *head, const struct target *t,
 				   const struct sockaddr *peer, socklen_t peer_len,
 				   char room[static PEER_TEXT_MAX], bool *had_userinfo)

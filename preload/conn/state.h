@@ -272,6 +272,11 @@ static inline uint32_t atr_sending_rest(const struct atr_conn *conn)
 {
 	return conn->rest_len - conn->rest_at;
 }
+/* It is nothing of what only few ever are. */
+static inline bool atr_conn_is_ordinary(const struct atr_conn *conn)
+{
+	return !(conn->unusual | conn->http2 | atr_sending_rest(conn));
+}
 /* What must go out before any later byte: bytes of ours begun, or the CR kept back. */
 static inline bool atr_sending_owes(const struct atr_conn *conn)
 {

@@ -27,8 +27,7 @@ enum atr_ready atr_usual_ready(const struct atr_conn *conn)
 	const struct atr_exchange *e = &conn->exchange[conn->first_exchange];
 	bool is_client = conn->side == ATR_SIDE_CLIENT;
 
-	if (!atr_usual_is_on || !is_asked_little() ||
-	    conn->unusual | conn->http2 | atr_sending_rest(conn))
+	if (!atr_usual_is_on || !is_asked_little() || !atr_conn_is_ordinary(conn))
 		return ATR_READY_NOT;
 	/* what is begun of a request, or is of a tunnel, is prepared, or shows here too */
 	if (!is_between(&conn->in) || !is_between(&conn->out) ||

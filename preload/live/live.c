@@ -724,6 +724,21 @@ __attribute__((noinline)) static bool get_carry(const struct atr_live *live, atr
 	return true;
 }
 
+static inline bool carries_text(const struct atr_shown *shown)
+{
+	return shown->tracestate_len | shown->baggage_len | shown->xray_len;
+}
+
+/* Without its text. */
+static inline void context_of(const struct atr_shown *shown, struct atr_context *out)
+{
+	*out = (struct atr_context){ .flags = shown->flags,
+				     .marks = shown->marks,
+				     .local = shown->trace };
+	memcpy(out->trace_id, shown->trace_id, sizeof(shown->trace_id));
+	memcpy(out->span_id, shown->span_id, sizeof(shown->span_id));
+}
+
 bool atr_live_context(atr_ref ref, struct atr_context_copy *out)
 {
 	const struct atr_live *live = atr_live_get(ref);
@@ -733,12 +748,8 @@ bool atr_live_context(atr_ref ref, struct atr_context_copy *out)
 		return false;
 	out->carry = out->own;
 	out->block = 0;
-	out->context = (struct atr_context){ .flags = shown.flags,
-					     .marks = shown.marks,
-					     .local = shown.trace };
-	memcpy(out->context.trace_id, shown.trace_id, sizeof(shown.trace_id));
-	memcpy(out->context.span_id, shown.span_id, sizeof(shown.span_id));
-	if (shown.tracestate_len | shown.baggage_len | shown.xray_len)
+	context_of(&shown, &out->context);
+	if (carries_text(&shown))
 		return get_carry(live, ref, &shown, out);
 	return true;
 }
@@ -751,13 +762,9 @@ bool atr_live_own_context(atr_ref ref, struct atr_context *out)
 	if (!live)
 		return false;
 	get_shown(live, &shown);
-	if (shown.tracestate_len | shown.baggage_len | shown.xray_len)
+	if (carries_text(&shown))
 		return false;
-	*out = (struct atr_context){ .flags = shown.flags,
-				     .marks = shown.marks,
-				     .local = shown.trace };
-	memcpy(out->trace_id, shown.trace_id, sizeof(shown.trace_id));
-	memcpy(out->span_id, shown.span_id, sizeof(shown.span_id));
+	context_of(&shown, out);
 	return atr_context_is_valid(out);
 }
 

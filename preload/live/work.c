@@ -264,17 +264,18 @@ void atr_work_unseen(int more)
 void atr_work_read(struct atr_thread *self, atr_ref work, bool whole, atr_ref before)
 {
 	struct atr_live *live = atr_live_get(work);
+	bool is_next = !atr_live_get(before);
 
 	if (!live)
 		return;
-	if (!atr_live_get(before))
+	if (is_next)
 		note_left(self);
 	if (leaves(self)) {
 		forget(self);
 		flies(live, work, 0, whole);
 		return;
 	}
-	if (!atr_live_get(before)) {
+	if (is_next) {
 		push_outer(self, work);
 		atr_profiled_works(self, work);
 	}

@@ -342,6 +342,13 @@ static void open_for_usual(void)
 	exchange();
 }
 
+static bool goes_untouched(int fd)
+{
+	conn_wire(fd)->len = 0;
+	CONN_WRITE(fd, GET);
+	return conn_is_untouched(fd, GET);
+}
+
 TEST(usual_request_that_its_program_jumped_out_of_is_taken_for_unsent_until_it_is_answered)
 {
 	struct iovec all = { (void *)GET, strlen(GET) };
@@ -429,9 +436,7 @@ TEST(usual_requests_end_where_a_connection_is_left_alone)
 	open_for_usual();
 	atr_conn_duplicated(FD, OTHER);
 	atr_conn_leave_alone(atr_fd(FD));
-	conn_wire(OTHER)->len = 0;
-	CONN_WRITE(OTHER, GET);
-	CHECK(conn_is_untouched(OTHER, GET));
+	CHECK(goes_untouched(OTHER));
 	conn_end();
 }
 
@@ -442,9 +447,7 @@ TEST(usual_requests_end_where_bytes_went_by_unseen)
 	atr_self.inside = true;
 	CONN_READ(FD, OK);
 	atr_self.inside = false;
-	conn_wire(FD)->len = 0;
-	CONN_WRITE(FD, GET);
-	CHECK(conn_is_untouched(FD, GET));
+	CHECK(goes_untouched(FD));
 	conn_end();
 }
 
@@ -455,9 +458,7 @@ TEST(usual_requests_end_where_a_tunnel_begins)
 	CONN_WRITE(FD, "CONNECT h:443 HTTP/1.1\r\nHost: h\r\n\r\n");
 	CONN_READ(FD, "HTTP/1.1 200 OK\r\n\r\n");
 	CHECK(strstr(conn_next(), " 200 http://h:443"));
-	conn_wire(FD)->len = 0;
-	CONN_WRITE(FD, GET);
-	CHECK(conn_is_untouched(FD, GET));
+	CHECK(goes_untouched(FD));
 	conn_end();
 }
 
