@@ -1079,16 +1079,19 @@ static __thread struct {
 	uint64_t turn;
 } filling;
 
-static void *claim(struct atr_ring *ring)
+static void *claim(struct atr_ring *ring, size_t len)
 {
-	void *slot = filling.slot;
+	void *left = filling.slot, *slot;
 
 	filling.slot = NULL;
-	if (__builtin_expect(slot != NULL, 0) && atr_ring_turn(ring, slot) == filling.turn) {
+	if (__builtin_expect(left != NULL, 0) && atr_ring_turn(ring, left) == filling.turn) {
 		atomic_fetch_add_explicit(&ex.displaced, 1, memory_order_relaxed);
 		atr_count(ATR_COUNT_LOST_ABANDONED);
+		slot = atr_ring_claim_anew(ring, left, len);
+		if (!slot)
+			filling.slot = left; /* as if this one had been left, too */
 	} else {
-		slot = atr_ring_claim(ring);
+		slot = atr_ring_claim(ring, len);
 	}
 	if (slot) {
 		filling.turn = atr_ring_turn(ring, slot);
@@ -1116,7 +1119,7 @@ static void offer(const struct atr_span *span)
 		atomic_fetch_add_explicit(&ex.discarded, 1, memory_order_relaxed);
 		return;
 	}
-	slot = claim(to);
+	slot = claim(to, span->len);
 	if (!slot)
 		return; /* the ring counts it */
 	atr_span_copy(slot, span);
@@ -1181,7 +1184,8 @@ void atr_exporter_offer_log(const struct atr_log_record *head, struct atr_str be
 
 	if (before.len + behind.len > ATR_LOG_LINE_MAX)
 		return; /* none is */
-	slot = atr_ring_claim(ex.logs);
+	slot = atr_ring_claim(ex.logs,
+			      offsetof(struct atr_log_record, line) + before.len + behind.len);
 	if (!slot)
 		return; /* the ring counts it */
 	memcpy(slot, head, offsetof(struct atr_log_record, line));

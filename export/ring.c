@@ -15,17 +15,20 @@
  * turn == n, free for the writer of n; turn == n + 1, published for the reader
  * of n. Releasing it adds the ring's size, which is the next lap's free turn.
  *
- *	turns (8 bytes each) | slots
+ *	turns (8 bytes each) | short places | whole places, unless these are as short
  *
  * What is stored is the turn less the slot's index, so that fresh zeroed memory
  * is an empty ring and nothing of it is touched before it is used.
  */
 struct atr_ring {
 	uint32_t slots, slot_len;
-	uint32_t slot_shift; /* of a slot_len that is a power of two; else 0 */
-	bool is_charged;     /* a slot can be written when that was asked for */
+	uint32_t short_len;
+	uint32_t short_shift;	/* of a short_len that is a power of two; else 0 */
+	uint32_t trim_slots;	/* the places of so many are whole pages */
+	bool is_charged;	/* a slot can be written when that was asked for */
+	_Atomic bool has_whole; /* places that were claimed since pages were given back */
 	size_t map_len;
-	char *bytes;
+	char *shorts, *wholes; /* one behind the other */
 	_Atomic uint64_t *turns;
 	_Alignas(64) _Atomic uint64_t write_at;
 	_Alignas(64) _Atomic uint64_t read_at; /* released up to here */
@@ -45,14 +48,17 @@ static atomic_flag is_taken = ATOMIC_FLAG_INIT;
 /* In a turn: its writer never came to publish. The slot is not used again: it may still come. */
 #define DEAD (1ull << 62)
 
+/* In the turn of a published slot: what was filled is its whole place. */
+#define WHOLE (1ull << 61)
+
 /* Giving pages back is a system call: not for a few. */
 #define TRIM_LEN (256u * 1024)
-#define TRIM_SLOTS 64u
+#define TRIM_SLOTS 64u /* at least */
 
 struct atr_ring *atr_ring_create(uint32_t slots, uint32_t slot_len)
 {
-	uint32_t size = 2;
-	size_t begin, head, len;
+	uint32_t size = 2, short_len;
+	size_t begin, head, shorts, len;
 	struct atr_ring *ring;
 	bool is_first;
 	char *mapped;
@@ -60,10 +66,12 @@ struct atr_ring *atr_ring_create(uint32_t slots, uint32_t slot_len)
 	while (size < slots && size < 1u << 30)
 		size *= 2;
 	slot_len = (slot_len + 7) & ~7u;
+	short_len = slot_len < ATR_RING_SHORT ? slot_len : ATR_RING_SHORT;
 	is_first = !atomic_flag_test_and_set(&is_taken);
 	begin = is_first ? 0 : sizeof(*ring);
 	head = atr_page_up(begin + (size_t)size * sizeof(ring->turns[0]));
-	len = head + atr_page_up((size_t)size * slot_len);
+	shorts = atr_page_up((size_t)size * short_len);
+	len = head + shorts + (slot_len > short_len ? atr_page_up((size_t)size * slot_len) : 0);
 	mapped = atr_map_lazily(len);
 	if (!mapped || !atr_map_writable(mapped, head)) {
 		if (is_first)
@@ -75,11 +83,16 @@ struct atr_ring *atr_ring_create(uint32_t slots, uint32_t slot_len)
 	ring->turns = (void *)(mapped + begin);
 	ring->slots = size;
 	ring->slot_len = slot_len;
-	if (!(slot_len & (slot_len - 1)))
-		ring->slot_shift = (uint32_t)__builtin_ctz(slot_len);
+	ring->short_len = short_len;
+	if (!(short_len & (short_len - 1)))
+		ring->short_shift = (uint32_t)__builtin_ctz(short_len);
+	ring->trim_slots = TRIM_SLOTS;
+	while (ring->trim_slots * short_len < atr_page_len())
+		ring->trim_slots *= 2;
 	ring->is_charged = atr_map_is_charged();
 	ring->map_len = len;
-	ring->bytes = mapped + head;
+	ring->shorts = mapped + head;
+	ring->wholes = ring->shorts + shorts;
 	return ring;
 }
 
@@ -116,9 +129,42 @@ static uint64_t written(const struct atr_ring *ring)
 	return atomic_load_explicit(&ring->write_at, memory_order_relaxed) & ~CLOSED;
 }
 
-static void *slot_at(const struct atr_ring *ring, uint64_t n)
+static char *short_at(const struct atr_ring *ring, uint64_t n)
 {
-	return ring->bytes + (size_t)index_of(ring, n) * ring->slot_len;
+	return ring->shorts + (size_t)index_of(ring, n) * ring->short_len;
+}
+
+static char *whole_at(const struct atr_ring *ring, uint64_t n)
+{
+	return ring->wholes + (size_t)index_of(ring, n) * ring->slot_len;
+}
+
+static bool is_whole(const struct atr_ring *ring, const void *slot)
+{
+	return (const char *)slot >= ring->wholes;
+}
+
+static size_t index_at(const struct atr_ring *ring, const void *slot)
+{
+	const char *at = slot;
+
+	if (is_whole(ring, slot))
+		return (size_t)(at - ring->wholes) / ring->slot_len;
+	return ring->short_shift ? (size_t)(at - ring->shorts) >> ring->short_shift :
+				   (size_t)(at - ring->shorts) / ring->short_len;
+}
+
+/* The place for so many bytes. Of what is taken apart by a trim, too, some was written by nobody. */
+static void *place(struct atr_ring *ring, uint64_t n, size_t len)
+{
+	char *at = short_at(ring, n);
+
+	if (__builtin_expect(len > ring->short_len, 0)) {
+		at = whole_at(ring, n);
+		if (!atomic_load_explicit(&ring->has_whole, memory_order_relaxed))
+			atomic_store_explicit(&ring->has_whole, true, memory_order_relaxed);
+	}
+	return __builtin_expect(!ring->is_charged, 1) || atr_map_writable(at, len) ? at : NULL;
 }
 
 static bool is_dead(uint64_t turn)
@@ -136,20 +182,13 @@ static void pass_dead(struct atr_ring *ring, uint64_t *n)
 	++*n;
 }
 
-/* No slot that may be written before; a trim, too, goes over some that nobody has written. */
-static inline bool is_memory(const struct atr_ring *ring, uint64_t n)
-{
-	return __builtin_expect(!ring->is_charged, 1) ||
-	       atr_map_writable(slot_at(ring, n), ring->slot_len);
-}
-
 static void *lose(struct atr_ring *ring)
 {
 	atomic_fetch_add_explicit(&ring->lost, 1, memory_order_relaxed);
 	return NULL;
 }
 
-void *atr_ring_claim(struct atr_ring *ring)
+void *atr_ring_claim(struct atr_ring *ring, size_t len)
 {
 	uint64_t n = atomic_load_explicit(&ring->write_at, memory_order_relaxed);
 	uint32_t passed = 0;
@@ -160,14 +199,16 @@ void *atr_ring_claim(struct atr_ring *ring)
 		if (__builtin_expect(is_dead(turn), 0) && !(n & CLOSED) && passed++ < ring->slots) {
 			pass_dead(ring, &n);
 		} else if (turn == n) {
-			if (!is_memory(ring, n))
+			void *slot = place(ring, n, len);
+
+			if (!slot)
 				return lose(ring);
 			/* on failure n becomes the position another writer left us */
 			if (atomic_compare_exchange_weak_explicit(&ring->write_at, &n, n + 1,
 								  memory_order_seq_cst,
 								  memory_order_relaxed))
-				return slot_at(ring, n);
-		} else if (turn < n || is_dead(turn)) {
+				return slot;
+		} else if ((turn & ~WHOLE) < n || is_dead(turn)) {
 			/* a whole lap behind: the reader has not freed it yet */
 			return lose(ring);
 		} else {
@@ -189,18 +230,18 @@ static inline void fetch(const void *line)
 void atr_ring_approach(const struct atr_ring *ring, size_t len)
 {
 	uint64_t n = written(ring);
-	const char *slot = slot_at(ring, n);
+	const char *slot = short_at(ring, n);
 
+	if (len > ring->short_len)
+		return;
 	fetch((const void *)&ring->turns[index_of(ring, n)]);
 	for (size_t at = 0; at < len; at += 64)
 		fetch(slot + at);
 }
 
-static size_t index_at(const struct atr_ring *ring, const void *slot)
+void *atr_ring_claim_anew(struct atr_ring *ring, void *slot, size_t len)
 {
-	size_t at = (size_t)((const char *)slot - ring->bytes);
-
-	return ring->slot_shift ? at >> ring->slot_shift : at / ring->slot_len;
+	return place(ring, index_at(ring, slot), len);
 }
 
 uint64_t atr_ring_turn(const struct atr_ring *ring, const void *slot)
@@ -215,13 +256,14 @@ void atr_ring_publish(struct atr_ring *ring, void *slot)
 
 	/* the reader may have given it up: what it holds is then lost, and was counted */
 	if (!is_dead(turn))
-		atomic_compare_exchange_strong_explicit(&ring->turns[index], &turn, turn + 1,
-							memory_order_release, memory_order_relaxed);
+		atomic_compare_exchange_strong_explicit(
+			&ring->turns[index], &turn, turn + 1 + (is_whole(ring, slot) ? WHOLE : 0),
+			memory_order_release, memory_order_relaxed);
 }
 
 const void *atr_ring_peek(struct atr_ring *ring)
 {
-	uint64_t n = ring->peek_at;
+	uint64_t n = ring->peek_at, turn;
 	bool is_next = n == atomic_load_explicit(&ring->read_at, memory_order_relaxed);
 
 	while (n < written(ring) && is_dead(turn_of(ring, n)))
@@ -229,10 +271,11 @@ const void *atr_ring_peek(struct atr_ring *ring)
 	ring->peek_at = n;
 	if (is_next)
 		atomic_store_explicit(&ring->read_at, n, memory_order_relaxed);
-	if (turn_of(ring, n) != n + 1)
+	turn = turn_of(ring, n);
+	if ((turn & ~WHOLE) != n + 1)
 		return NULL;
 	ring->peek_at++;
-	return slot_at(ring, n);
+	return turn & WHOLE ? whole_at(ring, n) : short_at(ring, n);
 }
 
 bool atr_ring_bury(struct atr_ring *ring)
@@ -291,25 +334,32 @@ struct atr_ring_sums atr_ring_close(struct atr_ring *ring)
 	return sums;
 }
 
+static void give_back(char *at, size_t len)
+{
+	char *begin = (char *)atr_page_up((size_t)at);
+	char *end = (char *)((size_t)(at + len) & ~(atr_page_len() - 1));
+
+	if (end > begin)
+		madvise(begin, (size_t)(end - begin), MADV_DONTNEED);
+}
+
 /*
  * Pages can go only while no writer can be in them. So the reader of an empty
  * ring claims the next few slots as a writer would, gives their pages back, and
  * releases them again; writers go on behind them meanwhile. False when the ring
  * is not empty.
  */
-static bool trim_some(struct atr_ring *ring)
+static bool trim_some(struct atr_ring *ring, bool wholes)
 {
 	uint64_t from = atomic_load_explicit(&ring->read_at, memory_order_relaxed), n = from;
-	uint64_t to = (from | (TRIM_SLOTS - 1)) + 1;
-	char *begin = slot_at(ring, from), *end = begin + (to - from) * ring->slot_len;
+	uint64_t to = (from | (ring->trim_slots - 1)) + 1;
 
 	if (!atomic_compare_exchange_strong_explicit(&ring->write_at, &n, to, memory_order_acquire,
 						     memory_order_relaxed))
 		return false;
-	begin = (char *)atr_page_up((size_t)begin);
-	end = (char *)((size_t)end & ~(atr_page_len() - 1));
-	if (end > begin)
-		madvise(begin, (size_t)(end - begin), MADV_DONTNEED);
+	give_back(short_at(ring, from), (to - from) * ring->short_len);
+	if (wholes)
+		give_back(whole_at(ring, from), (to - from) * ring->slot_len);
 	for (uint64_t i = from; i < to; i++)
 		if (!is_dead(turn_of(ring, i)))
 			set_turn(ring, i, i + ring->slots);
@@ -322,19 +372,28 @@ static bool trim_some(struct atr_ring *ring)
 bool atr_ring_is_trimmed(const struct atr_ring *ring)
 {
 	uint64_t end = atomic_load_explicit(&ring->read_at, memory_order_relaxed);
+	uint32_t len = atomic_load_explicit(&ring->has_whole, memory_order_relaxed) ?
+			       ring->slot_len :
+			       ring->short_len;
 
-	return ring->slots < TRIM_SLOTS || (end - ring->trimmed_at) * ring->slot_len < TRIM_LEN;
+	return ring->slots < ring->trim_slots || (end - ring->trimmed_at) * len < TRIM_LEN;
 }
 
 void atr_ring_trim(struct atr_ring *ring)
 {
 	uint64_t end = atomic_load_explicit(&ring->read_at, memory_order_relaxed);
+	bool wholes;
 
 	if (atr_ring_is_trimmed(ring))
 		return;
+	/* who claims one from here on says so anew, for the next time */
+	wholes = atomic_exchange_explicit(&ring->has_whole, false, memory_order_relaxed);
 	for (end += ring->slots; ring->peek_at < end;)
-		if (!trim_some(ring))
+		if (!trim_some(ring, wholes)) {
+			if (wholes)
+				atomic_store_explicit(&ring->has_whole, true, memory_order_relaxed);
 			return;
+		}
 	ring->trimmed_at = ring->peek_at;
 }
 

@@ -15,6 +15,10 @@
  *
  * The turns that say whose a slot is lie apart from the slots, so that the
  * pages of slots that are free can be given back to the kernel.
+ *
+ * A slot has two places: a short one, which most records fit into, and one of its whole length.
+ * So records lie close behind each other in memory, which a processor then has at hand when it
+ * comes to them, and which is touched least.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,18 +31,22 @@ struct atr_ring;
  * of `slot_len` bytes (rounded up to 8). Returns NULL with errno set when memory
  * cannot be had. The caller owns it and destroys it once no thread can reach it.
  */
+#define ATR_RING_SHORT 512 /* bytes of a short place */
 struct atr_ring *atr_ring_create(uint32_t slots, uint32_t slot_len);
 void atr_ring_destroy(struct atr_ring *ring);
 
 /*
- * Any thread. Returns `slot_len` bytes to fill, aligned to 8, or NULL when the
- * ring is full. Every claim should reach publish: the reader stops short of a
+ * Any thread. Returns `len` bytes to fill, at most the ring's `slot_len`, aligned to 8, or
+ * NULL when the ring is full. Every claim should reach publish: the reader stops short of a
  * slot that is claimed and not yet published, until it gives it up. A claim is
  * sequentially consistent: whoever counts behind such a fence, and what is loaded
  * so after the claim, cannot both be too early.
  */
-void *atr_ring_claim(struct atr_ring *ring);
+void *atr_ring_claim(struct atr_ring *ring, size_t len);
 void atr_ring_publish(struct atr_ring *ring, void *slot);
+
+/* A claimed slot's writer, who is to fill it with `len` bytes instead. NULL: there is no memory for them. */
+void *atr_ring_claim_anew(struct atr_ring *ring, void *slot, size_t len);
 
 /*
  * Any thread, some time before a claim: has `len` bytes of the slot that is next to be claimed

@@ -84,7 +84,7 @@ static struct atr_span *build(void *at)
 
 static void offer(const struct atr_span *span)
 {
-	void *slot = atr_ring_claim(ring);
+	void *slot = atr_ring_claim(ring, span->len);
 
 	memcpy(slot, span, span->len);
 	atr_ring_publish(ring, slot);

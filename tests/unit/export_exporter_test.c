@@ -10,6 +10,7 @@
 #include "export/diag.h"
 #include "export/env.h"
 #include "export/exporter.h"
+#include "export/ring.h"
 #include "export/heavy.h"
 #include "export/log_record.h"
 
@@ -272,7 +273,7 @@ static void set_up(const char *const *script, const char *variable)
 	EXPECT(atr_exporter_setup(&io, &process));
 }
 
-static void offer(int n)
+static void offer_with(int n, struct atr_str url)
 {
 	static _Thread_local _Alignas(8) char record[ATR_SPAN_MAX];
 
@@ -282,8 +283,23 @@ static void offer(int n)
 		span->kind = ATR_KIND_CLIENT;
 		span->span_id[0] = span->trace_id[0] = 1;
 		atr_span_put_str(span, ATR_NAME, ATR_STR("GET"));
+		atr_span_put_str(span, ATR_URL_FULL, url);
 		atr_exporter_offer(span);
 	}
+}
+
+static void offer(int n)
+{
+	offer_with(n, (struct atr_str){ NULL, 0 });
+}
+
+/* Records that no short place in the ring is enough for. */
+static void offer_long(int n)
+{
+	static char url[ATR_RING_SHORT];
+
+	memset(url, 'u', sizeof(url));
+	offer_with(n, (struct atr_str){ url, sizeof(url) });
 }
 
 static uint64_t count(enum atr_count what)
@@ -458,11 +474,11 @@ CHILD_TEST(exporter_keeps_the_ring_s_pages_for_a_delay_and_then_sleeps_for_good)
 	long before, used, slept;
 
 	set_up(SCRIPT(OK), "OTEL_BSP_SCHEDULE_DELAY=1000");
-	offer(512);
+	offer_long(512);
 	EXPECT(comes_to(ATR_COUNT_SPANS_SENT, 512));
 	before = resident_kb();
 	for (uint64_t sent = 512; sent < 1536; sent += 512) {
-		offer(512);
+		offer_long(512);
 		EXPECT(comes_to(ATR_COUNT_SPANS_SENT, sent + 512));
 	}
 	used = resident_kb();
@@ -480,9 +496,9 @@ CHILD_TEST(exporter_gives_the_ring_s_pages_back_behind_a_batch_that_was_not_full
 	long used, slept;
 
 	set_up(SCRIPT(OK), "OTEL_BSP_SCHEDULE_DELAY=1000");
-	offer(512);
+	offer_long(512);
 	EXPECT(comes_to(ATR_COUNT_SPANS_SENT, 512));
-	offer(511);
+	offer_long(511);
 	used = resident_kb();
 	EXPECT(comes_to(ATR_COUNT_SPANS_SENT, 1023));
 	pause_ms(300);
@@ -783,7 +799,7 @@ static void jump(int unused)
 }
 
 /* Is interrupted amid the copying, as by a signal, and its handler does not return. */
-static void offer_and_be_jumped_out_of(void)
+static void offer_and_be_jumped_out_of(uint32_t len)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	char *two =
@@ -791,7 +807,7 @@ static void offer_and_be_jumped_out_of(void)
 	struct atr_span *span = atr_span_begin(two + page - sizeof(*span));
 
 	EXPECT(mprotect(two + page, page, PROT_NONE) == 0);
-	span->len = sizeof(*span) + 512;
+	span->len = (uint32_t)sizeof(*span) + len;
 	signal(SIGSEGV, jump);
 	if (sigsetjmp(out, 1) == 0) {
 		atr_exporter_offer(span);
@@ -799,22 +815,35 @@ static void offer_and_be_jumped_out_of(void)
 	}
 }
 
+static void *offer_two(void *unused)
+{
+	(void)unused;
+	offer(2);
+	return NULL;
+}
+
 CHILD_TEST(exporter_goes_on_at_once_where_a_span_was_jumped_out_of)
 {
+	pthread_t thread;
+
 	set_up(SCRIPT(OK), NULL);
 	atr_exporter_writer_ms = 3600 * 1000;
-	offer_and_be_jumped_out_of();
-	offer_and_be_jumped_out_of();
-	offer(5);
+	offer_and_be_jumped_out_of(8);
+	offer_and_be_jumped_out_of(512);
+	EXPECT(pthread_create(&thread, NULL, offer_two, NULL) == 0);
+	EXPECT(pthread_join(thread, NULL) == 0);
+	offer_long(1); /* has another place than the one that it takes over */
+	offer(2);
 	EXPECT(settles());
 	EXPECT(count(ATR_COUNT_SPANS_SENT) == 5 && count(ATR_COUNT_LOST_ABANDONED) == 2);
+	EXPECT(count(ATR_COUNT_STRINGS_CUT) == 0); /* nothing was written over another's */
 }
 
 /* A thread that ends so leaves a slot that nobody comes back to. */
 static void *be_jumped_out_of(void *unused)
 {
 	(void)unused;
-	offer_and_be_jumped_out_of();
+	offer_and_be_jumped_out_of(512);
 	return NULL;
 }
 

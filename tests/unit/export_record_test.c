@@ -58,7 +58,7 @@ TEST(span_that_lies_about_its_length_is_not_whole)
 
 static void put(struct atr_ring *ring, int value)
 {
-	int *slot = atr_ring_claim(ring);
+	int *slot = atr_ring_claim(ring, sizeof(int));
 
 	*slot = value;
 	atr_ring_publish(ring, slot);
@@ -70,7 +70,7 @@ TEST(ring_full_loses_the_newest_and_counts_it)
 
 	put(ring, 1);
 	put(ring, 2);
-	CHECK(!atr_ring_claim(ring));
+	CHECK(!atr_ring_claim(ring, sizeof(int)));
 	CHECK(atr_ring_lost(ring) == 1);
 	CHECK(*(const int *)atr_ring_peek(ring) == 1);
 	atr_ring_destroy(ring);
@@ -97,7 +97,7 @@ TEST(ring_gives_pages_back_and_goes_on)
 static void *write_many(void *ring)
 {
 	for (int i = 0; i < EACH;) {
-		int *slot = atr_ring_claim(ring);
+		int *slot = atr_ring_claim(ring, sizeof(int));
 
 		if (!slot) {
 			sched_yield();
@@ -141,7 +141,8 @@ static struct atr_buf encoded(const struct atr_encoder *encoder, struct atr_span
 						   .attribute_count_limit = 2,
 						   .event_count_limit = 1,
 						   .event_attribute_count_limit = 1 };
-	struct atr_resource_attr resource = { .key = ATR_STR("service.name"), .value = ATR_STR("s") };
+	struct atr_resource_attr resource = { .key = ATR_STR("service.name"),
+					      .value = ATR_STR("s") };
 	const struct atr_span *spans[] = { span };
 	struct atr_batch batch = { spans, 1, &resource, 1, &limits };
 	struct atr_buf out = { 0 };

@@ -21,7 +21,7 @@ static unsigned nr_held;
 
 static void live_offer(const struct atr_span *span)
 {
-	void *slot = atr_ring_claim(ring);
+	void *slot = atr_ring_claim(ring, span->len);
 
 	if (!slot)
 		return; /* lost, and counted */
