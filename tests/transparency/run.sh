@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # run.sh BUILD [SUITE...]: other people's tests, run plain and with the library, and what passes
-# compared: the two sets must be equal. Suites: cpython perl lighttpd (all). Each is run with a collector
+# compared: the two sets must be equal. Suites: cpython perl lighttpd curl (all). Each is run with a collector
 # that listens, with none that does, and with every probe on. By hand: it takes a long while.
 #
 # WAYS="alive dead probes"   which of these
 # CPYTHON="test_socket ..."  which of CPython's
+# CURL="1-299 ..."           which of curl's
 # OUT=folder                 where what was printed is left
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
@@ -109,6 +110,28 @@ lighttpd() { # WAY test
 	)
 }
 
+# Of curl's source package, what is built of it, with its servers.
+curl_source=build/deps/curl
+: "${CURL:=1-299 300-599 600-999 1000-1299 1300-2999}"
+curl_built() {
+	[ -x "$curl_source/tests/server/sws" ] && return
+	DEBIAN_FRONTEND=noninteractive apt-get -q -q -y install libssl-dev zlib1g-dev stunnel4 >/dev/null &&
+		(cd "$curl_source" && ./configure --with-openssl --disable-ldap --disable-manual && make -j2 &&
+			make -j2 -C tests) >"$out/curl.build.log" 2>&1 || { echo "curl: see $out/curl.build.log"; return 1; }
+	# what its servers were sent is compared but for the header that is ours
+	sed -i 's/my @out = loadarray(\$\(SERVERIN\|PROXYIN\));/& @out = grep { !\/^traceparent: 00-\/ } @out;/' \
+		"$curl_source/tests/runtests.pl"
+}
+curl() { # WAY FIRST-LAST; 320's server answers with what it was sent
+	(
+		cd "$curl_source/tests" || exit
+		with "$1" env USER=root timeout 900 /usr/bin/perl runtests.pl -a -n -am !flaky !SFTP !SCP !320 \
+			"${2%-*}" to "${2#*-}" </dev/null 2>"$out/curl.$1.log" |
+			sed -n 's/^\(PASS\|FAIL\): \([0-9]*\) .*/\2 \1/p'
+		echo "(exit) ${PIPESTATUS[0]}"
+	)
+}
+
 # compare SUITE PART: runs it plain, then in each way; what differs is run again in both
 compare() {
 	local suite=$1 part=$2 name=${2//\//-} way n again
@@ -144,7 +167,7 @@ source_of() { # PACKAGE FOLDER
 }
 
 cd "$here/../.." || exit
-[ $# -gt 0 ] || set -- cpython perl lighttpd
+[ $# -gt 0 ] || set -- cpython perl lighttpd curl
 for suite in "$@"; do
 	case $suite in
 	cpython)
@@ -154,6 +177,7 @@ for suite in "$@"; do
 		;;
 	perl) source_of perl $perl_source && parts=$PERL ;;
 	lighttpd) source_of lighttpd $lighttpd_source && parts='request.t core-condition.t' ;;
+	curl) source_of curl $curl_source && curl_built && parts=$CURL || exit ;;
 	*) echo "no suite is called $suite"; exit 1 ;;
 	esac
 	for part in $parts; do compare "$suite" "$part"; done
