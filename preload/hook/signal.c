@@ -8,6 +8,7 @@
 #include "preload/live/thread.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/syscall.h>
 
@@ -117,6 +118,31 @@ static sighandler_t told(int number, sighandler_t before)
 HOOK sighandler_t signal(int number, sighandler_t handler)
 {
 	return told(number, REAL(signal)(number, handler));
+}
+
+/*
+ * What a program sends itself: behind a handler that is taken once (SA_RESETHAND) the kernel has put
+ * the default in place, and tells nobody. node ends so by SIGTERM and SIGINT.
+ */
+HOOK int raise(int number)
+{
+	if (guards)
+		changed(number);
+	return REAL(raise)(number);
+}
+
+HOOK int kill(pid_t pid, int number)
+{
+	if (__builtin_expect(guards, 0) && pid == atr_kernel_pid())
+		changed(number);
+	return REAL(kill)(pid, number);
+}
+
+HOOK int pthread_kill(pthread_t thread, int number)
+{
+	if (guards)
+		changed(number);
+	return REAL(pthread_kill)(thread, number);
 }
 
 HOOK sighandler_t bsd_signal(int number, sighandler_t handler)

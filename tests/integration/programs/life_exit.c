@@ -43,6 +43,19 @@ static void another_program(int number)
 	_exit(number);
 }
 
+/* A handler that is taken once, as node's for SIGTERM is, and has it come again: by the default. */
+static const char *itself;
+
+static void again(int number)
+{
+	if (!strcmp(itself, "raise"))
+		raise(number);
+	else if (!strcmp(itself, "kill"))
+		kill(getpid(), number);
+	else
+		pthread_kill(pthread_self(), number);
+}
+
 /* ---- threads that are there when main's is not any more ---------------------------------------- */
 
 static void *exits(void *unused)
@@ -157,6 +170,13 @@ static void end(const char *how)
 		abort();
 	if (!strcmp(how, "term"))
 		raise(SIGTERM);
+	if (!strncmp(how, "once, ", 6)) {
+		struct sigaction once = { .sa_handler = again, .sa_flags = SA_RESETHAND };
+
+		itself = how + 6;
+		sigaction(SIGTERM, &once, NULL);
+		again(SIGTERM);
+	}
 	if (!strcmp(how, "fault"))
 		*nowhere = 1;
 	if (!strncmp(how, "interrupted", 11)) {
