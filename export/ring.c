@@ -266,12 +266,12 @@ const void *atr_ring_peek(struct atr_ring *ring)
 	uint64_t n = ring->peek_at, turn;
 	bool is_next = n == atomic_load_explicit(&ring->read_at, memory_order_relaxed);
 
-	while (n < written(ring) && is_dead(turn_of(ring, n)))
+	/* the turn first: where writers are is a line of memory that they are writing */
+	while (is_dead(turn = turn_of(ring, n)) && n < written(ring))
 		n++;
 	ring->peek_at = n;
 	if (is_next)
 		atomic_store_explicit(&ring->read_at, n, memory_order_relaxed);
-	turn = turn_of(ring, n);
 	if ((turn & ~WHOLE) != n + 1)
 		return NULL;
 	ring->peek_at++;

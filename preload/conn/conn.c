@@ -579,12 +579,28 @@ void atr_conn_accepted(int listener, int fd, const struct sockaddr *address, soc
 		return;
 	conn = open_conn(ATR_SIDE_SERVER, address, len);
 	if (conn) {
-		if (atr_fd(listener) == 0)
+		if (listener >= 0 && atr_fd(listener) == 0)
 			atr_fd_set(listener, atr_fd_word(ATR_FD_LISTENER, 0, 0));
 		publish(self, fd, conn);
 	}
 	atr_work_lost(self);
 	atr_leave(self);
+	errno = saved;
+}
+
+void atr_conn_passed(int fd)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_storage room;
+	} peer;
+	socklen_t len = sizeof(peer);
+	int saved = errno;
+
+	/* one that listens, or is not connected yet, has no peer */
+	if (atr_probes & ATR_PROBE_HTTP && is_stream(fd) &&
+	    atr_calls.getpeername(fd, &peer.any, &len) == 0)
+		atr_conn_accepted(-1, fd, &peer.any, len);
 	errno = saved;
 }
 

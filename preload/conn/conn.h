@@ -39,6 +39,12 @@ void atr_conn_connect_ended(int fd, int error);
 /* accept returned `fd`; the address is the program's, or NULL. listen was called. */
 void atr_conn_accepted(int listener, int fd, const struct sockaddr *address, socklen_t len);
 void atr_conn_listens(int fd);
+/*
+ * Any thread: a descriptor that another process, or this one, has passed here by a message (SCM_RIGHTS),
+ * for a connection that it accepted, as node's cluster does. What else it may be is left alone; one on which
+ * this process speaks first is, too.
+ */
+void atr_conn_passed(int fd);
 /* At start, in their order: a descriptor that was inherited and may be a connection. */
 void atr_conn_inherited(int fd);
 

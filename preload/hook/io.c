@@ -519,21 +519,48 @@ HOOK ssize_t recvfrom(int fd, void *buf, size_t len, int flags, __SOCKADDR_ARG a
 	return recvfrom_known(fd, buf, len, flags, address, address_len);
 }
 
+/* What came by a message beside its bytes. */
+__attribute__((noinline, cold)) static void received_beside(struct msghdr *msg)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+		size_t len = c->cmsg_len;
+
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t at = CMSG_LEN(0); at + sizeof(int) <= len; at += sizeof(int)) {
+			int fd;
+
+			memcpy(&fd, (const char *)c + at, sizeof(fd));
+			atr_conn_passed(fd);
+		}
+	}
+}
+
+/* After the call: what the kernel would refuse is not looked at. */
+static inline ssize_t passed(struct msghdr *msg, ssize_t n)
+{
+	if (__builtin_expect(n >= 0 && msg->msg_controllen, 0))
+		received_beside(msg);
+	return n;
+}
+
 APART ssize_t recvmsg_known(int fd, struct msghdr *msg, int flags)
 {
 	uint64_t word = seen(fd, IN);
 	ssize_t n;
 
 	if (__builtin_expect(!word, 1))
-		return untold(fd, REAL(recvmsg)(fd, msg, flags), 1, flags);
+		return passed(msg, untold(fd, REAL(recvmsg)(fd, msg, flags), 1, flags));
 	n = BELOW(fd, IN, REAL(recvmsg)(fd, msg, flags));
 	received_msg(word, fd, msg, n, flags);
-	return n;
+	return passed(msg, n);
 }
 
 HOOK ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
 {
-	PASS_ON(recvmsg, fd, fd, msg, flags);
+	if (__builtin_expect(is_passed(atr_fd(fd)) && atr_real[ATR_REAL_recvmsg], 1))
+		return passed(msg,
+			      ((__typeof__(&recvmsg))atr_real[ATR_REAL_recvmsg])(fd, msg, flags));
 	return recvmsg_known(fd, msg, flags);
 }
 
@@ -543,13 +570,19 @@ HOOK int recvmmsg(int fd, struct mmsghdr *messages, unsigned nr, int flags,
 	uint64_t word = seen(fd, IN);
 	int got;
 
-	if (__builtin_expect(!word, 1))
-		return REAL(recvmmsg)(fd, messages, nr, flags, timeout);
+	if (__builtin_expect(!word, 1)) {
+		got = REAL(recvmmsg)(fd, messages, nr, flags, timeout);
+		for (int i = 0; i < got; i++)
+			passed(&messages[i].msg_hdr, 0);
+		return got;
+	}
 	got = BELOW(fd, IN, REAL(recvmmsg)(fd, messages, nr, flags, timeout));
 	if (got < 0)
 		received_msg(word, fd, NULL, got, flags);
-	for (int i = 0; i < got; i++)
+	for (int i = 0; i < got; i++) {
 		received_msg(word, fd, &messages[i].msg_hdr, (ssize_t)messages[i].msg_len, flags);
+		passed(&messages[i].msg_hdr, 0);
+	}
 	return got;
 }
 
