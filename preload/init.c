@@ -48,7 +48,6 @@ extern char **environ;
 static struct {
 	struct atr_process process;
 	atr_ref span;
-	int exit_status;
 	char short_path[256]; /* the executable's, as most are */
 } own;
 static char long_path[PATH_MAX], started_with[ATR_CARRY_MAX];
@@ -328,13 +327,18 @@ void atr_process_span_ends(int status)
 {
 	struct atr_span *span = atr_live_span(own.span);
 
-	if (span) {
+	if (span && status != ATR_STATUS_UNKNOWN) {
 		atr_span_late_int(span, ATR_PROCESS_EXIT_CODE, status);
 		if (status)
 			atr_semconv_error(span, ATR_STR("exit_code"));
 	}
 	atr_live_close(own.span, atr_clock_ns());
 	own.span = 0;
+}
+
+bool atr_process_span_is_open(void)
+{
+	return own.span;
 }
 
 static void forked(struct atr_thread *self)
@@ -354,10 +358,23 @@ static void forked(struct atr_thread *self)
 /* glibc tells the status of an exit by return from main to this, and to nothing else. */
 extern int on_exit(void (*function)(int, void *), void *arg) __attribute__((weak));
 
-static void note_status(int status, void *unused)
+static void end_with(int status)
+{
+	atr_process_ends(status);
+	atr_conn_stop();
+	/* not where a filter of the program's had us stand down: it takes a system call */
+	if (atr_was_entered && atr_process_is_on())
+		atr_exporter_count_lost();
+	if (atr_log_is_on() && atr_env_bool("AUTOTRACE_STATS", false))
+		atr_log_counts();
+}
+
+/* Asked for before libc asked for the destructors, and so called behind them. */
+static void end_behind_destructors(int status, void *unused)
 {
 	(void)unused;
-	own.exit_status = status;
+	if (own.span)
+		end_with(status);
 }
 
 __attribute__((constructor)) static void begin(void)
@@ -406,8 +423,9 @@ __attribute__((constructor)) static void begin(void)
 		atr_leave(atr_enter()); /* there is something to do at its end, whatever it does */
 	if (atr_probes & ATR_PROBE_PROCESS) {
 		if (on_exit)
-			on_exit(note_status, NULL);
+			on_exit(end_behind_destructors, NULL);
 		begin_process_span(&atr_self);
+		atr_signals_guard();
 	}
 	for (int fd = 0; fd <= 2; fd++)
 		atr_conn_inherited(fd);
@@ -419,11 +437,8 @@ out:
 
 __attribute__((destructor)) static void end(void)
 {
-	atr_process_ends(own.exit_status);
-	atr_conn_stop();
-	/* not where a filter of the program's had us stand down: it takes a system call */
-	if (atr_was_entered && atr_process_is_on())
-		atr_exporter_count_lost();
-	if (atr_log_is_on() && atr_env_bool("AUTOTRACE_STATS", false))
-		atr_log_counts();
+	if (!own.span)
+		end_with(0);
+	else if (!on_exit)
+		end_with(ATR_STATUS_UNKNOWN);
 }

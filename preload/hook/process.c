@@ -262,32 +262,40 @@ static void before_exec(bool is_last)
 		atr_functions_end();
 	}
 	self = atr_enter();
-	if (self)
+	if (self) {
+		if (is_last)
+			atr_process_span_ends(ATR_STATUS_UNKNOWN);
 		atr_exporter_flush(atr_exporter_exit_flush_ms());
+	}
 	atr_leave(self);
+}
+
+static bool is_any_under_way(void)
+{
+	return atr_conn_is_any_under_way() || atr_process_span_is_open();
 }
 
 /*
  * The call, after that. With the context the environment may be too large where it
  * was not without: it is then the program's own. errno is kept.
  */
-#define EXEC(runs, child, own, call)                                        \
-	do {                                                                \
-		int saved_errno, result_;                                   \
-                                                                            \
-		if (!atr_has_thread())                                      \
-			return call;                                        \
-		saved_errno = errno;                                        \
-		if (!atr_in_shared_child())                                 \
-			before_exec(atr_conn_is_any_under_way() && (runs)); \
-		errno = saved_errno;                                        \
-		result_ = call;                                             \
-		if (errno == E2BIG && (child).env != (char **)(own)) {      \
-			errno = saved_errno;                                \
-			(child).env = (char **)(own);                       \
-			result_ = call;                                     \
-		}                                                           \
-		return result_;                                             \
+#define EXEC(runs, child, own, call)                                   \
+	do {                                                           \
+		int saved_errno, result_;                              \
+                                                                       \
+		if (!atr_has_thread())                                 \
+			return call;                                   \
+		saved_errno = errno;                                   \
+		if (!atr_in_shared_child())                            \
+			before_exec(is_any_under_way() && (runs));     \
+		errno = saved_errno;                                   \
+		result_ = call;                                        \
+		if (errno == E2BIG && (child).env != (char **)(own)) { \
+			errno = saved_errno;                           \
+			(child).env = (char **)(own);                  \
+			result_ = call;                                \
+		}                                                      \
+		return result_;                                        \
 	} while (0)
 
 HOOK int execve(const char *path, char *const argv[], char *const env[])

@@ -21,7 +21,9 @@ void atr_process_ends(int status);
 void atr_process_dies(int number);
 
 /* The process's own span (the `process` probe), where there is one. */
+#define ATR_STATUS_UNKNOWN (-1)
 void atr_process_span_ends(int status);
+bool atr_process_span_is_open(void);
 
 /* Whether the program has made no thread so far. */
 bool atr_has_one_thread(void);
