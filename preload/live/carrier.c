@@ -17,6 +17,7 @@ struct carrier {
 	_Atomic uintptr_t writer, reader;  /* the thread, or SEVERAL */
 	_Atomic uint64_t users[USERS_MAX]; /* work it was written in, stale or not */
 	_Atomic bool crowded;		   /* there were more, or others that are not known */
+	_Atomic bool by_loop;		   /* it was written by a thread that is an event loop */
 };
 
 #define MIXED UINT64_MAX
@@ -59,6 +60,7 @@ void atr_carrier_made(uint32_t reader)
 	for (int i = 0; i < USERS_MAX; i++)
 		atomic_store(&c->users[i], 0);
 	atomic_store(&c->crowded, false);
+	atomic_store(&c->by_loop, false);
 }
 
 static void note_thread(_Atomic uintptr_t *at, const struct atr_thread *self)
@@ -95,6 +97,8 @@ void atr_carrier_written(struct atr_thread *self, uint32_t reader)
 	if (!c)
 		return;
 	note_thread(&c->writer, self);
+	if (self->is_loop)
+		atomic_store(&c->by_loop, true);
 	note_user(c, work);
 	/* what was written for work that is over, and not read, says nothing any more */
 	if (!atomic_compare_exchange_strong(&c->work, &before, work ? work : MIXED) &&
@@ -116,7 +120,8 @@ bool atr_carrier_is_sure(uint32_t reader, atr_ref work)
 	struct carrier *c = carrier_at(reader);
 
 	if (!c || atomic_load(&c->crowded) || atomic_load(&c->writer) == SEVERAL ||
-	    atomic_load(&c->reader) == SEVERAL)
+	    atomic_load(&c->reader) == SEVERAL ||
+	    (atomic_load(&c->by_loop) && atr_work_rides_along()))
 		return false;
 	for (int i = 0; i < USERS_MAX; i++) {
 		uint64_t user = atomic_load(&c->users[i]);

@@ -12,7 +12,8 @@
  * for), or when several threads write it: behind such a one is a queue, from which
  * the reader may take what another thread put there and has not told yet. Behind
  * one with a single writer may be a queue too; so what was lent by it is certain
- * only while no other work that used it is open.
+ * only while no other work that used it is open, and until work of loops was seen
+ * to go along with another's (atr_work_rides_along).
  */
 #include "preload/live/live.h"
 

@@ -15,6 +15,8 @@
 #define CALLS_MASK 0x0000ffffu
 #define WHOLE 0x00010000u     /* the request was read to its end */
 #define ANSWERING 0x00020000u /* the response has begun, or there will be none */
+#define PASSED 0x00040000u    /* something was passed on in it, to another thread */
+#define BEGUN 0x00100000u     /* times how many calls began, about: some 4,000 are as none */
 
 /*
  * A set of work, of which only the number of members and, when it is one, the
@@ -50,6 +52,12 @@ static _Atomic bool pools_grow;
  * does not show. What such a thread read says nothing of what it does. For good.
  */
 static _Atomic bool threads_leave;
+/*
+ * A loop was seen to read the next request, or to answer one some turns after it read it, when it had made
+ * no call for it and had woken nobody: as who wakes a thread that is being woken anyway (libuv's uv_async_send) has it go
+ * along with another. What a loop lends a thread is then not all that the thread does. For good.
+ */
+static _Atomic bool work_rides_along;
 
 /*
  * Rule 5's; its text is the environment copy's, or after a fork in started_carry. Where its
@@ -69,7 +77,7 @@ static bool is_in_flight(uint32_t phase)
 
 static bool is_parked(uint32_t phase)
 {
-	return (phase & ~CALLS_MASK) == WHOLE && !(phase & CALLS_MASK);
+	return (phase & (WHOLE | ANSWERING | CALLS_MASK)) == WHOLE;
 }
 
 static uint16_t loop_slot_of(const struct atr_live *live)
@@ -261,6 +269,18 @@ void atr_work_unseen(int more)
 	atomic_fetch_add_explicit(&unseen, more, memory_order_relaxed);
 }
 
+static void note_ride(const struct atr_thread *self, atr_ref work)
+{
+	const struct atr_live *live = atr_live_get(work);
+	uint32_t phase;
+
+	if (!live || !self->loop_slot || loop_slot_of(live) != self->loop_slot)
+		return;
+	phase = atomic_load_explicit(&live->phase, memory_order_relaxed);
+	if ((phase & (WHOLE | ANSWERING | PASSED)) == WHOLE && phase < BEGUN)
+		atomic_store_explicit(&work_rides_along, true, memory_order_relaxed);
+}
+
 void atr_work_read(struct atr_thread *self, atr_ref work, bool whole, atr_ref before)
 {
 	struct atr_live *live = atr_live_get(work);
@@ -270,6 +290,8 @@ void atr_work_read(struct atr_thread *self, atr_ref work, bool whole, atr_ref be
 		return;
 	if (is_next)
 		note_left(self);
+	if (self->just_read)
+		note_ride(self, self->just_read);
 	if (leaves(self)) {
 		forget(self);
 		flies(live, work, 0, whole);
@@ -324,10 +346,18 @@ void atr_work_whole(struct atr_thread *self, atr_ref work)
 		self->just_read = work;
 }
 
+bool atr_work_rides_along(void)
+{
+	return atomic_load_explicit(&work_rides_along, memory_order_relaxed);
+}
+
 void atr_work_answering(struct atr_thread *self, atr_ref work)
 {
-	if (__builtin_expect(self->work != work, 0) && is_unanswered(work))
-		note_left(self);
+	if (__builtin_expect(self->work != work, 0)) {
+		if (is_unanswered(work))
+			note_left(self);
+		note_ride(self, work);
+	}
 	set_phase(work, ANSWERING);
 	atr_work_resume(self, work);
 }
@@ -356,8 +386,8 @@ void atr_work_begins_call(atr_ref work)
 
 	if (!live)
 		return;
-	before = atomic_fetch_add_explicit(&live->phase, 1, memory_order_relaxed);
-	moved(live, work, before, before + 1);
+	before = atomic_fetch_add_explicit(&live->phase, BEGUN + 1, memory_order_relaxed);
+	moved(live, work, before, before + BEGUN + 1);
 	if ((before & CALLS_MASK) && loop_slot_of(live) &&
 	    atomic_load_explicit(paused_of(live), memory_order_relaxed) == work)
 		atomic_store_explicit(paused_of(live), 0, memory_order_relaxed);
@@ -678,6 +708,7 @@ atr_ref atr_work_passed_on(struct atr_thread *self)
 	if (self->polls_at)
 		leaves_behind(self);
 	work = atr_live_get(self->just_read) ? self->just_read : atr_work_current(self, 0);
+	set_phase(work, PASSED);
 	/* as long as it is called back for that, so is whatever else it passes on */
 	if (phase_of(self) != POLLS)
 		self->just_read = 0;

@@ -179,6 +179,9 @@ void atr_work_woken(struct atr_thread *self, uint32_t carrier);
  */
 atr_ref atr_work_passed_on(struct atr_thread *self);
 
+/* Any thread: whether work of event loops was seen to go along with what woke a thread for another. */
+bool atr_work_rides_along(void);
+
 /* The work that what the thread now does belongs to, by the rules up to 4; 0: none is known. */
 atr_ref atr_work_current(struct atr_thread *self, atr_ref bound_to_descriptor);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "preload/live/work.h"
+#include "preload/live/carrier.h"
 
 #include "tests/unit/live.h"
 
@@ -600,6 +601,91 @@ TEST(loop_whose_acts_are_explained_stays_sure)
 {
 	begin();
 	CHECK(in_child(does_not_stagger) == 0);
+	live_end();
+}
+
+/* ---- what goes along with another's ---- */
+
+enum { WAKES = 7 };
+
+/* Woken for that one, the helper takes what else is there, too. */
+static atr_ref woken_helper(void)
+{
+	atr_carrier_reading(&helper, WAKES);
+	atr_carrier_read(&helper, WAKES);
+	return doing(&helper);
+}
+
+static int reads_on_and_wakes_nobody(void)
+{
+	atr_ref first, second, third;
+
+	first = request(&server, 1);
+	atr_carrier_written(&server, WAKES);
+	second = request(&server, 2); /* behind the first, for a thread that is being woken */
+	EXPECT(woken_helper() == first);
+	third = request(&server, 3);
+	EXPECT(!doing(&helper));
+	end(&server, first);
+	end(&server, second);
+	atr_carrier_written(&server, WAKES);
+	EXPECT(woken_helper() == third); /* alone */
+	second = request(&server, 4);
+	atr_carrier_written(&server, WAKES);
+	end(&server, third);
+	third = request(&server, 5);
+	EXPECT(!woken_helper());
+	end(&server, second);
+	end(&server, third);
+	return 0;
+}
+
+static int answers_what_it_woke_nobody_for(void)
+{
+	atr_ref first, second;
+
+	second = request(&server, 2);
+	atr_work_idle(&server, true, -1);
+	first = request(&other, 1);
+	atr_carrier_written(&server, WAKES + 1); /* for nobody */
+	EXPECT(!atr_work_rides_along());
+	atr_work_answering(&server, second);
+	EXPECT(atr_work_rides_along());
+	end(&server, second);
+	end(&other, first);
+	return 0;
+}
+
+static int tells_of_each(void)
+{
+	atr_ref first, second, third;
+
+	first = request(&server, 1);
+	atr_carrier_written(&server, WAKES);
+	EXPECT(woken_helper() == first);
+	second = request(&server, 2);
+	atr_work_begins_call(second); /* its own loop does that one */
+	third = request(&server, 3);
+	atr_work_ends_call(second);
+	end(&server, third);
+	atr_work_idle(&server, true, -1);
+	atr_work_answering(&server, second);
+	atr_work_answering(&server, first);
+	EXPECT(!atr_work_rides_along());
+	end(&server, first);
+	end(&server, second);
+	return 0;
+}
+
+TEST(loop_that_wakes_nobody_for_a_request_makes_what_it_lends_unsure)
+{
+	begin();
+	atr_work_idle(&server, true, -1);
+	atr_carrier_made(WAKES);
+	atr_carrier_made(WAKES + 1);
+	CHECK(in_child(reads_on_and_wakes_nobody) == 0);
+	CHECK(in_child(answers_what_it_woke_nobody_for) == 0);
+	CHECK(in_child(tells_of_each) == 0);
 	live_end();
 }
 
