@@ -53,9 +53,10 @@ static _Atomic bool pools_grow;
  */
 static _Atomic bool threads_leave;
 /*
- * A loop was seen to read the next request, or to answer one some turns after it read it, when it had made
- * no call for it and had woken nobody: as who wakes a thread that is being woken anyway (libuv's uv_async_send) has it go
- * along with another. What a loop lends a thread is then not all that the thread does. For good.
+ * A loop was seen to read the next request, or to answer one some turns after it read it, when it had
+ * made no call for it and had woken nobody: as who wakes a thread that is being woken anyway (libuv's
+ * uv_async_send) has it go along with another. What a loop lends a thread is then not all that the thread
+ * does. For good.
  */
 static _Atomic bool work_rides_along;
 
