@@ -598,7 +598,7 @@ void atr_conn_passed(int fd)
 	int saved = errno;
 
 	/* one that listens, or is not connected yet, has no peer */
-	if (atr_probes & ATR_PROBE_HTTP && is_stream(fd) &&
+	if (atr_probes & ATR_PROBE_HTTP && atr_process_is_on() && is_stream(fd) &&
 	    atr_calls.getpeername(fd, &peer.any, &len) == 0)
 		atr_conn_accepted(-1, fd, &peer.any, len);
 	errno = saved;

@@ -7,6 +7,7 @@
 #include "preload/hook/process.h"
 #include "preload/hook/program.h"
 #include "preload/hook/seccomp.h"
+#include "preload/hook/signal.h"
 #include "preload/live/readable.h"
 #include "preload/live/thread.h"
 
@@ -257,6 +258,7 @@ void atr_before_seccomp(bool strict, const struct sock_fprog *filter)
 	atr_alone_ends();
 	/* of this thread alone, which from now on makes no call of ours */
 	if (strict) {
+		atr_signals_leave();
 		atr_self.inside = true;
 		return;
 	}
@@ -275,6 +277,7 @@ void atr_before_seccomp(bool strict, const struct sock_fprog *filter)
 		atr_log("the program's seccomp filter would kill it for calls of ours: tracing "
 			"ends");
 	atr_process_ends(0);
+	atr_signals_leave();
 	atr_thread_off();
 	errno = saved;
 }

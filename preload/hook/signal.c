@@ -83,6 +83,20 @@ void atr_signals_guard(void)
 	errno = saved;
 }
 
+void atr_signals_leave(void)
+{
+	struct sigaction now, standard = { .sa_handler = SIG_DFL };
+	int saved = errno;
+
+	if (!guards)
+		return;
+	guards = false;
+	for (size_t i = 0; i < sizeof(deadly) / sizeof(deadly[0]); i++)
+		if (REAL(sigaction)(deadly[i], NULL, &now) == 0 && is_ours(&now))
+			REAL(sigaction)(deadly[i], &standard, NULL);
+	errno = saved;
+}
+
 /* The program changed what a signal does: where that is the default, ours stands in again. */
 static void changed(int number)
 {

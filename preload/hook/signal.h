@@ -17,4 +17,7 @@ void atr_signals_guard(void);
 /* The constructor: reads what is asked. */
 void atr_signals_setup(void);
 
+/* Any thread: a filter of the program's is about to forbid what the handler asks of the kernel. errno is kept. */
+void atr_signals_leave(void);
+
 #endif

@@ -8,6 +8,7 @@ one="CLIENT GET [unknown_service:takes_calls] UNSET http.response.status_code=20
 
 sends "others kill: what was done before is told" "$program" kill "$port" <<<"$one"
 sends "the same, by number" "$program" syscall "$port" <<<"$one"
+sends "the same, and it ends itself" "$program" raise "$port" <<<"$one"
 sends "before there is anything to tell" "$program" early "$port" </dev/null
 sends "others fail, also those that we must have" "$program" errno "$port" <<<"$one"
 sends "those that tell whether an exec will succeed" "$program" looks "$port" <<END

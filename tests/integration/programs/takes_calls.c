@@ -4,6 +4,7 @@
  * calls, then another request. HOW: kill or errno (what the others are answered
  * with), early (kill, before the first request), libseccomp's way, by syscall.
  * looks: those are taken by which one could find out whether an exec will succeed.
+ * raise: kill, and at last it ends itself by a signal.
  * maps: before a request, one that only a part of ours makes that is not needed.
  */
 #include "net.h"
@@ -11,6 +12,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <signal.h>
 #include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -27,6 +29,11 @@ static void take_calls(const char *how, unsigned otherwise)
 		ALLOW(write),
 		ALLOW(sendto),
 		ALLOW(recvfrom),
+		ALLOW(recvmsg),
+		ALLOW(getpid),
+		ALLOW(gettid),
+		ALLOW(tgkill),
+		ALLOW(rt_sigprocmask),
 		ALLOW(close),
 		ALLOW(brk),
 		ALLOW(mmap),
@@ -92,10 +99,32 @@ static void ask(int fd)
 	say("recv", recv(fd, answer, sizeof(answer), 0));
 }
 
+/* A connection in a message, to be had from the one end that is returned. */
+static union {
+	char bytes[CMSG_SPACE(sizeof(int))];
+	struct cmsghdr head;
+} beside = { .head = { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
+static char byte;
+static struct iovec one_byte = { &byte, 1 };
+static struct msghdr message = { .msg_iov = &one_byte,
+				 .msg_iovlen = 1,
+				 .msg_control = &beside,
+				 .msg_controllen = sizeof(beside) };
+
+static int passed(int fd)
+{
+	int pair[2];
+
+	memcpy(CMSG_DATA(&beside.head), &fd, sizeof(fd));
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) || sendmsg(pair[0], &message, 0) != 1)
+		die("sendmsg");
+	return pair[1];
+}
+
 int main(int argc, char **argv)
 {
 	const char *how = argv[argc - 2];
-	int fd = connect_to(argv[argc - 1]);
+	int fd = connect_to(argv[argc - 1]), from = passed(fd);
 
 	if (!strcmp(how, "maps")) {
 		take_maps();
@@ -111,5 +140,8 @@ int main(int argc, char **argv)
 	take_calls(how, strcmp(how, "errno") ? SECCOMP_RET_KILL_PROCESS : SECCOMP_RET_ERRNO | 1);
 	ask(fd);
 	ask(connect_to(argv[argc - 1]));
+	say("recvmsg", recvmsg(from, &message, 0));
+	if (!strcmp(how, "raise"))
+		raise(SIGTERM);
 	return 3;
 }
