@@ -193,6 +193,7 @@ void atr_work_setup(const struct atr_context *context)
 	/* no trace grows by baggage alone */
 	adopt_max = !context || has_trace(context) ? ATR_ADOPT_ENV_MAX : UINT32_MAX;
 	atomic_store_explicit(&adopted, 0, memory_order_relaxed);
+	atomic_store_explicit(&work_rides_along, false, memory_order_relaxed);
 	if (has_started_with)
 		started_with = *context;
 }

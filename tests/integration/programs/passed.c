@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * passed PORT [recvmmsg]: accepts connections, and passes each to a process that was there before,
- * which reads requests from it and answers them: as the masters of preforking servers do. Together with
- * it come descriptors of other kinds.
+ * passed PORT [recvmmsg]: answers requests on connections that another process, its child, accepts and
+ * passes to it, as the first process of node's cluster does. Together with each come descriptors of other
+ * kinds.
  */
 #include "net.h"
+
+#include <signal.h>
+#include <sys/prctl.h>
 
 #define OTHERS 3
 
@@ -80,14 +83,15 @@ int main(int argc, char **argv)
 	if (bind(listener, (struct sockaddr *)&address, sizeof(address)) ||
 	    socketpair(AF_UNIX, SOCK_STREAM, 0, pair))
 		die("bind");
-	if (fork() == 0) {
+	if (listen(listener, 10))
+		die("listen");
+	if (fork()) {
 		close(pair[0]);
 		for (;;)
 			answer_all(take(pair[1], argc > 2));
 	}
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	close(pair[1]);
-	if (listen(listener, 10))
-		die("listen");
 	others[0] = listener;
 	others[1] = open("/dev/null", O_RDWR);
 	others[2] = socket(AF_INET, SOCK_STREAM, 0);
