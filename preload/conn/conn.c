@@ -579,7 +579,7 @@ void atr_conn_accepted(int listener, int fd, const struct sockaddr *address, soc
 		return;
 	conn = open_conn(ATR_SIDE_SERVER, address, len);
 	if (conn) {
-		if (listener >= 0 && atr_fd(listener) == 0)
+		if (atr_fd(listener) == 0)
 			atr_fd_set(listener, atr_fd_word(ATR_FD_LISTENER, 0, 0));
 		publish(self, fd, conn);
 	}

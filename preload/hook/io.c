@@ -570,17 +570,16 @@ HOOK int recvmmsg(int fd, struct mmsghdr *messages, unsigned nr, int flags,
 	uint64_t word = seen(fd, IN);
 	int got;
 
-	if (__builtin_expect(!word, 1)) {
+	if (__builtin_expect(!word, 1))
 		got = REAL(recvmmsg)(fd, messages, nr, flags, timeout);
-		for (int i = 0; i < got; i++)
-			passed(&messages[i].msg_hdr, 0);
-		return got;
-	}
-	got = BELOW(fd, IN, REAL(recvmmsg)(fd, messages, nr, flags, timeout));
-	if (got < 0)
+	else
+		got = BELOW(fd, IN, REAL(recvmmsg)(fd, messages, nr, flags, timeout));
+	if (word && got < 0)
 		received_msg(word, fd, NULL, got, flags);
 	for (int i = 0; i < got; i++) {
-		received_msg(word, fd, &messages[i].msg_hdr, (ssize_t)messages[i].msg_len, flags);
+		if (word)
+			received_msg(word, fd, &messages[i].msg_hdr, (ssize_t)messages[i].msg_len,
+				     flags);
 		passed(&messages[i].msg_hdr, 0);
 	}
 	return got;

@@ -138,30 +138,22 @@ HOOK sighandler_t signal(int number, sighandler_t handler)
  * What a program sends itself: behind a handler that is taken once (SA_RESETHAND) the kernel has put
  * the default in place, and tells nobody. node ends so by SIGTERM and SIGINT.
  */
-static bool may_be_its_end(int number)
-{
-	/* where we have stood down, a filter of the program's may forbid what we would ask */
-	return guards && is_deadly(number) && atr_process_is_on();
-}
-
 HOOK int raise(int number)
 {
-	if (may_be_its_end(number))
-		changed(number);
+	changed(number);
 	return REAL(raise)(number);
 }
 
 HOOK int kill(pid_t pid, int number)
 {
-	if (pid > 0 && may_be_its_end(number) && pid == atr_kernel_pid())
+	if (pid > 0 && guards && is_deadly(number) && pid == atr_kernel_pid())
 		changed(number);
 	return REAL(kill)(pid, number);
 }
 
 HOOK int pthread_kill(pthread_t thread, int number)
 {
-	if (may_be_its_end(number))
-		changed(number);
+	changed(number);
 	return REAL(pthread_kill)(thread, number);
 }
 

@@ -89,4 +89,65 @@ static inline void read_ok(int fd)
 	read_oks(fd, 1);
 }
 
+/* Descriptors by a message: as many are had as were sent, by recvmmsg where that is asked for. */
+#define FDS_MAX 4
+
+static inline void send_fds(int over, const int *fds, unsigned nr)
+{
+	char byte = 0, room[CMSG_SPACE(FDS_MAX * sizeof(int))] __attribute__((aligned(8))) = { 0 };
+	struct iovec iov = { &byte, 1 };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = room,
+			      .msg_controllen = CMSG_SPACE(nr * sizeof(int)) };
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(nr * sizeof(int));
+	memcpy(CMSG_DATA(cmsg), fds, nr * sizeof(int));
+	if (sendmsg(over, &msg, 0) != 1)
+		die("sendmsg");
+}
+
+/* 0: there are none. */
+static inline int receive_fds(int over, int *fds, unsigned nr, int by_many)
+{
+	char byte, room[CMSG_SPACE(FDS_MAX * sizeof(int))] __attribute__((aligned(8)));
+	struct iovec iov = { &byte, 1 };
+	struct mmsghdr many = { .msg_hdr = { .msg_iov = &iov,
+					     .msg_iovlen = 1,
+					     .msg_control = room,
+					     .msg_controllen = CMSG_SPACE(nr * sizeof(int)) } };
+	struct cmsghdr *cmsg;
+
+	if (by_many ? recvmmsg(over, &many, 1, 0, NULL) != 1 : recvmsg(over, &many.msg_hdr, 0) != 1)
+		return 0;
+	cmsg = CMSG_FIRSTHDR(&many.msg_hdr);
+	if (!cmsg || cmsg->cmsg_len != CMSG_LEN(nr * sizeof(int)))
+		return 0;
+	memcpy(fds, CMSG_DATA(cmsg), nr * sizeof(int));
+	return 1;
+}
+
+/* A server's part: reads requests without a body from the one and answers them on the other. */
+static inline int answer_all(int from, int to)
+{
+	char room[4096], *end;
+	size_t len = 0;
+	ssize_t n;
+
+	while ((n = read(from, room + len, sizeof(room) - 1 - len)) > 0) {
+		len += (size_t)n;
+		room[len] = 0;
+		while ((end = strstr(room, "\r\n\r\n"))) {
+			len -= (size_t)(end + 4 - room);
+			memmove(room, end + 4, len + 1);
+			if (write(to, ANSWER, ANSWER_LEN) < 0)
+				return 1;
+		}
+	}
+	return 0;
+}
+
 #endif

@@ -111,39 +111,6 @@ static void spliced(void)
 	ask_on(fd);
 }
 
-static void send_fd(int over, int fd)
-{
-	char byte = 0, room[CMSG_SPACE(sizeof(int))] = { 0 };
-	struct iovec iov = { &byte, 1 };
-	struct msghdr msg = { .msg_iov = &iov,
-			      .msg_iovlen = 1,
-			      .msg_control = room,
-			      .msg_controllen = sizeof(room) };
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
-
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
-	if (sendmsg(over, &msg, 0) != 1)
-		die("sendmsg");
-}
-
-static int receive_fd(int over)
-{
-	char byte, room[CMSG_SPACE(sizeof(int))];
-	struct iovec iov = { &byte, 1 };
-	struct msghdr msg = { .msg_iov = &iov,
-			      .msg_iovlen = 1,
-			      .msg_control = room,
-			      .msg_controllen = sizeof(room) };
-	int fd = -1;
-
-	if (recvmsg(over, &msg, 0) == 1 && CMSG_FIRSTHDR(&msg))
-		memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
-	return fd;
-}
-
 /* Half a head is sent here, the rest by who is handed the connection. */
 static void handed(const char *before)
 {
@@ -155,7 +122,8 @@ static void handed(const char *before)
 	pid = fork();
 	if (pid == 0) {
 		close(over[1]);
-		fd = receive_fd(over[0]);
+		if (!receive_fds(over[0], &fd, 1, 0))
+			fd = -1;
 		put(fd, *before == 'G' ? "Host: h\r\n\r\n" : GET);
 		read_ok(fd);
 		exit(0);
@@ -165,7 +133,7 @@ static void handed(const char *before)
 		put(fd, before);
 	else if (*before)
 		ask_on(fd);
-	send_fd(over[1], fd);
+	send_fds(over[1], &fd, 1);
 	close(fd);
 	say("child", status_of(pid));
 }
@@ -191,9 +159,10 @@ static void handed_back(void)
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, over))
 		die("socketpair");
 	ask_on(fd);
-	send_fd(over[0], fd);
+	send_fds(over[0], &fd, 1);
 	close(fd);
-	got = receive_fd(over[1]);
+	if (!receive_fds(over[1], &got, 1, 0))
+		got = -1;
 	say("the same number", got == fd);
 	ask_on(got);
 }

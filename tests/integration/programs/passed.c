@@ -11,71 +11,21 @@
 
 #define OTHERS 3
 
-static char room[CMSG_SPACE((OTHERS + 1) * sizeof(int))] __attribute__((aligned(8)));
-
-static void pass(int to, int fd, const int *others)
-{
-	struct iovec iov = { (char *)"x", 1 };
-	struct msghdr msg = { .msg_iov = &iov,
-			      .msg_iovlen = 1,
-			      .msg_control = room,
-			      .msg_controllen = sizeof(room) };
-	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN((OTHERS + 1) * sizeof(int));
-	memcpy(CMSG_DATA(c), others, OTHERS * sizeof(int));
-	memcpy(CMSG_DATA(c) + OTHERS * sizeof(int), &fd, sizeof(fd));
-	if (sendmsg(to, &msg, 0) != 1)
-		die("sendmsg");
-}
-
 static int take(int from, int by_many)
 {
-	char byte;
-	struct iovec iov = { &byte, 1 };
-	struct mmsghdr many = { .msg_hdr = { .msg_iov = &iov,
-					     .msg_iovlen = 1,
-					     .msg_control = room,
-					     .msg_controllen = sizeof(room) } };
-	struct cmsghdr *c;
 	int fds[OTHERS + 1];
 
-	if (by_many ? recvmmsg(from, &many, 1, 0, NULL) != 1 : recvmsg(from, &many.msg_hdr, 0) != 1)
-		exit(0);
-	c = CMSG_FIRSTHDR(&many.msg_hdr);
-	if (!c || c->cmsg_len != CMSG_LEN(sizeof(fds)))
+	if (!receive_fds(from, fds, OTHERS + 1, by_many))
 		die("what was passed");
-	memcpy(fds, CMSG_DATA(c), sizeof(fds));
 	for (int i = 0; i < OTHERS; i++)
 		close(fds[i]);
 	return fds[OTHERS];
 }
 
-static void answer_all(int fd)
-{
-	char text[4096], *end;
-	size_t len = 0;
-	ssize_t n;
-
-	while ((n = read(fd, text + len, sizeof(text) - 1 - len)) > 0) {
-		len += (size_t)n;
-		text[len] = 0;
-		while ((end = strstr(text, "\r\n\r\n"))) {
-			len -= (size_t)(end + 4 - text);
-			memmove(text, end + 4, len + 1);
-			if (write(fd, ANSWER, ANSWER_LEN) < 0)
-				exit(1);
-		}
-	}
-	close(fd);
-}
-
 int main(int argc, char **argv)
 {
 	struct sockaddr_in address = at_port(argv[1]);
-	int listener, fd, yes = 1, pair[2], others[OTHERS];
+	int listener, fd, yes = 1, pair[2], fds[OTHERS + 1];
 	char byte = 0;
 
 	listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -87,18 +37,21 @@ int main(int argc, char **argv)
 		die("listen");
 	if (fork()) {
 		close(pair[0]);
-		for (;;)
-			answer_all(take(pair[1], argc > 2));
+		for (;; close(fd)) {
+			fd = take(pair[1], argc > 2);
+			answer_all(fd, fd);
+		}
 	}
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	close(pair[1]);
-	others[0] = listener;
-	others[1] = open("/dev/null", O_RDWR);
-	others[2] = socket(AF_INET, SOCK_STREAM, 0);
+	fds[0] = listener;
+	fds[1] = open("/dev/null", O_RDWR);
+	fds[2] = socket(AF_INET, SOCK_STREAM, 0);
 	while ((fd = accept(listener, NULL, NULL)) >= 0) {
 		/* a look at what is asked is none of its business */
 		recv(fd, &byte, 1, MSG_PEEK);
-		pass(pair[0], fd, others);
+		fds[OTHERS] = fd;
+		send_fds(pair[0], fds, OTHERS + 1);
 		close(fd);
 	}
 	return 1;

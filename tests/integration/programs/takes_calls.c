@@ -100,24 +100,13 @@ static void ask(int fd)
 }
 
 /* A connection in a message, to be had from the one end that is returned. */
-static union {
-	char bytes[CMSG_SPACE(sizeof(int))];
-	struct cmsghdr head;
-} beside = { .head = { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
-static char byte;
-static struct iovec one_byte = { &byte, 1 };
-static struct msghdr message = { .msg_iov = &one_byte,
-				 .msg_iovlen = 1,
-				 .msg_control = &beside,
-				 .msg_controllen = sizeof(beside) };
-
 static int passed(int fd)
 {
 	int pair[2];
 
-	memcpy(CMSG_DATA(&beside.head), &fd, sizeof(fd));
-	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) || sendmsg(pair[0], &message, 0) != 1)
-		die("sendmsg");
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair))
+		die("socketpair");
+	send_fds(pair[0], &fd, 1);
 	return pair[1];
 }
 
@@ -140,7 +129,7 @@ int main(int argc, char **argv)
 	take_calls(how, strcmp(how, "errno") ? SECCOMP_RET_KILL_PROCESS : SECCOMP_RET_ERRNO | 1);
 	ask(fd);
 	ask(connect_to(argv[argc - 1]));
-	say("recvmsg", recvmsg(from, &message, 0));
+	say("receive", receive_fds(from, &fd, 1, 0));
 	if (!strcmp(how, "raise"))
 		raise(SIGTERM);
 	return 3;
