@@ -108,15 +108,15 @@ __asm__(".pushsection .text.stubs,\"ax\",@progbits\n"
 	"	pop %rbp\n"
 	".endm\n"
 
-	/* breg16 is the stub's address, as it is returned to */
+	/* breg16 is the stub's address, as it is returned to; of the operations those that valgrind has too */
 	".macro atr_frame_address\n"
-	"	.cfi_escape 0x80, 0\n"		      /* stub */
-	"	.cfi_escape 0x12, 0x08, 0xff, 0x1a\n" /* dup; & 255: its place in the block */
-	"	.cfi_escape 0x16, 0x14, 0x1c\n"	      /* swap, over, minus: place, block */
-	"	.cfi_escape 0x12, 0x06, 0x22\n"	      /* dup, deref, plus: place, frames */
-	"	.cfi_escape 0x16, 0x38, 0x1c\n"	      /* swap; - 8 */
-	"	.cfi_escape 0x35, 0x1b\n"	      /* / 5 */
-	"	.cfi_escape 0x08, 96, 0x1e, 0x22\n"   /* * 96, plus: the frame */
+	"	.cfi_escape 0x80, 0, 0x0b, 0xff, 0, 0x1a\n" /* stub & 255: its place in the block */
+	"	.cfi_escape 0x38, 0x1c\n"		    /* - 8: behind the block's first word */
+	"	.cfi_escape 0x0b, 205, 0, 0x1e, 0x3a, 0x25\n"	  /* * 205 >> 10: / 5 */
+	"	.cfi_escape 0x09, 96, 0x1e\n"			  /* * 96 */
+	"	.cfi_escape 0x80, 0, 0x0b, 0, 0xff, 0x1a\n"	  /* stub & -256: its block */
+	"	.cfi_escape 0x06, 0x22\n"			  /* deref, plus: and that word */
+	"	.cfi_escape 0x80, 0, 0x0b, 0, 0xff, 0x1a, 0x22\n" /* plus the block: the frame */
 	".endm\n"
 
 	/* a function's stub leaves one word above the return address: where it goes on */
@@ -229,13 +229,13 @@ __asm__(".pushsection .text.stubs,\"ax\",@progbits\n"
 	"	.cfi_startproc\n"
 	"	.cfi_personality 0x1b, atr_stub_unwound\n"
 	/* DW_CFA_def_cfa_expression */
-	"	.cfi_escape 0x0f, 24\n"
+	"	.cfi_escape 0x0f, 35\n"
 	"	atr_frame_address\n"
 	"	.cfi_escape 0x23, 88, 0x06\n" /* plus; deref: its cfa */
 	/* DW_CFA_val_expression of rsp, which for others is the CFA: as it is */
 	"	.cfi_escape 0x16, 7, 2, 0x77, 0\n"
 	/* DW_CFA_expression of the return address */
-	"	.cfi_escape 0x10, 16, 23\n"
+	"	.cfi_escape 0x10, 16, 34\n"
 	"	atr_frame_address\n"
 	"	.cfi_escape 0x23, 16\n" /* plus: where its return address is */
 	"	.set atr_block, 0\n"

@@ -55,6 +55,11 @@ if has memcached nc; then
 		kill \$!; wait; echo \$?" </dev/null
 fi
 
+if has valgrind; then
+	program quiet
+	runs "valgrind has nothing to say of the library" "valgrind -q $program" </dev/null
+fi
+
 if has screen; then
 	export SCREENDIR=$dir/screen
 	mkdir -m 700 "$SCREENDIR"
