@@ -63,7 +63,7 @@ static struct {
 	_Atomic bool publishes_nothing;
 	_Atomic bool keeps_policy;
 	_Atomic bool yields;		 /* main's thread is at its end */
-	_Atomic bool leaves;		 /* the program is to be alone for a moment */
+	_Atomic bool leaves;		 /* the thread is to end, for now */
 	_Atomic bool is_early;		 /* the thread is one from before that */
 	_Atomic bool is_apart;		 /* and has descriptors of its own */
 	_Atomic pid_t early_tid;	 /* which is not to be the last of the process */
@@ -1311,14 +1311,14 @@ void atr_exporter_yield(void)
 	ring_bell(&ex.bell);
 }
 
-void atr_exporter_leave(uint32_t timeout_ms)
+void atr_exporter_leave(uint32_t timeout_ms, bool to_one)
 {
 	uint64_t until;
 	pid_t tid;
 
 	if (!ex.ring || ex.pid != atr_kernel_pid() || atomic_load(&ex.yields) ||
 	    atomic_load(&ex.state) == NOT_STARTED || atomic_load(&ex.state) == NO_THREAD ||
-	    !atr_exporter_is_alone())
+	    (to_one && !atr_exporter_is_alone()))
 		return;
 	while (atomic_load(&ex.state) == STARTING)
 		atr_kernel_sleep(100000);

@@ -124,11 +124,11 @@ void atr_exporter_yield(void);
 bool atr_exporter_is_alone(void);
 
 /*
- * The program is about to make a call that the kernel allows to who has one thread only. Where ours
- * is its only other one, that sends what is in the ring, for no longer than `timeout_ms`, and
- * ends; another span starts it again. A thread of the program's.
+ * Our thread sends what is in the ring, for no longer than `timeout_ms`, and ends; another span starts
+ * it again. Where the program is about to make a call that the kernel allows to who has one thread only
+ * (`to_one`), only if ours is its only other one. A thread of the program's.
  */
-void atr_exporter_leave(uint32_t timeout_ms);
+void atr_exporter_leave(uint32_t timeout_ms, bool to_one);
 
 /*
  * At the very end, once: counts what is still in the ring as lost. Nothing is sent

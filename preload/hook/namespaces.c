@@ -16,7 +16,7 @@ static void be_alone(void)
 	int saved = errno;
 
 	if (atr_was_entered && !atr_in_shared_child() && !atr_is_forked_child())
-		atr_exporter_leave(atr_exporter_exit_flush_ms());
+		atr_exporter_leave(atr_exporter_exit_flush_ms(), true);
 	errno = saved;
 }
 

@@ -12,6 +12,7 @@
  */
 #include <aio.h>
 #include <dlfcn.h>
+#include <linux/capability.h>
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
@@ -36,6 +37,7 @@
 #include <sys/uio.h>
 #include <threads.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <unistd.h>
 
 #define HOOK __attribute__((visibility("default")))
@@ -62,6 +64,7 @@ int close_range(unsigned first, unsigned last, int flags);
 void closefrom(int first);
 int thrd_create(pthread_t *thread, int (*start)(void *), void *arg);
 void __longjmp_chk(jmp_buf to, int value);
+int capset(cap_user_header_t header, const cap_user_data_t data);
 /* Called by programs, and declared nowhere. */
 void __cyg_profile_func_enter(void *function, void *site);
 void __cyg_profile_func_exit(void *function, void *site);

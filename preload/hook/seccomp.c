@@ -4,6 +4,7 @@
 #include "export/diag.h"
 #include "export/exporter.h"
 #include "preload/hook/alone.h"
+#include "preload/hook/credentials.h"
 #include "preload/hook/process.h"
 #include "preload/hook/program.h"
 #include "preload/hook/seccomp.h"
@@ -271,8 +272,10 @@ void atr_before_seccomp(bool strict, const struct sock_fprog *filter)
 		atr_exporter_publishes_nothing();
 	if (!SPARES(filter->filter, filter->len, policy_calls))
 		atr_exporter_keeps_policy();
-	if (atr_seccomp_spares_us(filter->filter, filter->len))
+	if (atr_seccomp_spares_us(filter->filter, filter->len)) {
+		atr_credentials_differ();
 		return;
+	}
 	if (atr_log_is_on())
 		atr_log("the program's seccomp filter would kill it for calls of ours: tracing "
 			"ends");
@@ -286,6 +289,7 @@ HOOK int prctl(int option, ...)
 {
 	unsigned long a[4];
 	va_list args;
+	int result;
 
 	va_start(args, option);
 	for (int i = 0; i < 4; i++)
@@ -296,5 +300,8 @@ HOOK int prctl(int option, ...)
 		atr_before_seccomp(a[0] == SECCOMP_MODE_STRICT, (const void *)a[1]);
 	if (option == PR_SET_SYSCALL_USER_DISPATCH)
 		atr_alone_ends();
-	return REAL(prctl)(option, a[0], a[1], a[2], a[3]);
+	result = REAL(prctl)(option, a[0], a[1], a[2], a[3]);
+	if (result == 0 && (option == PR_SET_KEEPCAPS || option == PR_SET_SECUREBITS))
+		atr_credentials_changed();
+	return result;
 }

@@ -3,6 +3,7 @@
 
 #include "export/exporter.h"
 #include "preload/conn/conn.h"
+#include "preload/hook/credentials.h"
 #include "preload/hook/dns.h"
 #include "preload/hook/process.h"
 #include "preload/hook/seccomp.h"
@@ -160,6 +161,22 @@ static bool is_taken_over(long number, const long *a, long *result)
 	return is;
 }
 
+/* By number they are the calling thread's alone, which some use them for. */
+static bool sets_credentials(long number)
+{
+	switch (number) {
+	case SYS_setuid:
+	case SYS_setgid:
+	case SYS_setreuid:
+	case SYS_setregid:
+	case SYS_setresuid:
+	case SYS_setresgid:
+	case SYS_setgroups:
+		return true;
+	}
+	return false;
+}
+
 /* libuv closes by number, lest the call be a cancellation point; others wait so for a thread. */
 HOOK long syscall(long number, ...)
 {
@@ -189,8 +206,12 @@ HOOK long syscall(long number, ...)
 		return setns((int)a[0], (int)a[1]);
 	else if (number == SYS_exit)
 		atr_thread_ends(pthread_self());
-	else if (number == SYS_prctl && a[0] == PR_SET_SECCOMP)
-		atr_before_seccomp(a[1] == SECCOMP_MODE_STRICT, (const void *)a[2]);
+	else if (sets_credentials(number))
+		atr_credentials_differ();
+	else if (number == SYS_capset)
+		return capset((void *)a[0], (void *)a[1]);
+	else if (number == SYS_prctl)
+		return prctl((int)a[0], a[1], a[2], a[3], a[4]);
 	return REAL(syscall)(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 

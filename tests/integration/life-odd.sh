@@ -95,6 +95,9 @@ sends "what a process may do that has one thread" "$program" "$port" users < <(t
 life_collector 0 "$spans"
 sent=(env OTEL_TRACES_EXPORTER=otlp OTEL_EXPORTER_OTLP_PROTOCOL=http/json OTEL_BSP_SCHEDULE_DELAY=20
 	OTEL_EXPORTER_OTLP_ENDPOINT="$collector")
+sends "what one thread may do, and the others then not" "${sent[@]}" "$program" "$port" capabilities < <(times 6 "$(got)")
+sends "the same by a filter" "${sent[@]}" "$program" "$port" refused < <(times 2 "$(got)")
+sends "the same by calls that are one thread's" "${sent[@]}" "$program" "$port" number < <(times 2 "$(got)")
 # its standard output is a file, too: it tells by how it ends
 sends "no file may grow" "${sent[@]}" "$program" "$port" nofiles < <(times 2 "$(got)")
 sends "memory that is locked" "${sent[@]}" "$program" "$port" locked < <(times 2 "$(got)")

@@ -2,7 +2,11 @@
 /* odd_life PORT WAY: requests, and something done to the process that few programs do. */
 #include "net.h"
 
+#include <dirent.h>
 #include <dlfcn.h>
+#include <errno.h>
+#include <grp.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <netdb.h>
@@ -12,6 +16,7 @@
 #include <spawn.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -564,6 +569,106 @@ static void setuid_in_thread(void)
 	say("asks", asks());
 }
 
+/* Whether all threads of the process may do the same. */
+static bool are_alike(void)
+{
+	char path[300], line[256], first[256] = "";
+	DIR *tasks = opendir("/proc/self/task");
+	bool alike = true;
+	struct dirent *task;
+
+	while ((task = readdir(tasks))) {
+		FILE *status;
+
+		if (task->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "/proc/self/task/%s/status", task->d_name);
+		status = fopen(path, "re");
+		while (status && fgets(line, sizeof(line), status))
+			if (!strncmp(line, "CapPrm:", 7)) {
+				if (!first[0])
+					memcpy(first, line, sizeof(first));
+				alike = alike && !strcmp(first, line);
+			}
+		if (status)
+			fclose(status);
+	}
+	closedir(tasks);
+	return alike;
+}
+
+int capset(struct __user_cap_header_struct *, const struct __user_cap_data_struct *);
+
+/* Of a thread's capabilities, one; it has it, or not. */
+static int has_capability(int which, bool effective, bool permitted, bool by_number)
+{
+	struct __user_cap_header_struct version = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct sets[2];
+	uint32_t bit = 1u << which;
+
+	if (syscall(SYS_capget, &version, sets))
+		die("capget");
+	sets[0].effective = (sets[0].effective & ~bit) | (effective ? bit : 0);
+	sets[0].permitted = (sets[0].permitted & ~bit) | (permitted ? bit : 0);
+	return by_number ? (int)syscall(SYS_capset, &version, sets) : capset(&version, sets);
+}
+
+/*
+ * What one thread may do, and the next change of who the process is, which libc has each thread make:
+ * where they do not all come to the same, it ends the process.
+ */
+static void capabilities(void)
+{
+	gid_t group = 65534;
+
+	say("asks", asks());
+	say("keeps them", prctl(PR_SET_KEEPCAPS, 1));
+	say("setuid", setuid(65534));
+	say("asks", asks());
+	say("alike", are_alike());
+	for (int i = 0; i < 3; i++) { /* as a server that serves each in the name of another */
+		say("has", has_capability(CAP_SETGID, true, true, i & 1));
+		say("setgroups", setgroups(1, &group));
+		say("has not", has_capability(CAP_SETGID, false, true, i & 1));
+		say("setgroups", setgroups(1, &group));
+		say("asks", asks());
+	}
+	say("gives up", has_capability(CAP_SETGID, false, false, false));
+	say("asks", asks());
+	say("setgroups", setgroups(1, &group));
+	say("alike", are_alike());
+}
+
+/* The same by a filter, of one thread. */
+static void refused(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_setgroups, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EACCES),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog filter = { sizeof(code) / sizeof(code[0]), code };
+
+	say("asks", asks());
+	say("filter", prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter));
+	say("setgroups", setgroups(0, NULL));
+	say("asks", asks());
+	say("setgroups", setgroups(0, NULL));
+}
+
+/* By number, of one thread. */
+static void by_number(void)
+{
+	gid_t group = 65534;
+
+	say("asks", asks());
+	say("setresuid", syscall(SYS_setresuid, 65534, 65534, 65534));
+	say("setgroups", setgroups(1, &group));
+	say("asks", asks());
+	say("setuid", setuid(0));
+}
+
 /* ---- one thread, and then another ------------------------------------------------------------- */
 
 static int quiet[2]; /* nothing is ever sent on it */
@@ -685,6 +790,9 @@ int main(int argc, char **argv)
 		{ "locked-first", locked_first },
 		{ "dumpable", not_dumpable },
 		{ "setuid", setuid_in_thread },
+		{ "capabilities", capabilities },
+		{ "refused", refused },
+		{ "number", by_number },
 		{ "cancels", cancels },
 		{ "itself", cancels_itself },
 		{ "blocks", blocks },
