@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #define RETRY_MOST_MS 30000
+#define START_AGAIN_MS 1000    /* after no thread could be made: a limit that others came to */
 #define LOOK_MS 50	       /* how often it is looked for other threads, where that is done */
 #define STACK_LEN (256 * 1024) /* a resolver's modules run on it too */
 
@@ -68,6 +69,9 @@ static struct {
 	_Atomic bool is_apart;		 /* and has descriptors of its own */
 	_Atomic pid_t early_tid;	 /* which is not to be the last of the process */
 	_Atomic uint32_t threads;	 /* of ours; more than one while one takes over */
+	_Atomic uint64_t start_again_ms; /* none could be made: not before then */
+	_Atomic uint64_t lost_before;	 /* by a full ring, when that was so */
+	_Atomic uint64_t lost_meanwhile; /* and each time until one could */
 	_Atomic uint64_t alone_until_ms; /* it is the last, and has that long; 0: it is not */
 	uint32_t told_rejection;
 	_Atomic bool knows_logs;   /* that some wait, and until when */
@@ -1039,20 +1043,43 @@ static int create_thread(void *(*thread)(void *), bool has_small_stack, const si
 	return error;
 }
 
+static void fail_to_start(int error)
+{
+	if (!atomic_exchange(&ex.start_again_ms, atr_now_ms() + START_AGAIN_MS))
+		atr_log("no thread could be started (error %d), which is tried again: spans may be "
+			"lost",
+			error);
+	atomic_store(&ex.lost_before, atr_ring_lost(ex.ring));
+	atomic_store(&ex.state, NO_THREAD);
+	ring_bell(&ex.done);
+}
+
+/* Spans that were lost by a full ring because nobody was there to empty it. */
+static uint64_t lost_without_thread(uint64_t lost)
+{
+	uint64_t meanwhile = atomic_load(&ex.lost_meanwhile);
+	uint64_t before = atomic_load(&ex.lost_before);
+
+	if (atomic_load(&ex.state) == NO_THREAD && lost > before)
+		meanwhile += lost - before;
+	return meanwhile < lost ? meanwhile : lost;
+}
+
 static void start_blocked(const sigset_t *mask)
 {
-	int before = NOT_STARTED, error;
+	uint64_t meanwhile = lost_without_thread(atr_ring_lost(ex.ring));
+	int before = atomic_load(&ex.state), error;
 
-	if (!atomic_compare_exchange_strong(&ex.state, &before, STARTING))
+	if ((before != NOT_STARTED && before != NO_THREAD) ||
+	    !atomic_compare_exchange_strong(&ex.state, &before, STARTING))
 		return;
+	if (before == NO_THREAD)
+		atomic_store(&ex.lost_meanwhile, meanwhile);
 	/* after `state`, as atr_exporter_yield has it the other way round */
 	atomic_store(&ex.is_early, !atomic_load(&ex.yields));
 	error = create_thread(run, atomic_load(&ex.is_early), mask);
-	if (!error)
-		return; /* from here on the state is the thread's to tell */
-	atomic_store(&ex.state, NO_THREAD);
-	atr_log("no thread could be started (error %d): spans are lost", error);
-	ring_bell(&ex.done);
+	if (error)
+		fail_to_start(error); /* else the state is the thread's to tell, from here on */
 }
 
 /*
@@ -1066,6 +1093,14 @@ static void start(void)
 	block_signals(&mask);
 	start_blocked(&mask);
 	sigprocmask(SIG_SETMASK, &mask, NULL);
+}
+
+static bool is_to_start(void)
+{
+	int state = atomic_load(&ex.state);
+
+	return state == NOT_STARTED ||
+	       (state == NO_THREAD && atr_now_ms() >= atomic_load(&ex.start_again_ms));
 }
 
 /*
@@ -1120,17 +1155,17 @@ static void offer(const struct atr_span *span)
 		return;
 	}
 	slot = claim(to, span->len);
-	if (!slot)
-		return; /* the ring counts it */
-	atr_span_copy(slot, span);
-	atr_ring_publish(to, slot);
-	filling.slot = NULL;
+	if (slot) {
+		atr_span_copy(slot, span);
+		atr_ring_publish(to, slot);
+		filling.slot = NULL;
+	} /* else the ring counts it */
 	/*
 	 * The thread counts what is in the ring once more after it has stored these, behind a fence.
 	 * The claim came first, and is in the one order of all that is sequentially consistent, as
 	 * these loads are: it sees the claim, or we see what it stored.
 	 */
-	if (atomic_load(&ex.state) == NOT_STARTED)
+	if (__builtin_expect(atomic_load(&ex.state) != RUNNING, 0) && is_to_start())
 		start();
 	if (atomic_load(&ex.idle)) {
 		if (atomic_exchange(&ex.idle, 0))
@@ -1209,12 +1244,12 @@ void atr_exporter_flush(uint32_t timeout_ms)
 	uint64_t until, now;
 
 	if (!ex.ring || is_settled() || !timeout_ms || atomic_load(&ex.in_vain) ||
-	    atomic_load(&ex.state) == NO_THREAD)
+	    (atomic_load(&ex.state) == NO_THREAD && !is_to_start()))
 		return;
 	until = atr_now_ms() + timeout_ms;
 	/* of flushes side by side the longest holds for the thread; each waits for its own */
 	stop_at(until);
-	if (atomic_load(&ex.state) == NOT_STARTED)
+	if (is_to_start())
 		start(); /* one has ended, and left some */
 	ring_bell(&ex.bell);
 	for (;;) {
@@ -1245,7 +1280,7 @@ bool atr_exporter_urge(uint32_t timeout_ms)
 	if (!ex.ring || is_sent())
 		return true;
 	atomic_store(&ex.urged, true);
-	if (atomic_load(&ex.state) == NOT_STARTED)
+	if (is_to_start())
 		start();
 	ring_bell(&ex.bell);
 	for (;;) {
@@ -1277,7 +1312,8 @@ void atr_exporter_begin(void)
 {
 	int saved = errno;
 
-	if (ex.ring && atomic_load_explicit(&ex.state, memory_order_relaxed) == NOT_STARTED)
+	if (ex.ring && atomic_load_explicit(&ex.state, memory_order_relaxed) != RUNNING &&
+	    is_to_start())
 		start();
 	errno = saved;
 }
@@ -1349,6 +1385,7 @@ static void tally(struct atr_ring_sums sums)
 	uint64_t discarded = atomic_load(&ex.discarded);
 	uint64_t displaced = atomic_load(&ex.displaced);
 	bool no_thread = atomic_load(&ex.state) == NO_THREAD;
+	uint64_t without = lost_without_thread(sums.lost);
 
 	if (!(sums.claimed | sums.lost | discarded | displaced))
 		return; /* as most processes: no memory is touched */
@@ -1356,7 +1393,8 @@ static void tally(struct atr_ring_sums sums)
 		/* else they are counted batch by batch */
 		atr_count_set(ATR_COUNT_SPANS_DISCARDED, discarded);
 	atr_count_set(ATR_COUNT_SPANS_ENDED, sums.claimed + sums.lost + discarded + displaced);
-	atr_count_set(no_thread ? ATR_COUNT_LOST_NO_THREAD : ATR_COUNT_LOST_QUEUE_FULL, sums.lost);
+	atr_count_set(ATR_COUNT_LOST_NO_THREAD, without);
+	atr_count_set(ATR_COUNT_LOST_QUEUE_FULL, sums.lost - without);
 	atr_count_add(no_thread ? ATR_COUNT_LOST_NO_THREAD : ATR_COUNT_LOST_AT_EXIT, sums.unread);
 }
 
@@ -1432,6 +1470,9 @@ void atr_exporter_forked(void)
 	atomic_store(&ex.is_apart, false);
 	atomic_store(&ex.early_tid, 0);
 	atomic_store(&ex.threads, 0);
+	atomic_store(&ex.start_again_ms, 0);
+	atomic_store(&ex.lost_before, 0);
+	atomic_store(&ex.lost_meanwhile, 0);
 	atomic_store(&ex.alone_until_ms, 0);
 	ex.has_options = false;
 	atr_published_forked();

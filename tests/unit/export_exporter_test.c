@@ -960,6 +960,28 @@ CHILD_TEST(exporter_whose_thread_cannot_be_started_loses_and_counts)
 	EXPECT(count(ATR_COUNT_LOST_NO_THREAD) == 100 && all_accounted());
 }
 
+CHILD_TEST(exporter_whose_thread_could_not_be_started_tries_again)
+{
+	no_threads = true;
+	set_up(SCRIPT(OK), "OTEL_BSP_MAX_QUEUE_SIZE=16");
+	offer(20);
+	EXPECT(nr_threads_made == 0);
+	no_threads = false;
+	offer(1);
+	EXPECT(nr_threads_made == 0); /* not at once */
+	pause_ms(1100);
+	offer(1); /* there is no room for it yet */
+	offer(1);
+	EXPECT(nr_threads_made <= 1);
+	EXPECT(comes_to(ATR_COUNT_SPANS_SENT, 16));
+	offer(5);
+	EXPECT(comes_to(ATR_COUNT_SPANS_SENT, 21));
+	EXPECT(nr_threads_made == 1);
+	atr_exporter_count_lost();
+	EXPECT(count(ATR_COUNT_LOST_NO_THREAD) + count(ATR_COUNT_LOST_QUEUE_FULL) == 7 &&
+	       all_accounted());
+}
+
 CHILD_TEST(exporter_thread_has_a_small_stack_and_room_for_thread_local_variables)
 {
 	set_up(SCRIPT(OK), NULL);
