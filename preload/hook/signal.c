@@ -15,14 +15,21 @@
 static const int deadly[] = { SIGHUP,  SIGINT,	SIGQUIT, SIGILL,  SIGABRT, SIGBUS,  SIGFPE,
 			      SIGUSR1, SIGSEGV, SIGUSR2, SIGPIPE, SIGALRM, SIGTERM, SIGXCPU };
 
+#define NR_DEADLY (sizeof(deadly) / sizeof(deadly[0]))
+
+/* What the program, or nobody, has set where ours stands in: the default, with flags and a mask of no effect. */
+static struct sigaction stood[NR_DEADLY];
+
 static _Atomic bool guards;
 
-static bool is_deadly(int number)
+/* Where it stands above; NR_DEADLY: it does not end a process. */
+static size_t index_of(int number)
 {
-	for (size_t i = 0; i < sizeof(deadly) / sizeof(deadly[0]); i++)
-		if (deadly[i] == number)
-			return true;
-	return false;
+	size_t i = 0;
+
+	while (i < NR_DEADLY && deadly[i] != number)
+		i++;
+	return i;
 }
 
 /* The instruction that faulted is run again on return, and faults again. */
@@ -52,16 +59,17 @@ static bool is_ours(const struct sigaction *action)
 	return (action->sa_flags & SA_SIGINFO) && action->sa_sigaction == end_by;
 }
 
-static void guard(int number)
+/* With SA_SIGINFO too the default is the default: it is the same place (sigaction(2)). */
+static void guard(size_t i)
 {
 	struct sigaction now, ours = { .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART };
 
-	if (REAL(sigaction)(number, NULL, &now) || (now.sa_flags & SA_SIGINFO) ||
-	    now.sa_handler != SIG_DFL)
+	if (i == NR_DEADLY || REAL(sigaction)(deadly[i], NULL, &now) || now.sa_handler != SIG_DFL)
 		return;
+	stood[i] = now;
 	ours.sa_sigaction = end_by;
 	sigfillset(&ours.sa_mask);
-	REAL(sigaction)(number, &ours, NULL);
+	REAL(sigaction)(deadly[i], &ours, NULL);
 }
 
 static bool is_wanted;
@@ -77,23 +85,23 @@ void atr_signals_guard(void)
 
 	if (!is_wanted || atr_kernel_pid() == 1)
 		return;
-	for (size_t i = 0; i < sizeof(deadly) / sizeof(deadly[0]); i++)
-		guard(deadly[i]);
+	for (size_t i = 0; i < NR_DEADLY; i++)
+		guard(i);
 	guards = true;
 	errno = saved;
 }
 
 void atr_signals_leave(void)
 {
-	struct sigaction now, standard = { .sa_handler = SIG_DFL };
+	struct sigaction now;
 	int saved = errno;
 
 	if (!guards)
 		return;
 	guards = false;
-	for (size_t i = 0; i < sizeof(deadly) / sizeof(deadly[0]); i++)
+	for (size_t i = 0; i < NR_DEADLY; i++)
 		if (REAL(sigaction)(deadly[i], NULL, &now) == 0 && is_ours(&now))
-			REAL(sigaction)(deadly[i], &standard, NULL);
+			REAL(sigaction)(deadly[i], &stood[i], NULL);
 	errno = saved;
 }
 
@@ -102,8 +110,8 @@ static void changed(int number)
 {
 	int saved = errno;
 
-	if (guards && is_deadly(number))
-		guard(number);
+	if (guards)
+		guard(index_of(number));
 	errno = saved;
 }
 
@@ -113,10 +121,8 @@ HOOK int sigaction(int number, const struct sigaction *action, struct sigaction 
 
 	if (!__builtin_expect(guards, 0) || result)
 		return result;
-	if (before && is_ours(before)) {
-		memset(before, 0, sizeof(*before));
-		before->sa_handler = SIG_DFL;
-	}
+	if (before && is_ours(before))
+		*before = stood[index_of(number)];
 	if (action)
 		changed(number);
 	return result;
@@ -146,7 +152,7 @@ HOOK int raise(int number)
 
 HOOK int kill(pid_t pid, int number)
 {
-	if (pid > 0 && guards && is_deadly(number) && pid == atr_kernel_pid())
+	if (pid > 0 && guards && index_of(number) < NR_DEADLY && pid == atr_kernel_pid())
 		changed(number);
 	return REAL(kill)(pid, number);
 }

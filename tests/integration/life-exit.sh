@@ -11,7 +11,7 @@ origin
 get="CLIENT GET [unknown_service:life_exit] UNSET http.response.status_code=200 url.full=http://h/ok"
 cd "$dir" || exit # for the core files
 
-for how in return exit thread _exit _Exit quick_exit group abort term fault \
+for how in return exit thread _exit _Exit quick_exit group abort term informed fault \
 	"once, raise" "once, kill" "once, pthread_kill"; do
 	sends "what was done is told: $how" "$program" "$port" waits "$how" < <(times 1 "$get")
 done

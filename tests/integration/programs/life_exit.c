@@ -177,6 +177,21 @@ static void end(const char *how)
 		sigaction(SIGTERM, &once, NULL);
 		again(SIGTERM);
 	}
+	if (!strcmp(how, "informed")) {
+		/* as PHP has it: the default, with flags and a mask that are to be told as they are */
+		struct sigaction set = { .sa_handler = SIG_DFL,
+					 .sa_flags = SA_SIGINFO | SA_RESTART },
+				 now;
+
+		sigaddset(&set.sa_mask, SIGUSR1);
+		sigaction(SIGTERM, &set, NULL);
+		sigaction(SIGTERM, NULL, &now);
+		say("flags", now.sa_flags & (SA_SIGINFO | SA_RESTART | SA_ONSTACK));
+		say("default", now.sa_handler == SIG_DFL);
+		say("mask",
+		    sigismember(&now.sa_mask, SIGUSR1) + 2 * sigismember(&now.sa_mask, SIGUSR2));
+		raise(SIGTERM);
+	}
 	if (!strcmp(how, "fault"))
 		*nowhere = 1;
 	if (!strncmp(how, "interrupted", 11)) {
