@@ -466,8 +466,9 @@ static void tell_unverified(struct atr_tls *tls)
 
 	if (!conn)
 		return;
+	/* HTTP/2 begins by what the client says, whoever tells of its requests */
 	if (conn->is_fresh && conn->side == ATR_SIDE_CLIENT && !conn->given_up && !conn->prepared &&
-	    !atr_transfer_tells())
+	    !conn->http2 && !atr_transfer_tells())
 		handshake_span(self, conn, tls, (struct atr_str){ 0 }, tls->unverified);
 	atr_conn_leave(self, conn);
 }

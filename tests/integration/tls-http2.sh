@@ -39,6 +39,10 @@ sends "an upload of several frames" nghttp -d "$dir/www/big" "$url/takes" <<END
 CLIENT POST [unknown_service:nghttp] UNSET http.response.status_code=200 url.full=https://localhost:PORT/takes network.protocol.version=2
 END
 
+sends "curl that is told not to ask who it is" curl -sSk --http2 "$url/ok" <<END
+$(got curl ok)
+END
+
 mask='/^(finished|time |req|traffic|  *min|progress|TLS Protocol|Cipher|Server Temp)/d'
 sends "h2load, 400 streams of a large answer" h2load -n 400 -c 2 -m 50 "$url/big" < <(times 400 "$(got h2load big)")
 mask=
