@@ -65,6 +65,20 @@ static int stream_close(void *cookie)
 /* Weak: absent in musl, whose programs load this file too. */
 extern __typeof__(fopencookie) fopencookie __attribute__((weak));
 extern const char *gnu_get_libc_version(void) __attribute__((weak));
+extern void _IO_doallocbuf(FILE *) __attribute__((weak));
+
+/* A buffer as libc's own stream has it, whose size is the file's matter: what is written leaves in the same parts. */
+static void lend_buffer(FILE *stream, FILE *own)
+{
+	size_t len;
+
+	if (!_IO_doallocbuf)
+		return;
+	_IO_doallocbuf(own);
+	len = (size_t)(own->_IO_buf_end - own->_IO_buf_base);
+	if (own->_IO_buf_base && len > 1)
+		setvbuf(stream, own->_IO_buf_base, _IOFBF, len);
+}
 
 /* In the place of libc's `own`; NULL when it is to be used itself. */
 static FILE *stream_over(FILE *own, int fd, const char *mode)
@@ -79,6 +93,7 @@ static FILE *stream_over(FILE *own, int fd, const char *mode)
 	stream = fopencookie(own, plain, functions);
 	if (stream) {
 		stream->_fileno = fd;
+		lend_buffer(stream, own);
 		stream->_wide_data = own->_wide_data;
 		stream->_mode = 0; /* neither kind of characters yet */
 	}
