@@ -482,12 +482,35 @@ uint64_t atr_conn_connecting(const struct sockaddr *address, socklen_t len)
 	return is_family(address, len) ? atr_clock_ns() : 0;
 }
 
+/*
+ * A connect whose end was told in another way, by SO_ERROR or by what it was waited for: the next call is
+ * answered by 0, and only those behind it by EISCONN. Nothing has gone by yet.
+ */
+static bool is_told_again(uint64_t word, const struct sockaddr *address, socklen_t len)
+{
+	struct atr_thread *self;
+	struct atr_conn *conn = enter_conn(word, &self);
+	bool is_so;
+
+	if (!conn)
+		return false;
+	is_so = conn->may_be_asked && !conn->error && conn->peer_len == len &&
+		!memcmp(&conn->peer, address, len) &&
+		!(conn->in.known | conn->out.known | conn->is_prepared | conn->is_cipher) &&
+		!(conn->in.held_len | conn->out.held_len | conn->nr_exchanges);
+	conn->may_be_asked = false;
+	leave_conn(self, conn);
+	return is_so;
+}
+
 /* A socket whose connect failed may be connected again; so may one whose close went by us. */
-static bool is_another_attempt(uint64_t word, int error)
+static bool is_another_attempt(uint64_t word, int error, const struct sockaddr *address,
+			       socklen_t len)
 {
 	const struct atr_conn *conn = conn_of(word);
 
-	return conn && !(shown(conn) & CONNECTING) && error != EISCONN && error != EALREADY;
+	return conn && !(shown(conn) & CONNECTING) && error != EISCONN && error != EALREADY &&
+	       (error || !is_told_again(word, address, len));
 }
 
 /* Of several invocations the only one that has begun yet is not who it will be used for. */
@@ -504,7 +527,7 @@ void atr_conn_connected(int fd, const struct sockaddr *address, socklen_t len, u
 	struct atr_thread *self;
 	struct atr_conn *conn;
 
-	if (atr_fd_holds_conn(word) && !is_another_attempt(word, error)) {
+	if (atr_fd_holds_conn(word) && !is_another_attempt(word, error, address, len)) {
 		/* asked again how it goes: EALREADY, EISCONN, 0, or the error it ended with */
 		if (error != EALREADY && error != EINTR && error != EINPROGRESS)
 			atr_conn_connect_ended(fd, error == EISCONN ? 0 : error);
@@ -520,6 +543,7 @@ void atr_conn_connected(int fd, const struct sockaddr *address, socklen_t len, u
 			conn->connect_ns = start_ns;
 			conn->opened_in = opened_in(self);
 			conn->connecting = true;
+			conn->may_be_asked = error == EINPROGRESS || error == EINTR;
 			atr_names_of(address, len, &conn->lookup);
 			conn->counts_as_call = true;
 			atr_work_begins_call(conn->opened_in);

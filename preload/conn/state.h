@@ -115,6 +115,7 @@ struct atr_conn {
 		uint64_t unusual;
 	};
 	bool is_fresh;	     /* no request yet since it was opened */
+	bool may_be_asked;   /* once more how the connect goes, which is answered by 0 then */
 	bool counts_as_call; /* of opened_in: under way since the connect */
 	bool peer_closed;
 	bool is_cut;   /* inside TLS, and not in order: there may have been more to come */

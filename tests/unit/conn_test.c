@@ -418,6 +418,23 @@ TEST(conn_that_connects_in_the_background_is_told_its_end_once)
 	conn_end();
 }
 
+TEST(conn_whose_connect_is_asked_about_once_more_is_the_same_one)
+{
+	CONN_BEGIN("AUTOTRACE_PROBES=connect,http");
+	begin_connect(FD, EINPROGRESS);
+	atr_conn_connect_ended(FD, 0);
+	CONN_SAYS("INTERNAL socket connect 127.0.0.1:8080");
+	begin_connect(FD, 0);
+	CONN_SAYS("nothing");
+	CONN_WRITE(FD, REQUEST);
+	CONN_READ(FD, RESPONSE);
+	CONN_SAYS(GET_200);
+	/* only once: this is another socket, whose number it has now */
+	begin_connect(FD, 0);
+	CONN_SAYS("INTERNAL socket connect 127.0.0.1:8080");
+	conn_end();
+}
+
 TEST(conn_with_the_connect_probe_tells_each_connect)
 {
 	CONN_BEGIN("AUTOTRACE_PROBES=connect,http");
