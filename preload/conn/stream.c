@@ -857,7 +857,8 @@ static long feed_body(struct atr_thread *self, struct atr_conn *conn, struct atr
 	long used = conn->api ? feed_seen(conn, s, is_request, bytes, len) :
 				atr_http1_body_feed(&s->body, bytes, len);
 
-	if (used < 0)
+	/* what it answers may be over: bytes can come behind an error, or an end of file (shutdown(2)) */
+	if (used < 0 || !(is_request || conn->nr_exchanges))
 		return -1;
 	if (s->body.done) {
 		s->in_body = false;
@@ -929,7 +930,8 @@ bool atr_stream_skip(struct atr_thread *self, struct atr_conn *conn, bool outwar
 	if (conn->http2)
 		return atr_h2_skip(self, conn, outward, len);
 	resume_work(self, conn, is_request);
-	if (!s->in_body || !atr_http1_body_skip(&s->body, len))
+	if (!s->in_body || !(is_request || conn->nr_exchanges) ||
+	    !atr_http1_body_skip(&s->body, len))
 		return false;
 	if (s->body.done) {
 		s->in_body = false;

@@ -46,6 +46,22 @@ static inline ssize_t untold(int fd, ssize_t n, size_t len, int flags)
 	return n;
 }
 
+/* A call that takes no bytes is answered by 0, which is no end of file then. After the call: 0 if it took none. */
+static inline size_t was_to_take(const struct iovec *iov, size_t nr, ssize_t n)
+{
+	size_t len = n != 0;
+
+	for (size_t i = 0; i < nr && !len; i++)
+		len = iov[i].iov_len;
+	return len;
+}
+
+/* What is in the message may be what the kernel refused: then it is not looked at. */
+static inline size_t msg_was_to_take(const struct msghdr *msg, ssize_t n)
+{
+	return n != 0 || was_to_take(msg->msg_iov, msg->msg_iovlen, n);
+}
+
 /* 0, and what is looked away from. */
 static inline bool is_passed(uint64_t word)
 {
@@ -468,7 +484,7 @@ static inline void received_flagged(uint64_t word, int fd, void *buf, ssize_t n,
 
 static void received_msg(uint64_t word, int fd, const struct msghdr *msg, ssize_t n, int flags)
 {
-	if (flags & (MSG_PEEK | MSG_ERRQUEUE | MSG_OOB))
+	if (flags & (MSG_PEEK | MSG_ERRQUEUE | MSG_OOB) || !msg_was_to_take(msg, n))
 		return;
 	if (flags & MSG_TRUNC)
 		atr_conn_received_blind(word, fd, n);
@@ -549,8 +565,10 @@ APART ssize_t recvmsg_known(int fd, struct msghdr *msg, int flags)
 	uint64_t word = seen(fd, IN);
 	ssize_t n;
 
-	if (__builtin_expect(!word, 1))
-		return passed(msg, untold(fd, REAL(recvmsg)(fd, msg, flags), 1, flags));
+	if (__builtin_expect(!word, 1)) {
+		n = REAL(recvmsg)(fd, msg, flags);
+		return passed(msg, untold(fd, n, msg_was_to_take(msg, n), flags));
+	}
 	n = BELOW(fd, IN, REAL(recvmsg)(fd, msg, flags));
 	received_msg(word, fd, msg, n, flags);
 	return passed(msg, n);
@@ -640,12 +658,15 @@ APART ssize_t readv_known(int fd, const struct iovec *iov, int nr)
 	uint64_t word = seen(fd, IN);
 	ssize_t n;
 
-	if (__builtin_expect(!word, 1))
-		return untold(fd, REAL(readv)(fd, iov, nr), 1, 0);
+	if (__builtin_expect(!word, 1)) {
+		n = REAL(readv)(fd, iov, nr);
+		return untold(fd, n, was_to_take(iov, (size_t)nr, n), 0);
+	}
 	if (is_carrier(word))
 		return READ_CARRIER(word, fd, REAL(readv)(fd, iov, nr));
 	n = BELOW(fd, IN, REAL(readv)(fd, iov, nr));
-	atr_conn_received(word, fd, iov, nr, n);
+	if (was_to_take(iov, (size_t)nr, n))
+		atr_conn_received(word, fd, iov, nr, n);
 	return n;
 }
 
@@ -660,10 +681,13 @@ HOOK ssize_t preadv2(int fd, const struct iovec *iov, int nr, off_t at, int flag
 	uint64_t word = seen(fd, IN);
 	ssize_t n;
 
-	if (__builtin_expect(!word, 1))
-		return REAL(preadv2)(fd, iov, nr, at, flags);
+	if (__builtin_expect(!word, 1)) {
+		n = REAL(preadv2)(fd, iov, nr, at, flags);
+		return untold(fd, n, was_to_take(iov, (size_t)nr, n), 0);
+	}
 	n = BELOW(fd, IN, REAL(preadv2)(fd, iov, nr, at, flags));
-	atr_conn_received(word, fd, iov, nr, n);
+	if (was_to_take(iov, (size_t)nr, n))
+		atr_conn_received(word, fd, iov, nr, n);
 	return n;
 }
 

@@ -536,6 +536,31 @@ TEST(conn_response_in_parts_tells_when_its_first_byte_came)
 	conn_end();
 }
 
+TEST(conn_that_brings_bytes_behind_an_end_of_file_is_left_alone)
+{
+	static const char head[] = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab";
+
+	CONN_BEGIN();
+	for (int i = 0; i < 3; i++) {
+		conn_connect(FD);
+		CONN_WRITE(FD, REQUEST);
+		CONN_READ(FD, head);
+		if (i == 1)
+			conn_read_fails(FD, EHOSTUNREACH);
+		else
+			conn_read_end(FD);
+		CHECK(strstr(conn_next(), "CLIENT GET"));
+		if (i < 2)
+			CONN_READ(FD, "cd");
+		else
+			atr_conn_received_blind(atr_fd(FD), FD, 2);
+		CHECK(!atr_fd_is_conn(atr_fd(FD)));
+		CONN_SAYS("nothing");
+		conn_close(FD);
+	}
+	conn_end();
+}
+
 TEST(conn_that_is_idle_closes_without_a_word)
 {
 	CONN_BEGIN();
