@@ -309,6 +309,8 @@ static void plan_end(const struct iovec *iov, int nr, struct atr_pieces *piece)
 	size_t end = piece->head_end, rest = piece->end - end;
 	struct atr_http1_body body;
 
+	if (!atr_formats.nr)
+		return;
 	if (piece->head.framing == ATR_HTTP1_NO_BODY) {
 		piece->end = end;
 		return;
@@ -440,7 +442,8 @@ bool atr_sending_plan(struct atr_thread *self, struct atr_conn *conn, const stru
 		if (atr_sending_owes(conn))
 			owed_first(conn, piece);
 	} else if (conn->out.in_body) {
-		piece->end = piece->at = body_end(conn->out.body, c, total);
+		if (atr_formats.nr)
+			piece->end = piece->at = body_end(conn->out.body, c, total);
 	} else if (!(flags & MSG_ZEROCOPY) && is_request_so_far(conn, c)) {
 		end = read_head(conn, c, &piece->head);
 		is_read = end > 0;
@@ -448,7 +451,7 @@ bool atr_sending_plan(struct atr_thread *self, struct atr_conn *conn, const stru
 			end = scan(conn->out.scan, c, &at_blank);
 		if (end > 0) {
 			plan_head(self, conn, iov, nr, (size_t)end, piece, is_read);
-		} else if (end == 0 && at_blank && !conn->injected) {
+		} else if (end == 0 && at_blank && !conn->injected && atr_formats.nr) {
 			piece->hold_last = true;
 			piece->at = total - 1;
 		}

@@ -132,16 +132,35 @@ static ssize_t not_a_socket(int fd, const struct iovec *iov, int nr)
 	return REAL(writev)(fd, iov, nr);
 }
 
+/* To the program it is one call: what was sent of it is its answer, and no signal comes with that. */
+static inline int also(size_t done)
+{
+	return done ? MSG_NOSIGNAL : 0;
+}
+
+/*
+ * The peer that is gone by the second piece: of the call in one the kernel would have taken all, and who is
+ * told so does not call again, which would be answered by a signal.
+ */
+static inline ssize_t done_or_error(size_t done, size_t total, int saved)
+{
+	bool is_gone = errno == EPIPE || errno == ECONNRESET;
+
+	if (!done)
+		return -1;
+	errno = saved;
+	return (ssize_t)(is_gone ? total : done);
+}
+
 /* The program's bytes from `done` on, as they are. */
 APART ssize_t send_rest(int fd, const struct iovec *iov, int nr, int flags,
-			const struct msghdr *original, size_t done, struct atr_pieces *piece)
+			const struct msghdr *original, size_t done, struct atr_pieces *piece,
+			size_t total, int saved)
 {
 	int nr_iov = gather(iov, nr, done, piece->iov);
 	ssize_t n = send_iov(fd, piece->iov, nr_iov, flags, original);
 
-	if (n < 0)
-		return done ? (ssize_t)done : -1;
-	return (ssize_t)done + n;
+	return n < 0 ? done_or_error(done, total, saved) : (ssize_t)done + n;
 }
 
 /*
@@ -155,6 +174,7 @@ static ssize_t send_pieces(uint64_t word, int fd, const struct iovec *iov, int n
 			   const ssize_t *first)
 {
 	size_t total = 0, done = 0;
+	int saved = errno;
 
 	for (int i = 0; i < nr; i++)
 		total += iov[i].iov_len;
@@ -165,21 +185,22 @@ static ssize_t send_pieces(uint64_t word, int fd, const struct iovec *iov, int n
 		if (piece->is_plain)
 			piece->nr_iov = gather(iov, nr, done, piece->iov);
 		raw = first ? *first :
-			      send_iov(fd, piece->iov, piece->nr_iov, flags,
+			      send_iov(fd, piece->iov, piece->nr_iov, flags | also(done),
 				       done ? NULL : original);
 		first = NULL;
 		if (raw < 0 && errno == ENOTSOCK && !done && !original)
 			return not_a_socket(fd, iov, nr);
 		n = atr_conn_sent(word, fd, iov, nr, piece, raw);
 		if (n < 0)
-			return done ? (ssize_t)done : -1;
+			return done_or_error(done, total, saved);
 		done += (size_t)n;
 		if (done == total || ((size_t)n < asked && !(n == 0 && raw > 0)))
 			return (ssize_t)done;
 	} while (atr_conn_plan(word, fd, iov, nr, done, flags, piece));
 
 	/* not ours any more, and nothing is owed: the rest as it is */
-	return send_rest(fd, iov, nr, flags, done ? NULL : original, done, piece);
+	return send_rest(fd, iov, nr, flags | also(done), done ? NULL : original, done, piece,
+			 total, saved);
 }
 
 /* Of what most clients send the kernel takes all, and nothing is left to be done. */
@@ -313,6 +334,7 @@ HOOK ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 HOOK int sendmmsg(int fd, struct mmsghdr *messages, unsigned nr, int flags)
 {
 	uint64_t word = seen(fd, OUT);
+	int saved = errno;
 	unsigned i;
 
 	if (__builtin_expect(!atr_fd_is_conn(word), 1))
