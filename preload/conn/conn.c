@@ -1080,6 +1080,22 @@ void atr_conn_let_go(int fd)
 	errno = saved;
 }
 
+_Atomic bool atr_conn_has_kept;
+
+void atr_conn_let_all_go(void)
+{
+	uint32_t fresh = conns.base ? atomic_load(&conns.fresh) : 0;
+
+	if (atr_has_other_descriptors())
+		return;
+	for (uint32_t i = 0; i < fresh; i++) {
+		const struct atr_conn *conn = atr_pool_at(&conns, i);
+
+		if (conn->keeps_cr && conn_of(atr_fd(conn->fd)) == conn)
+			atr_conn_let_go(conn->fd);
+	}
+}
+
 /* Nothing comes to a session any more whose descriptor is closed. */
 static void end_plain(uint64_t word)
 {

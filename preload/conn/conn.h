@@ -124,6 +124,19 @@ void atr_conn_leave_alone(uint64_t word);
 /* Sends a byte that was kept back, where the program could pass it by. */
 void atr_conn_let_go(int fd);
 
+extern _Atomic bool atr_conn_has_kept; /* back a byte, at some time */
+void atr_conn_let_all_go(void);
+
+/*
+ * Another process, or another number, is about to be given what connections the program has, and to
+ * write to them past us: what is kept back goes first. Any thread; errno is kept.
+ */
+static inline void atr_conn_shares(void)
+{
+	if (__builtin_expect(atomic_load_explicit(&atr_conn_has_kept, memory_order_relaxed), 0))
+		atr_conn_let_all_go();
+}
+
 /* Before close (and what amounts to it: dup2 over it). The descriptor is of no interest then. */
 void atr_conn_closing(int fd);
 void atr_conn_shutdown(int fd, int how);

@@ -303,7 +303,7 @@ static long read_head(struct atr_conn *conn, struct cursor c, struct atr_http1_h
 	return end < 0 ? 0 : end;
 }
 
-/* Up to where the next request begins, which is planned for itself. */
+/* Up to where the next request begins, which is planned for itself where something may be put into it. */
 static void plan_end(const struct iovec *iov, int nr, struct atr_pieces *piece)
 {
 	size_t end = piece->head_end, rest = piece->end - end;
@@ -501,8 +501,10 @@ size_t atr_sending_settle(struct atr_conn *conn, struct atr_pieces *piece, size_
 		return atr_h2_settle(conn, piece, n);
 	if (piece->is_plain)
 		return n;
-	if (conn && piece->hold_last && all)
+	if (conn && piece->hold_last && all) {
 		conn->keeps_cr = true;
+		atomic_store_explicit(&atr_conn_has_kept, true, memory_order_relaxed);
+	}
 	if (!piece->ours_len || n <= piece->at)
 		return n + (piece->hold_last && all ? 1 : 0);
 	if (piece->hidden)

@@ -326,6 +326,7 @@ APART ssize_t sendmsg_known(int fd, const struct msghdr *msg, int flags)
 
 HOOK ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 {
+	atr_conn_shares(); /* it may pass on descriptors */
 	PASS_ON(sendmsg, fd, fd, msg, flags);
 	return sendmsg_known(fd, msg, flags);
 }
@@ -347,8 +348,12 @@ HOOK int sendmmsg(int fd, struct mmsghdr *messages, unsigned nr, int flags)
 		size_t total = 0;
 		ssize_t n = sendmsg_conn(atr_fd(fd), fd, &messages[i].msg_hdr, flags);
 
-		if (n < 0)
-			return i ? (int)i : -1;
+		if (n < 0 && !i)
+			return -1;
+		if (n < 0) {
+			errno = saved;
+			return (int)i;
+		}
 		messages[i].msg_len = (unsigned)n;
 		for (size_t k = 0; k < messages[i].msg_hdr.msg_iovlen; k++)
 			total += messages[i].msg_hdr.msg_iov[k].iov_len;
@@ -746,7 +751,9 @@ HOOK ssize_t __recvfrom_chk(int fd, void *buf, size_t len, size_t room, int flag
 	ssize_t n;
 
 	if (__builtin_expect(!word, 1))
-		return REAL(__recvfrom_chk)(fd, buf, len, room, flags, address, address_len);
+		return untold(fd,
+			      REAL(__recvfrom_chk)(fd, buf, len, room, flags, address, address_len),
+			      len, flags);
 	n = BELOW(fd, IN, REAL(__recvfrom_chk)(fd, buf, len, room, flags, address, address_len));
 	if (len)
 		received_flagged(word, fd, buf, n, flags);

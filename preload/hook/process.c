@@ -27,8 +27,10 @@ extern char **environ;
 
 HOOK pid_t fork(void)
 {
-	pid_t pid = REAL(fork)();
+	pid_t pid;
 
+	atr_conn_shares();
+	pid = REAL(fork)();
 	if (pid == 0) {
 		atr_thread_forked();
 		atr_process_begins();
@@ -39,6 +41,7 @@ HOOK pid_t fork(void)
 /* What vfork jumps to: notes that this thread may be its own child for a while. */
 __attribute__((used, visibility("hidden"))) void *atr_vfork_noted(void)
 {
+	atr_conn_shares();
 	atr_thread_vforks();
 	return (void *)REAL(vfork);
 }
@@ -285,6 +288,7 @@ static bool is_any_under_way(void)
                                                                        \
 		if (!atr_has_thread())                                 \
 			return call;                                   \
+		atr_conn_shares();                                     \
 		saved_errno = errno;                                   \
 		if (!atr_in_shared_child())                            \
 			before_exec(is_any_under_way() && (runs));     \
@@ -398,6 +402,7 @@ HOOK int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_action
 	int result;
 	CHILD_ENV(child, env);
 
+	atr_conn_shares();
 	result = REAL(posix_spawn)(pid, path, actions, attributes, argv, child.env);
 	if (result == E2BIG && child.env != (char **)env)
 		result = REAL(posix_spawn)(pid, path, actions, attributes, argv, env);
@@ -410,6 +415,7 @@ HOOK int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actio
 	int result;
 	CHILD_ENV(child, env);
 
+	atr_conn_shares();
 	result = REAL(posix_spawnp)(pid, file, actions, attributes, argv, child.env);
 	if (result == E2BIG && child.env != (char **)env)
 		result = REAL(posix_spawnp)(pid, file, actions, attributes, argv, env);
