@@ -316,7 +316,8 @@ static void closing_range(unsigned first, unsigned last)
 
 HOOK int close_range(unsigned first, unsigned last, int flags)
 {
-	if (!(flags & 4)) /* CLOSE_RANGE_CLOEXEC closes nothing yet */
+	/* CLOSE_RANGE_CLOEXEC closes nothing yet; what is not even CLOSE_RANGE_UNSHARE is refused */
+	if (!(flags & ~2) && first <= last)
 		closing_range(first, last);
 	return REAL(close_range)(first, last, flags);
 }
@@ -336,9 +337,19 @@ HOOK int dup(int fd)
 	return got;
 }
 
-static void replaces(int from, int to)
+/* What the kernel refuses replaces nothing. */
+static bool is_refused(int from, int flags)
 {
-	if (from == to)
+	int saved = errno;
+	bool is_so = (flags & ~O_CLOEXEC) || REAL(fcntl)(from, F_GETFD) < 0;
+
+	errno = saved;
+	return is_so;
+}
+
+static void replaces(int from, int to, int flags)
+{
+	if (from == to || !(atr_exporter_owns(to) || atr_fd(to)) || is_refused(from, flags))
 		return;
 	if (atr_exporter_owns(to))
 		atr_exporter_lost(to);
@@ -350,7 +361,7 @@ HOOK int dup2(int from, int to)
 {
 	int got;
 
-	replaces(from, to);
+	replaces(from, to, 0);
 	got = REAL(dup2)(from, to);
 	if (got >= 0 && atr_fd(from))
 		atr_conn_duplicated(from, got);
@@ -361,7 +372,7 @@ HOOK int dup3(int from, int to, int flags)
 {
 	int got;
 
-	replaces(from, to);
+	replaces(from, to, flags);
 	got = REAL(dup3)(from, to, flags);
 	if (got >= 0 && atr_fd(from))
 		atr_conn_duplicated(from, got);

@@ -23,6 +23,8 @@ CLIENT GET [unknown_service:dup_reuse] UNSET http.response.status_code=200 url.f
 CLIENT GET [unknown_service:dup_reuse] UNSET http.response.status_code=200 url.full=http://h/ok
 
 CLIENT GET [unknown_service:dup_reuse] UNSET http.response.status_code=200 url.full=http://h/ok
+
+CLIENT GET [unknown_service:dup_reuse] UNSET http.response.status_code=200 url.full=http://h/ok
 END
 
 program errnos

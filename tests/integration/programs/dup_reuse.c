@@ -31,6 +31,16 @@ int main(int argc, char **argv)
 	say("close", close(30));
 	say("write", write(30, GET, sizeof(GET) - 1));
 
+	/* a call that is refused puts nothing in its place */
+	fd = connect_to(argv[1]);
+	say("dup2 of nothing", dup2(1000, fd));
+	say("dup3 of nothing", dup3(1000, fd, 0));
+	say("dup3 of flags that are none", dup3(1, fd, O_APPEND));
+	say("close_range of none", close_range((unsigned)fd, (unsigned)fd - 1, 0));
+	say("write", write(fd, GET_CLOSE, sizeof(GET_CLOSE) - 1));
+	read_ok(fd);
+	close(fd);
+
 	/* and another connection, in the place of the first */
 	fd = connect_to(argv[1]);
 	say("dup3", dup3(fd, 20, O_CLOEXEC));

@@ -331,7 +331,8 @@ static void make_odd_request(struct way *w)
 		make(w, "GET /x HTTP/1.1\r\nHost: h\r\nX: a\r\n b\r\n\r\n");
 		break;
 	case 7:
-		make_bytes(w, 1 + draw(100), false);
+		make(w, "%c", 22);
+		make_bytes(w, draw(100), false);
 		break;
 	case 8:
 		break;
@@ -392,7 +393,8 @@ static void make_odd_response(struct way *w)
 			"websocket\r\n\r\n");
 		break;
 	case 2:
-		make_bytes(w, 1 + draw(100), false);
+		make(w, "%c", 22);
+		make_bytes(w, draw(100), false);
 		break;
 	case 3:
 		make(w, "HTTP/1.1 200 OK\nContent-Length: 2\n\nok");
