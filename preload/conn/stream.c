@@ -896,6 +896,13 @@ static bool begin_http2(struct atr_thread *self, struct atr_conn *conn, struct a
 	return ok;
 }
 
+/* Behind the body of a request some clients send an empty line, which servers ignore (RFC 9112, 2.2). */
+static inline bool skips_line_end(const struct atr_stream *s, char byte)
+{
+	return __builtin_expect(byte == '\r' || byte == '\n', 0) && s->known &&
+	       !(s->in_body | s->scan | s->held_len);
+}
+
 bool atr_stream_feed(struct atr_thread *self, struct atr_conn *conn, bool outward,
 		     const char *bytes, size_t len)
 {
@@ -909,9 +916,14 @@ bool atr_stream_feed(struct atr_thread *self, struct atr_conn *conn, bool outwar
 		return atr_h2_feed(self, conn, outward, bytes, len);
 	resume_work(self, conn, is_request);
 	while (len && !conn->http2) {
-		long used = s->in_body ? feed_body(self, conn, s, is_request, bytes, len) :
-					 feed_head(self, conn, s, is_request, bytes, len);
+		long used;
 
+		if (is_request && skips_line_end(s, *bytes))
+			used = 1;
+		else if (s->in_body)
+			used = feed_body(self, conn, s, is_request, bytes, len);
+		else
+			used = feed_head(self, conn, s, is_request, bytes, len);
 		if (used < 0)
 			return false;
 		bytes += used;

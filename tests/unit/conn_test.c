@@ -561,6 +561,34 @@ TEST(conn_that_brings_bytes_behind_an_end_of_file_is_left_alone)
 	conn_end();
 }
 
+TEST(conn_ignores_an_empty_line_behind_a_request)
+{
+	static const char post[] = "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nab\r\n";
+
+	CONN_BEGIN();
+	for (size_t cut = 1; cut < sizeof(post); cut++) {
+		conn_connect(FD);
+		conn_write_all(FD, post, cut);
+		conn_write_all(FD, &post[cut], sizeof(post) - 1 - cut);
+		CONN_READ(FD, RESPONSE);
+		CONN_SAYS("CLIENT POST 200 http://h/a body=2");
+		CONN_WRITE(FD, REQUEST);
+		CONN_READ(FD, RESPONSE);
+		CONN_SAYS(GET_200);
+		conn_close(FD);
+		conn_accept(SERVER);
+		conn_read(SERVER, post, cut);
+		conn_read(SERVER, &post[cut], sizeof(post) - 1 - cut);
+		CONN_WRITE(SERVER, RESPONSE);
+		CHECK(strstr(conn_next(), "SERVER POST 200"));
+		CONN_READ(SERVER, "\n" REQUEST);
+		CONN_WRITE(SERVER, RESPONSE);
+		CHECK(strstr(conn_next(), "SERVER GET 200"));
+		conn_close(SERVER);
+	}
+	conn_end();
+}
+
 TEST(conn_that_is_idle_closes_without_a_word)
 {
 	CONN_BEGIN();

@@ -259,6 +259,8 @@ static void make_request(struct way *w)
 		make_fields(w);
 		end_head(w, true);
 		make_body(w, n);
+		if (one_in(5))
+			make(w, "\r\n"); /* as old clients do */
 		return;
 	case 1:
 		make(w, "PUT /c/%u HTTP/1.1\r\nHost: h\r\n", draw(9));
