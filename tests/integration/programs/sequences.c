@@ -54,7 +54,9 @@ struct conn {
 	struct way way[2]; /* by who sends */
 	enum side turn;
 	bool is_open, is_reset, was_asked;
-	bool is_shared; /* with another process */
+	bool is_http2;
+	uint32_t last_id; /* of its streams */
+	bool is_shared;	  /* with another process */
 };
 
 /* Shared with children that go on with it. */
@@ -409,12 +411,129 @@ static void make_odd_response(struct way *w)
 	}
 }
 
+/* ---- the same of HTTP/2, in frames ------------------------------------------------------------- */
+
+enum {
+	DATA,
+	HEADERS,
+	PRIORITY,
+	RST_STREAM,
+	SETTINGS,
+	PUSH_PROMISE,
+	PING,
+	GOAWAY,
+	WINDOW_UPDATE,
+	CONTINUATION
+};
+enum { END_STREAM = 1, ACK = 1, END_HEADERS = 4, PADDED = 8 };
+
+static void make_frame(struct way *w, unsigned type, unsigned flags, uint32_t id, const void *bytes,
+		       size_t len)
+{
+	const unsigned char head[] = { (unsigned char)(len >> 16), (unsigned char)(len >> 8),
+				       (unsigned char)len,	   (unsigned char)type,
+				       (unsigned char)flags,	   (unsigned char)(id >> 24),
+				       (unsigned char)(id >> 16),  (unsigned char)(id >> 8),
+				       (unsigned char)id };
+
+	memcpy(w->made + w->made_len, head, sizeof(head));
+	w->made_len += sizeof(head);
+	memcpy(w->made + w->made_len, bytes, len);
+	w->made_len += len;
+}
+
+static size_t put_field(unsigned char *to, const char *name, uint32_t len)
+{
+	size_t n = 0;
+
+	to[n++] = one_in(3) ? 0x40 : 0; /* with or without a place in the table */
+	to[n++] = (unsigned char)strlen(name);
+	memcpy(to + n, name, strlen(name));
+	n += strlen(name);
+	to[n++] = (unsigned char)len;
+	while (len--)
+		to[n++] = (unsigned char)('a' + draw(26));
+	return n;
+}
+
+/* A block of fields, which may be padded, or in several frames, or wrong. */
+static void make_headers(struct way *w, uint32_t id, bool is_request, bool ends)
+{
+	unsigned char block[2048] = { 0 }, *from = block + 1;
+	size_t n = 1, cut, padding = one_in(5) ? draw(20) : 0;
+	unsigned flags = ends ? END_STREAM : 0;
+
+	if (is_request) {
+		memcpy(block + n, one_in(3) ? "\x83\x86\x84" : "\x82\x86\x84", 3);
+		n += 3;
+		n += put_field(block + n, ":authority", 4);
+	} else {
+		block[n++] = one_in(5) ? 0x8d : 0x88; /* 404, 200 */
+	}
+	for (uint32_t more = draw(4); more; more--)
+		n += put_field(block + n, one_in(2) ? "x-a" : "cookie", draw(100));
+	if (one_in(30))
+		block[n++] = one_in(2) ? 0xff : 0x80; /* of no entry there is */
+	if (padding) {
+		block[0] = (unsigned char)padding;
+		make_frame(w, HEADERS, flags | PADDED | END_HEADERS, id, block, n + padding);
+	} else if (one_in(6)) {
+		cut = 1 + draw((uint32_t)n - 1);
+		make_frame(w, HEADERS, flags, id, from, cut - 1);
+		make_frame(w, CONTINUATION, END_HEADERS, id, block + cut, n - cut);
+	} else {
+		make_frame(w, HEADERS, flags | END_HEADERS, id, from, n - 1);
+	}
+}
+
+static void make_frames(struct conn *c, struct way *w, enum side from)
+{
+	static const unsigned char none[64];
+	unsigned char bytes[600];
+	uint32_t last = c->last_id, id = last ? 1 + 2 * draw((last + 1) / 2) : 0, what = draw(20);
+
+	if (!w->made_len) {
+		if (from == CLIENT)
+			make(w, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+		make_frame(w, SETTINGS, 0, 0, none, 0);
+		return;
+	}
+	memset(bytes, 'd', sizeof(bytes));
+	if (from == CLIENT && (!last || what < 8)) {
+		c->last_id = last ? last + 2 : 1;
+		make_headers(w, c->last_id, true, !one_in(3));
+	} else if (what < 8) {
+		make_headers(w, id, false, one_in(4));
+	} else if (what < 14) {
+		make_frame(w, DATA, one_in(2) ? END_STREAM : 0, id, bytes, draw(sizeof(bytes)));
+	} else if (what == 14) {
+		make_frame(w, PING, one_in(2) ? ACK : 0, 0, none, 8);
+	} else if (what == 15) {
+		make_frame(w, WINDOW_UPDATE, 0, one_in(2) ? id : 0, "\0\0\1", 4);
+	} else if (what == 16) {
+		make_frame(w, RST_STREAM, 0, id, none, 4);
+	} else if (what == 17) {
+		make_frame(w, SETTINGS, ACK, 0, none, 0);
+	} else if (what == 18) {
+		make_frame(w, PRIORITY, 0, id, none, 5);
+	} else if (one_in(3)) {
+		make_frame(w, GOAWAY, 0, 0, none, 8);
+	} else if (one_in(4)) {
+		make_frame(w, draw(12), draw(256), draw(10), bytes,
+			   draw(40)); /* whatever that is */
+	}
+}
+
 static bool make_more(struct conn *c, enum side from)
 {
 	struct way *w = &c->way[from];
 
 	if (STREAM - w->made_len < 32 * 1024)
 		return false;
+	if (c->is_http2) {
+		make_frames(c, w, from);
+		return true;
+	}
 	if (from == CLIENT && one_in(is_polite ? 40 : 8))
 		make_odd_request(w);
 	else if (from == CLIENT)
@@ -527,6 +646,8 @@ static void open_conn(struct conn *c)
 		c->nr_fds[side] = 1;
 	}
 	c->turn = CLIENT;
+	c->is_http2 = one_in(4);
+	c->last_id = 0;
 	c->is_open = true;
 	c->is_reset = c->was_asked = c->is_shared = false;
 }
@@ -1076,7 +1197,8 @@ static void close_conn(struct conn *c)
 	}
 	c->is_reset |= resets;
 	c->is_open = false;
-	if (!c->way[CLIENT].is_lost)
+	/* frames of HTTP/2 are made longer */
+	if (!c->way[CLIENT].is_lost && !c->is_http2)
 		check(c);
 }
 
