@@ -620,10 +620,12 @@ void atr_conn_passed(int fd)
 	} peer;
 	socklen_t len = sizeof(peer);
 	int saved = errno;
+	struct atr_thread *self = atr_probes & ATR_PROBE_HTTP ? atr_enter() : NULL;
 
+	/* here a forked child may have its begin: until then nothing is on */
+	atr_leave(self);
 	/* one that listens, or is not connected yet, has no peer */
-	if (atr_probes & ATR_PROBE_HTTP && atr_process_is_on() && is_stream(fd) &&
-	    atr_calls.getpeername(fd, &peer.any, &len) == 0)
+	if (self && is_stream(fd) && atr_calls.getpeername(fd, &peer.any, &len) == 0)
 		atr_conn_accepted(-1, fd, &peer.any, len);
 	errno = saved;
 }

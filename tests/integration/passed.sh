@@ -23,5 +23,6 @@ answers "as the standard input and output of a process of its own" "$program" PO
 program passed
 answers "by recvmsg" "$program" PORT
 answers "by recvmmsg" "$program" PORT recvmmsg
+answers "by recvmsg, in a child whose first call that is" "$program" PORT child
 need node
 answers "by node's cluster" node "$here/servers/cluster.js" PORT

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * passed PORT [recvmmsg]: answers requests on connections that another process, its child, accepts and
+ * passed PORT [recvmmsg|child]: answers requests on connections that another process, its child, accepts and
  * passes to it, as the first process of node's cluster does. Together with each come descriptors of other
- * kinds.
+ * kinds. child: it is the child that answers, and has made no other call.
  */
 #include "net.h"
 
@@ -26,6 +26,7 @@ int main(int argc, char **argv)
 {
 	struct sockaddr_in address = at_port(argv[1]);
 	int listener, fd, yes = 1, pair[2], fds[OTHERS + 1];
+	int is_child = argc > 2 && !strcmp(argv[2], "child"), by_many = argc > 2 && !is_child;
 	char byte = 0;
 
 	listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -35,14 +36,17 @@ int main(int argc, char **argv)
 		die("bind");
 	if (listen(listener, 10))
 		die("listen");
-	if (fork()) {
+	if ((fork() == 0) == is_child) {
+		if (is_child)
+			prctl(PR_SET_PDEATHSIG, SIGTERM);
 		close(pair[0]);
 		for (;; close(fd)) {
-			fd = take(pair[1], argc > 2);
+			fd = take(pair[1], by_many);
 			answer_all(fd, fd);
 		}
 	}
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (!is_child)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 	close(pair[1]);
 	fds[0] = listener;
 	fds[1] = open("/dev/null", O_RDWR);
