@@ -8,7 +8,7 @@ java="java -XX:TieredStopAtLevel=1 -Xshare:auto $here/clients/Client.java"
 sends "HttpClient" $java HttpClient "$url" <<'END'
 CLIENT GET [unknown_service:java] ERROR http.response.status_code=404 url.full=http://127.0.0.1:PORT/status/404 error.type=404
 
-CLIENT GET [unknown_service:java] UNSET http.response.status_code=200 url.full=http://127.0.0.1:PORT/chunked
+CLIENT GET [unknown_service:java] UNSET http.response.status_code=200 url.full=http://127.0.0.1:PORT/chunks
 
 CLIENT GET [unknown_service:java] UNSET http.response.status_code=200 url.full=http://127.0.0.1:PORT/ok
 

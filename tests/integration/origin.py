@@ -9,7 +9,7 @@ connection go to DIR/captured/NNN, which is called NNN.open while the connection
 is; with --apart those of each request to a file of its own, for a client that puts
 its requests on this connection or that. It answers by path, and never with anything that differs from run to run:
 
-    /ok /status/N /chunked /close /empty /big /redirect /slow /reset /cut /drip
+    /ok /status/N /chunked (and a trailer) /chunks /close /empty /big /redirect /slow /reset /cut /drip
     /echo         the request's body
     /digest       401 until there is an Authorization
     /hang-up      no answer: the connection is closed
@@ -123,6 +123,10 @@ class Connection:
 
     def on_chunked(self, path, body):
         self.answer(200, b"3;x=y\r\none\r\n4\r\n two\r\n0\r\nTrailer: t\r\n\r\n",
+                    "Transfer-Encoding: chunked\r\n", length=False)
+
+    def on_chunks(self, path, body):
+        self.answer(200, b"3;x=y\r\none\r\n4\r\n two\r\n0\r\n\r\n",
                     "Transfer-Encoding: chunked\r\n", length=False)
 
     def on_close(self, path, body):

@@ -10,7 +10,7 @@ import java.util.stream.IntStream;
 class Client {
 	static void byHttpClient(String url) throws Exception {
 		var client = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
-		for (var path : new String[] { "/ok", "/chunked", "/redirect", "/status/404" }) {
+		for (var path : new String[] { "/ok", "/chunks", "/redirect", "/status/404" }) {
 			var request = HttpRequest.newBuilder(URI.create(url + path)).build();
 			var response = client.send(request, BodyHandlers.ofString());
 			System.out.println(response.statusCode() + " " + response.body());
