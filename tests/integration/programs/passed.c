@@ -11,12 +11,15 @@
 
 #define OTHERS 3
 
-static int take(int from, int by_many)
+static int take(int from, int by_many, int is_child)
 {
 	int fds[OTHERS + 1];
 
-	if (!receive_fds(from, fds, OTHERS + 1, by_many))
+	if (!receive_fds(from, fds, OTHERS + 1, by_many)) {
+		if (is_child) /* its parent was ended */
+			exit(0);
 		die("what was passed");
+	}
 	for (int i = 0; i < OTHERS; i++)
 		close(fds[i]);
 	return fds[OTHERS];
@@ -41,7 +44,7 @@ int main(int argc, char **argv)
 			prctl(PR_SET_PDEATHSIG, SIGTERM);
 		close(pair[0]);
 		for (;; close(fd)) {
-			fd = take(pair[1], by_many);
+			fd = take(pair[1], by_many, is_child);
 			answer_all(fd, fd);
 		}
 	}
