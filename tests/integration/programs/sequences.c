@@ -32,6 +32,7 @@
 #define BLOCK (16 * 1024)
 #define STEPS 160
 #define KEPT_ERRNO 133 /* as nobody sets it */
+#define OWN_LEN 19     /* of a span and its flags, in a traceparent */
 #define UNTOUCHED 0xee
 
 enum side { CLIENT, SERVER };
@@ -41,7 +42,7 @@ struct way {
 	char made[STREAM], got[STREAM];
 	size_t made_len, sent_len, got_len;
 	size_t places[PLACES]; /* where a head's empty line is, as offsets in what is made */
-	size_t owns[PLACES];   /* where a span's id is that ours may take the place of */
+	size_t owns[PLACES];   /* where a span's id and flags are that ours may take the place of */
 	int nr_places, nr_owns;
 	bool is_known; /* requests all, so far */
 	bool is_lost;  /* something of it went where it cannot be told */
@@ -1142,7 +1143,7 @@ static void check(struct conn *c)
 			got += line_at;
 			continue;
 		}
-		while (own < w->nr_owns && w->owns[own] + 16 <= made)
+		while (own < w->nr_owns && w->owns[own] + OWN_LEN <= made)
 			own++;
 		is_own = own < w->nr_owns && w->owns[own] <= made && isxdigit((uint8_t)w->got[got]);
 		if (made >= w->sent_len || (!is_own && w->got[got] != w->made[made])) {
