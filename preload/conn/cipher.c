@@ -85,8 +85,8 @@ static bool is_hellos_way(const struct atr_conn *conn, bool outward)
 
 bool atr_cipher_begins(const struct atr_conn *conn, bool outward, const char *bytes, size_t len)
 {
-	return len && bytes[0] == 0x16 && is_hellos_way(conn, outward) && !conn->in.known &&
-	       !conn->out.known && !conn->nr_exchanges && !conn->in.held && !conn->out.held;
+	return len && bytes[0] == 0x16 && is_hellos_way(conn, outward) &&
+	       atr_conn_is_unspoken(conn);
 }
 
 /* A hello's bytes so far, in one piece: those that came before, and these. NULL: there is no room. */

@@ -495,9 +495,8 @@ static bool is_told_again(uint64_t word, const struct sockaddr *address, socklen
 	if (!conn)
 		return false;
 	is_so = conn->may_be_asked && !conn->error && conn->peer_len == len &&
-		!memcmp(&conn->peer, address, len) &&
-		!(conn->in.known | conn->out.known | conn->is_prepared | conn->is_cipher) &&
-		!(conn->in.held_len | conn->out.held_len | conn->nr_exchanges);
+		!memcmp(&conn->peer, address, len) && !(conn->is_prepared | conn->is_cipher) &&
+		atr_conn_is_unspoken(conn);
 	conn->may_be_asked = false;
 	leave_conn(self, conn);
 	return is_so;

@@ -273,6 +273,12 @@ static inline uint32_t atr_sending_rest(const struct atr_conn *conn)
 {
 	return conn->rest_len - conn->rest_at;
 }
+/* Nothing has gone by on it, and no part of a first head is held. */
+static inline bool atr_conn_is_unspoken(const struct atr_conn *conn)
+{
+	return !(conn->in.known | conn->out.known | conn->nr_exchanges) && !conn->in.held &&
+	       !conn->out.held;
+}
 /* It is nothing of what only few ever are. */
 static inline bool atr_conn_is_ordinary(const struct atr_conn *conn)
 {

@@ -851,25 +851,32 @@ static long feed_seen(struct atr_conn *conn, struct atr_stream *s, bool outward,
 	return used;
 }
 
+/* Bytes of a body did, and perhaps its last. False: there is nothing that they are of. */
+static inline bool body_went_by(struct atr_thread *self, struct atr_conn *conn,
+				struct atr_stream *s, bool is_request)
+{
+	/* what they answer may be over: they can come behind an error, or an end of file (shutdown(2)) */
+	if (!is_request && !conn->nr_exchanges)
+		return false;
+	if (!s->body.done)
+		return true;
+	s->in_body = false;
+	if (is_request && conn->api)
+		request_sent(self, conn);
+	if (!is_request)
+		ended(self, conn, s);
+	else if (conn->side == ATR_SIDE_SERVER && last(conn))
+		atr_work_whole(self, last(conn)->span);
+	return true;
+}
+
 static long feed_body(struct atr_thread *self, struct atr_conn *conn, struct atr_stream *s,
 		      bool is_request, const char *bytes, size_t len)
 {
 	long used = conn->api ? feed_seen(conn, s, is_request, bytes, len) :
 				atr_http1_body_feed(&s->body, bytes, len);
 
-	/* what it answers may be over: bytes can come behind an error, or an end of file (shutdown(2)) */
-	if (used < 0 || !(is_request || conn->nr_exchanges))
-		return -1;
-	if (s->body.done) {
-		s->in_body = false;
-		if (is_request && conn->api)
-			request_sent(self, conn);
-		if (!is_request)
-			ended(self, conn, s);
-		else if (conn->side == ATR_SIDE_SERVER && last(conn))
-			atr_work_whole(self, last(conn)->span);
-	}
-	return used;
+	return used < 0 || !body_went_by(self, conn, s, is_request) ? -1 : used;
 }
 
 static void resume_work(struct atr_thread *self, struct atr_conn *conn, bool is_request)
@@ -942,19 +949,8 @@ bool atr_stream_skip(struct atr_thread *self, struct atr_conn *conn, bool outwar
 	if (conn->http2)
 		return atr_h2_skip(self, conn, outward, len);
 	resume_work(self, conn, is_request);
-	if (!s->in_body || !(is_request || conn->nr_exchanges) ||
-	    !atr_http1_body_skip(&s->body, len))
-		return false;
-	if (s->body.done) {
-		s->in_body = false;
-		if (is_request && conn->api)
-			request_sent(self, conn);
-		if (!is_request)
-			ended(self, conn, s);
-		else if (conn->side == ATR_SIDE_SERVER && last(conn))
-			atr_work_whole(self, last(conn)->span);
-	}
-	return true;
+	return s->in_body && atr_http1_body_skip(&s->body, len) &&
+	       body_went_by(self, conn, s, is_request);
 }
 
 void atr_stream_ended(struct atr_thread *self, struct atr_conn *conn)

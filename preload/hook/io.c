@@ -154,13 +154,11 @@ static inline ssize_t done_or_error(size_t done, size_t total, int saved)
 
 /* The program's bytes from `done` on, as they are. */
 APART ssize_t send_rest(int fd, const struct iovec *iov, int nr, int flags,
-			const struct msghdr *original, size_t done, struct atr_pieces *piece,
-			size_t total, int saved)
+			const struct msghdr *original, size_t done, struct atr_pieces *piece)
 {
 	int nr_iov = gather(iov, nr, done, piece->iov);
-	ssize_t n = send_iov(fd, piece->iov, nr_iov, flags, original);
 
-	return n < 0 ? done_or_error(done, total, saved) : (ssize_t)done + n;
+	return send_iov(fd, piece->iov, nr_iov, flags, original);
 }
 
 /*
@@ -175,12 +173,13 @@ static ssize_t send_pieces(uint64_t word, int fd, const struct iovec *iov, int n
 {
 	size_t total = 0, done = 0;
 	int saved = errno;
+	ssize_t n;
 
 	for (int i = 0; i < nr; i++)
 		total += iov[i].iov_len;
 	do {
 		size_t asked = piece->end;
-		ssize_t raw, n;
+		ssize_t raw;
 
 		if (piece->is_plain)
 			piece->nr_iov = gather(iov, nr, done, piece->iov);
@@ -199,8 +198,8 @@ static ssize_t send_pieces(uint64_t word, int fd, const struct iovec *iov, int n
 	} while (atr_conn_plan(word, fd, iov, nr, done, flags, piece));
 
 	/* not ours any more, and nothing is owed: the rest as it is */
-	return send_rest(fd, iov, nr, flags | also(done), done ? NULL : original, done, piece,
-			 total, saved);
+	n = send_rest(fd, iov, nr, flags | also(done), done ? NULL : original, done, piece);
+	return n < 0 ? done_or_error(done, total, saved) : (ssize_t)done + n;
 }
 
 /* Of what most clients send the kernel takes all, and nothing is left to be done. */
@@ -348,12 +347,8 @@ HOOK int sendmmsg(int fd, struct mmsghdr *messages, unsigned nr, int flags)
 		size_t total = 0;
 		ssize_t n = sendmsg_conn(atr_fd(fd), fd, &messages[i].msg_hdr, flags);
 
-		if (n < 0 && !i)
-			return -1;
-		if (n < 0) {
-			errno = saved;
-			return (int)i;
-		}
+		if (n < 0)
+			return (int)done_or_error(i, i, saved);
 		messages[i].msg_len = (unsigned)n;
 		for (size_t k = 0; k < messages[i].msg_hdr.msg_iovlen; k++)
 			total += messages[i].msg_hdr.msg_iov[k].iov_len;
