@@ -42,62 +42,20 @@ HOOK int capset(cap_user_header_t header, const cap_user_data_t data)
 	return result;
 }
 
-HOOK int setuid(uid_t user)
-{
-	become_alike();
-	return REAL(setuid)(user);
-}
+#define SETS(name, parameters, ...)             \
+	HOOK int name parameters                \
+	{                                       \
+		become_alike();                 \
+		return REAL(name)(__VA_ARGS__); \
+	}
 
-HOOK int seteuid(uid_t user)
-{
-	become_alike();
-	return REAL(seteuid)(user);
-}
-
-HOOK int setreuid(uid_t real, uid_t effective)
-{
-	become_alike();
-	return REAL(setreuid)(real, effective);
-}
-
-HOOK int setresuid(uid_t real, uid_t effective, uid_t saved)
-{
-	become_alike();
-	return REAL(setresuid)(real, effective, saved);
-}
-
-HOOK int setgid(gid_t group)
-{
-	become_alike();
-	return REAL(setgid)(group);
-}
-
-HOOK int setegid(gid_t group)
-{
-	become_alike();
-	return REAL(setegid)(group);
-}
-
-HOOK int setregid(gid_t real, gid_t effective)
-{
-	become_alike();
-	return REAL(setregid)(real, effective);
-}
-
-HOOK int setresgid(gid_t real, gid_t effective, gid_t saved)
-{
-	become_alike();
-	return REAL(setresgid)(real, effective, saved);
-}
-
-HOOK int setgroups(size_t nr, const gid_t *groups)
-{
-	become_alike();
-	return REAL(setgroups)(nr, groups);
-}
-
-HOOK int initgroups(const char *user, gid_t group)
-{
-	become_alike();
-	return REAL(initgroups)(user, group);
-}
+SETS(setuid, (uid_t user), user)
+SETS(seteuid, (uid_t user), user)
+SETS(setreuid, (uid_t real, uid_t effective), real, effective)
+SETS(setresuid, (uid_t real, uid_t effective, uid_t saved), real, effective, saved)
+SETS(setgid, (gid_t group), group)
+SETS(setegid, (gid_t group), group)
+SETS(setregid, (gid_t real, gid_t effective), real, effective)
+SETS(setresgid, (gid_t real, gid_t effective, gid_t saved), real, effective, saved)
+SETS(setgroups, (size_t nr, const gid_t *groups), nr, groups)
+SETS(initgroups, (const char *user, gid_t group), user, group)
