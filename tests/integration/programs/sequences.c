@@ -61,12 +61,11 @@ struct conn {
 };
 
 /* Shared with children that go on with it. */
-static struct {
-	struct conn conn[CONNS];
-} * all;
+static struct conn *conns;
 
 static uint64_t state;
 static bool is_polite, tells_received, in_child;
+static bool is_silent;		   /* of what may have a field of ours more */
 static char *out_block, *in_block; /* behind each a page that may not be touched */
 static int listener = -1;
 static struct sockaddr_in address;
@@ -102,17 +101,22 @@ static void flush_line(void)
 	line_len = 0;
 }
 
+static void tell_list(const char *format, va_list list)
+{
+	if (is_silent)
+		return;
+	if (sizeof(line) - line_len < 1024)
+		flush_line();
+	line_len += (size_t)vsnprintf(line + line_len, sizeof(line) - line_len, format, list);
+}
+
 __attribute__((format(printf, 1, 2))) static void tell(const char *format, ...)
 {
 	va_list list;
-	int n;
 
-	if (sizeof(line) - line_len < 1024)
-		flush_line();
 	va_start(list, format);
-	n = vsnprintf(line + line_len, sizeof(line) - line_len, format, list);
+	tell_list(format, list);
 	va_end(list);
-	line_len += (size_t)n;
 }
 
 static void tell_bytes(const char *bytes, size_t len)
@@ -138,10 +142,8 @@ static long answer(long n, const char *format, ...)
 	int error = errno;
 	va_list list;
 
-	if (sizeof(line) - line_len < 1024)
-		flush_line();
 	va_start(list, format);
-	line_len += (size_t)vsnprintf(line + line_len, sizeof(line) - line_len, format, list);
+	tell_list(format, list);
 	va_end(list);
 	tell(" = %ld", n);
 	if (n < 0)
@@ -295,22 +297,10 @@ static void make_request(struct way *w)
 	}
 }
 
-/* Of none of these is it known where the next request begins, if it is one at all. */
+/* Of these it is not known where the next request begins, if it is one at all. */
 static void make_odd_request(struct way *w)
 {
-	uint32_t what = draw(14);
-
-	if (what == 7)
-		make(w, "CONNECT h:443 HTTP/1.1\r\nHost: h:443\r\n");
-	else if (what == 8)
-		make(w, "GET /chat HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: "
-			"websocket\r\n");
-	else if (what == 13)
-		make(w, "POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n");
-	if (what == 7 || what == 8 || what == 13)
-		end_head(w, true);
-	w->is_known &= what == 8;
-	switch (what) {
+	switch (draw(14)) {
 	case 0:
 		make_bytes(w, 1 + draw(300), false);
 		break;
@@ -336,11 +326,16 @@ static void make_odd_request(struct way *w)
 		make(w, "GET /x HTTP/1.1\r\nHost: h\r\nX: a\r\n b\r\n\r\n");
 		break;
 	case 7:
+		make(w, "CONNECT h:443 HTTP/1.1\r\nHost: h:443\r\n");
+		end_head(w, true);
 		make(w, "%c", 22);
 		make_bytes(w, draw(100), false);
 		break;
 	case 8:
-		break;
+		make(w, "GET /chat HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: "
+			"websocket\r\n");
+		end_head(w, true);
+		return; /* the next is known until that one is granted */
 	case 9:
 		make(w, "*1\r\n$4\r\nPING\r\n");
 		break;
@@ -355,8 +350,11 @@ static void make_odd_request(struct way *w)
 		     "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999999999999999\r\n\r\n");
 		break;
 	default:
+		make(w, "POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n");
+		end_head(w, true);
 		make(w, "zz\r\n\r\n");
 	}
+	w->is_known = false;
 }
 
 static void make_response(struct way *w)
@@ -868,20 +866,6 @@ static long receive_by_stdio(int fd, char *at)
 	return byte != EOF;
 }
 
-static long in_pieces(const struct iovec *iov, int nr, long n, char *to)
-{
-	size_t left = n > 0 ? (size_t)n : 0, at = 0;
-
-	for (int i = 0; i < nr && left; i++) {
-		size_t len = iov[i].iov_len < left ? iov[i].iov_len : left;
-
-		memmove(to + at, iov[i].iov_base, len);
-		at += len;
-		left -= len;
-	}
-	return n;
-}
-
 static void receive_some(struct conn *c, enum side to)
 {
 	static const int flags_of[] = { 0, 0, MSG_PEEK, MSG_WAITALL, MSG_NOSIGNAL };
@@ -889,8 +873,8 @@ static void receive_some(struct conn *c, enum side to)
 	int fd = some_fd(c, to), flags = flags_of[draw(5)] | MSG_DONTWAIT, way = (int)draw(12), nr;
 	size_t len = one_in(2) ? BLOCK : one_in(3) ? draw(8) : draw(600);
 	char *at = in_block + BLOCK - len, name[64], control[64];
-	bool is_told = tells_received || to == CLIENT, peeks = flags & MSG_PEEK, by_two = one_in(2);
-	size_t before = line_len, out;
+	bool peeks = flags & MSG_PEEK, by_two = one_in(2);
+	size_t out;
 	struct iovec iov[PIECES];
 	struct msghdr msg = { 0 };
 	struct mmsghdr many[3];
@@ -906,12 +890,8 @@ static void receive_some(struct conn *c, enum side to)
 			       .msg_iovlen = (size_t)nr,
 			       .msg_control = control,
 			       .msg_controllen = sizeof(control) };
-	if (line_len > sizeof(line) / 2)
-		flush_line();
-	before = line_len;
 	if (way >= 7 && !is_ready(fd)) {
-		if (is_told)
-			tell("nothing to read %d\n", fd);
+		tell("nothing to read %d\n", fd);
 		return;
 	}
 	begin_call();
@@ -968,8 +948,6 @@ static void receive_some(struct conn *c, enum side to)
 			return;
 		n = answer(receive_by_stdio(fd, at), "getc %d", fd);
 	}
-	if (way != 6)
-		in_pieces(iov, nr, n, at);
 	if (n > 0)
 		tell_bytes(at, (size_t)n);
 	for (size_t i = n > 0 ? (size_t)n : 0; way != 6 && way != 10 && i < len; i++)
@@ -978,8 +956,6 @@ static void receive_some(struct conn *c, enum side to)
 			break;
 		}
 	end_line();
-	if (!is_told)
-		line_len = before;
 	came(c, to, at, n, peeks);
 	if (n < 0 && errno == ECONNRESET)
 		w->is_lost = true;
@@ -995,14 +971,9 @@ static void ask(struct conn *c, enum side side)
 	socklen_t len = sizeof(error);
 	struct epoll_event event = { EPOLLIN | EPOLLOUT | EPOLLRDHUP, { .u64 = 42 } };
 	char name[128];
-	size_t before;
 	fd_set in, out;
-	bool is_told = tells_received || side == CLIENT;
 
 	wait_for_it(c, side, fd);
-	if (line_len > sizeof(line) / 2)
-		flush_line();
-	before = line_len;
 	begin_call();
 	switch (way) {
 	case 0:
@@ -1051,8 +1022,6 @@ static void ask(struct conn *c, enum side side)
 		answer(lseek(fd, 0, SEEK_CUR), "lseek %d", fd);
 	}
 	end_line();
-	if (!is_told)
-		line_len = before;
 }
 
 static void double_fd(struct conn *c, enum side side)
@@ -1061,8 +1030,8 @@ static void double_fd(struct conn *c, enum side side)
 
 	for (int i = 0; i < CONNS; i++)
 		for (int j = 0; j < 2 * FDS; j++)
-			if (j % FDS < all->conn[i].nr_fds[j / FDS] &&
-			    all->conn[i].fds[j / FDS][j % FDS] == to)
+			if (j % FDS < conns[i].nr_fds[j / FDS] &&
+			    conns[i].fds[j / FDS][j % FDS] == to)
 				to = fd; /* one that another connection has: onto itself */
 	if (c->nr_fds[side] == FDS)
 		return;
@@ -1347,6 +1316,14 @@ static void in_a_child(struct conn *c)
 	close_conn(c);
 }
 
+/* A server's reads tell nothing where what it is sent may be longer. */
+static void by(void (*does)(struct conn *, enum side), struct conn *c, enum side side)
+{
+	is_silent = !tells_received && side == SERVER;
+	does(c, side);
+	is_silent = false;
+}
+
 /* One after the other, as a client and its server are. */
 static void politely(struct conn *c)
 {
@@ -1358,7 +1335,7 @@ static void politely(struct conn *c)
 	if (w->sent_len < w->made_len) {
 		send_some(c, c->turn);
 	} else if (c->was_asked && !one_in(3)) {
-		receive_some(c, to);
+		by(receive_some, c, to);
 	} else {
 		if (c->was_asked) {
 			drain(c);
@@ -1391,9 +1368,9 @@ static void use(struct conn *c)
 			make_more(c, side);
 		send_some(c, side);
 	} else if (what < 70) {
-		receive_some(c, side);
+		by(receive_some, c, side);
 	} else if (what < 77) {
-		ask(c, side);
+		by(ask, c, side);
 	} else if (what < 80) {
 		wrongly(c, side);
 	} else if (what < 84) {
@@ -1417,7 +1394,7 @@ static void use(struct conn *c)
 
 static void step(void)
 {
-	struct conn *c = &all->conn[draw(CONNS)];
+	struct conn *c = &conns[draw(CONNS)];
 
 	if (c->is_open)
 		use(c);
@@ -1447,8 +1424,9 @@ int main(int argc, char **argv)
 	tells_received = !strcmp(argv[3], "all");
 	out_block = block();
 	in_block = block();
-	all = mmap(NULL, sizeof(*all), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (all == MAP_FAILED)
+	conns = mmap(NULL, CONNS * sizeof(*conns), PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (conns == MAP_FAILED)
 		return 5;
 	signal(SIGPIPE, broken_pipe);
 	listener = socket(AF_INET, SOCK_STREAM, 0);
@@ -1465,8 +1443,8 @@ int main(int argc, char **argv)
 		for (int i = 0; i < STEPS; i++)
 			step();
 		for (int i = 0; i < CONNS; i++)
-			if (all->conn[i].is_open)
-				close_conn(&all->conn[i]);
+			if (conns[i].is_open)
+				close_conn(&conns[i]);
 	}
 	flush_line();
 	return 0;
